@@ -1,0 +1,47 @@
+# Every command of the project. PYTHON=python3.12 make run chooses another interpreter (3.11 or later) for .venv.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+PIP_OPTIONS := --quiet --disable-pip-version-check --no-input
+MAKEFLAGS += --no-print-directory
+
+.DEFAULT_GOAL := help
+.PHONY: help venv run demo test check migrate
+
+help: ## what can be done here
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: $(STAMP) ## .venv with everything installed (again only when the requirements changed)
+
+# A Debian without python3-venv has no ensurepip: then the system's own pip fills the environment.
+$(STAMP): requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or later is needed: make PYTHON=python3.12 ..."; exit 1; }
+	@echo "Installing into $(VENV) ..."
+	@if $(PYTHON) -c 'import ensurepip' 2>/dev/null; then \
+		$(PYTHON) -m venv $(VENV) && \
+		$(PY) -m pip install $(PIP_OPTIONS) -r requirements.txt -r requirements-dev.txt; \
+	else \
+		$(PYTHON) -m venv --without-pip $(VENV) && \
+		$(PYTHON) -m pip --python $(PY) install $(PIP_OPTIONS) -r requirements.txt -r requirements-dev.txt; \
+	fi
+	@touch $@
+
+run: $(STAMP) ## start everything on this machine: pages on http://127.0.0.1:$PORT (8000); Ctrl-C stops
+	@$(PY) -m deploy.run
+
+demo: $(STAMP) ## play the whole story against the running platform ($BASE_URL, http://127.0.0.1:8000)
+	@$(PY) -m simulator.demo
+
+test: $(STAMP) ## all tests, on servers of their own; ARGS="-k card" chooses
+	@$(PY) -m pytest $(ARGS)
+
+check: $(STAMP) ## format, lint, types, and who may import whom
+	@$(PY) -m ruff format --check --quiet .
+	@$(PY) -m ruff check --quiet .
+	@$(PY) -m mypy --no-error-summary .
+	@$(VENV)/bin/lint-imports
+
+migrate: $(STAMP) ## bring the database at $DATABASE_URL to the newest schema
+	@$(PY) -m flask --app app db upgrade

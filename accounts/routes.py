@@ -1,0 +1,117 @@
+"""The machine interface of accounts: signing in and out."""
+
+from typing import Any
+
+from flask import Response, jsonify, request
+
+from accounts import service, wechat
+from accounts.refusals import ClientAssertionInvalid, GrantTypeUnsupported, ScopeNotAllowed
+from accounts.schemas import (
+    MachineToken,
+    RefreshRequest,
+    StaffCredentials,
+    StaffSessionShown,
+    TokenRequest,
+    Tokens,
+    WechatCode,
+)
+from accounts.service.machines import ALGORITHMS
+from accounts.service.staff import TRIES_PER_MINUTE
+from core import db, limits
+from core.api import Api
+from core.errors import Refusal
+from core.web import current_actor, current_config, present, public, requires
+
+api = Api("accounts", tag="Signing in 登录", url_prefix="/api/v1")
+oauth = Api("oauth", tag="Hospital systems 系统接入")
+
+CLIENT_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+WECHAT_TRIES_PER_MINUTE = 60
+
+
+@api.post("/wechat/sessions", responses={201: Tokens})
+@public("this is how patients sign in")
+def sign_in_with_wechat(body: WechatCode) -> Response:
+    """A patient signs in with the code of wx.login"""
+    limits.count("wechat_sign_in", request.remote_addr or "-", per_minute=WECHAT_TRIES_PER_MINUTE)
+    identity = wechat.exchange_code(current_config(), body.code)
+    with db.transaction() as session:
+        pair = service.sign_in_login(session, identity, issuer=current_config().base_url)
+    return present(Tokens.of(pair), 201)
+
+
+@api.post("/sessions/refresh", responses={200: Tokens})
+@public("the refresh token itself is the proof")
+def refresh(body: RefreshRequest) -> Response:
+    """Exchange a refresh token for the next pair of tokens"""
+    with db.transaction() as session:
+        pair = service.refresh_session(session, body.refresh_token, issuer=current_config().base_url)
+    return present(Tokens.of(pair))
+
+
+@api.delete("/sessions/current", responses={204: None})
+@requires("accounts:session:end")
+def sign_out() -> Response:
+    """Sign out: this session's tokens are worthless from now on"""
+    with db.transaction() as session:
+        service.end_session(session, current_actor())
+    return Response(status=204)
+
+
+@api.post("/staff/sessions", responses={201: StaffSessionShown})
+@public("this is how staff sign in")
+def sign_in_staff(body: StaffCredentials) -> Response:
+    """A staff member signs in with user name and password"""
+    limits.count("staff_sign_in", body.username, per_minute=TRIES_PER_MINUTE)
+    with db.transaction() as session:
+        opened = service.sign_in_staff(session, username=body.username, password=body.password)
+    return present(StaffSessionShown.model_validate(opened), 201)
+
+
+@oauth.post("/oauth/token", responses={200: MachineToken})
+@public("the client assertion is the proof")
+def issue_token(form: TokenRequest) -> Response:
+    """A hospital system gets an access token: client credentials with private_key_jwt (RFC 7523)"""
+    if form.grant_type != "client_credentials" or form.client_assertion_type != CLIENT_ASSERTION_TYPE:
+        raise GrantTypeUnsupported
+    config = current_config()
+    with db.transaction() as session:
+        token, scope = service.issue_machine_token(
+            session,
+            assertion=form.client_assertion,
+            scope=form.scope,
+            issuer=config.base_url,
+            token_url=f"{config.base_url}/oauth/token",
+        )
+    return present(MachineToken(access_token=token.text, expires_in=token.expires_in_seconds, scope=scope))
+
+
+@oauth.get("/.well-known/oauth-authorization-server")
+@public("metadata that clients read before they can sign in (RFC 8414)")
+def metadata() -> Response:
+    """OAuth 2 server metadata (RFC 8414)"""
+    base_url = current_config().base_url
+    return jsonify(
+        issuer=base_url,
+        token_endpoint=f"{base_url}/oauth/token",
+        grant_types_supported=["client_credentials"],
+        token_endpoint_auth_methods_supported=["private_key_jwt"],
+        token_endpoint_auth_signing_alg_values_supported=list(ALGORITHMS),
+        service_documentation=f"{base_url}/docs",
+    )
+
+
+# RFC 6749, section 5.2: the error names that OAuth clients look for, beside our own problem members.
+_OAUTH_ERRORS: dict[type[Refusal], str] = {
+    ClientAssertionInvalid: "invalid_client",
+    GrantTypeUnsupported: "unsupported_grant_type",
+    ScopeNotAllowed: "invalid_scope",
+}
+
+
+@oauth.errorhandler(Refusal)
+def _answer_oauth_error(refusal: Refusal) -> tuple[dict[str, Any], int]:
+    error = _OAUTH_ERRORS.get(type(refusal), "invalid_request")
+    return {"error": error, "error_description": refusal.text, "code": refusal.code}, (
+        400 if error == "invalid_request" else refusal.status
+    )

@@ -1,0 +1,39 @@
+"""What other packages may ask of accounts."""
+
+from accounts.service.hospitals import (
+    HospitalCard,
+    check_terminal,
+    enrol_terminal,
+    find_hospital_by_mllp_port,
+    get_hospital,
+    list_hospitals,
+    list_mllp_ports,
+    open_mllp_port,
+    register_hospital,
+)
+from accounts.service.logins import refresh_session, sign_in_login
+from accounts.service.machines import issue_machine_token, register_client
+from accounts.service.names import describe_actors
+from accounts.service.sessions import end_session, identify_bearer
+from accounts.service.staff import hire_staff, sign_in_staff
+
+__all__ = [
+    "HospitalCard",
+    "check_terminal",
+    "describe_actors",
+    "end_session",
+    "enrol_terminal",
+    "find_hospital_by_mllp_port",
+    "get_hospital",
+    "hire_staff",
+    "identify_bearer",
+    "issue_machine_token",
+    "list_hospitals",
+    "list_mllp_ports",
+    "open_mllp_port",
+    "refresh_session",
+    "register_client",
+    "register_hospital",
+    "sign_in_login",
+    "sign_in_staff",
+]

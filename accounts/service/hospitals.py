@@ -1,0 +1,97 @@
+"""Hospitals, their terminals and the ports their messages arrive at."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from accounts.models import Hospital, MllpEndpoint, Terminal
+from accounts.refusals import HospitalCodeTaken, TerminalUnknown
+from core import audit, clock
+from core.actor import Actor
+
+
+@dataclass(frozen=True)
+class HospitalCard:
+    """What may be shown of a hospital to anybody."""
+
+    id: UUID
+    code: str
+    name: str
+
+
+def register_hospital(session: Session, actor: Actor, *, code: str, name: str, level: int) -> UUID:
+    """Admit a hospital to the platform.
+
+    :param level: 1 to 3, the national grade.
+    :raises HospitalCodeTaken: the code is in use.
+    """
+    if session.scalar(select(Hospital.id).filter_by(code=code)):
+        raise HospitalCodeTaken
+    hospital = Hospital(code=code, name=name, level=level, created_at=clock.now())
+    session.add(hospital)
+    session.flush()
+    audit.record_act(session, actor, "accounts.hospital.registered", of=("hospital", hospital.id))
+    return hospital.id
+
+
+def enrol_terminal(session: Session, actor: Actor, *, hospital_id: UUID, code: str, kind: str) -> UUID:
+    """Enrol a window or kiosk. ``kind``: 01 manned window, 02 kiosk, 99 other."""
+    terminal = Terminal(hospital_id=hospital_id, code=code, kind=kind)
+    session.add(terminal)
+    session.flush()
+    audit.record_act(session, actor, "accounts.terminal.enrolled", of=("terminal", terminal.id))
+    return terminal.id
+
+
+def check_terminal(session: Session, actor: Actor, *, code: str) -> UUID:
+    """The id of an enrolled terminal of the actor's own hospital.
+
+    :raises TerminalUnknown: not enrolled there, or switched off.
+    """
+    found = session.scalar(
+        select(Terminal.id).where(
+            Terminal.hospital_id == actor.house_id, Terminal.code == code, Terminal.is_enabled.is_(True)
+        )
+    )
+    if found is None:
+        raise TerminalUnknown
+    return found
+
+
+def open_mllp_port(session: Session, actor: Actor, *, hospital_id: UUID, port: int) -> None:
+    """Give a hospital a port of its own for HL7 v2 messages."""
+    session.merge(MllpEndpoint(hospital_id=hospital_id, port=port, is_enabled=True))
+    audit.record_act(session, actor, "accounts.mllp_port.opened", of=("hospital", hospital_id), facts={"port": port})
+
+
+def list_mllp_ports(session: Session) -> dict[int, UUID]:
+    """The ports to listen on now, and whose they are."""
+    rows = session.execute(
+        select(MllpEndpoint.port, MllpEndpoint.hospital_id)
+        .join(Hospital, Hospital.id == MllpEndpoint.hospital_id)
+        .where(MllpEndpoint.is_enabled.is_(True), Hospital.is_enabled.is_(True))
+    )
+    return {row.port: row.hospital_id for row in rows}
+
+
+def find_hospital_by_mllp_port(session: Session, port: int) -> HospitalCard | None:
+    """Whose messages arrive at this port, if it is open."""
+    row = session.execute(
+        select(Hospital.id, Hospital.code, Hospital.name)
+        .join(MllpEndpoint, MllpEndpoint.hospital_id == Hospital.id)
+        .where(MllpEndpoint.port == port, MllpEndpoint.is_enabled.is_(True), Hospital.is_enabled.is_(True))
+    ).one_or_none()
+    return HospitalCard(*row) if row else None
+
+
+def get_hospital(session: Session, hospital_id: UUID) -> HospitalCard:
+    """One hospital by its id; asking for one that is not there is a mistake of ours."""
+    return list_hospitals(session, {hospital_id})[hospital_id]
+
+
+def list_hospitals(session: Session, ids: set[UUID]) -> dict[UUID, HospitalCard]:
+    """The hospitals of these ids, for showing names beside what they did."""
+    rows = session.execute(select(Hospital.id, Hospital.code, Hospital.name).where(Hospital.id.in_(ids)))
+    return {row.id: HospitalCard(*row) for row in rows}

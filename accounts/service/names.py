@@ -1,0 +1,20 @@
+"""What those who act are called, for showing beside what they did."""
+
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from accounts.models import MachineClient, StaffMember
+from core.actor import ActorKind
+
+
+def describe_actors(session: Session, actors: set[tuple[str, UUID]]) -> dict[UUID, str]:
+    """Names by actor id: staff by name, machines by the name of their system, patients and the platform by kind."""
+    ids = {kind: {actor_id for found, actor_id in actors if found == kind} for kind in ActorKind}
+    staff = select(StaffMember.id, StaffMember.name).where(StaffMember.id.in_(ids[ActorKind.STAFF]))
+    machines = select(MachineClient.id, MachineClient.name).where(MachineClient.id.in_(ids[ActorKind.MACHINE]))
+    names = {row.id: row.name for row in (*session.execute(staff), *session.execute(machines))}
+    names.update(dict.fromkeys(ids[ActorKind.PATIENT], "本人"))
+    names.update(dict.fromkeys(ids[ActorKind.SYSTEM], "平台"))
+    return names

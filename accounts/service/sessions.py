@@ -1,0 +1,93 @@
+"""Who a bearer text belongs to, asked at every request."""
+
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from accounts.models import Hospital, LoginSession, MachineClient, Role, StaffMember, StaffSession
+from accounts.refusals import SessionEnded
+from accounts.roles import PATIENT_PERMISSIONS, ROLE_PERMISSIONS, SCOPE_PERMISSIONS
+from accounts.service.logins import end_family
+from accounts.service.secrets import hash_secret
+from accounts.service.staff import IDLE_LIFE
+from accounts.tokens import Claims, looks_like_token, read_token
+from core import audit, clock
+from core.actor import Actor, ActorKind
+
+# A session's last use is written at most this often, so that reading pages does not write at every request.
+_TOUCH_SECONDS = 60
+
+
+def identify_bearer(session: Session, text: str, *, issuer: str) -> Actor:
+    """Who presents this access token or staff session token.
+
+    :raises SessionEnded: it is not genuine, has expired, or was ended.
+    """
+    if not looks_like_token(text):
+        return _identify_staff(session, text)
+    claims = read_token(session, text, issuer=issuer)
+    if claims.subject_kind == "patient" and claims.session_id:
+        return _identify_login(session, claims.subject_id, claims.session_id)
+    if claims.subject_kind == "machine":
+        return _identify_machine(session, claims)
+    raise SessionEnded
+
+
+def end_session(session: Session, actor: Actor) -> None:
+    """Sign out: the session that this request came through ends now."""
+    if actor.kind is ActorKind.PATIENT:
+        family = session.get_one(LoginSession, actor.session_id, with_for_update=True)
+        end_family(session, family, reason="signed_out")
+        return
+    ended = session.get_one(StaffSession, actor.session_id)
+    ended.ended_at = clock.now()
+    audit.record_act(session, actor, "accounts.staff.signed_out", of=("staff_session", ended.id))
+
+
+def _identify_login(session: Session, login_id: UUID, session_id: UUID) -> Actor:
+    alive = session.scalar(
+        select(LoginSession.id).where(
+            LoginSession.id == session_id,
+            LoginSession.login_id == login_id,
+            LoginSession.ended_at.is_(None),
+            LoginSession.expires_at > clock.now(),
+        )
+    )
+    if alive is None:
+        raise SessionEnded
+    return Actor(ActorKind.PATIENT, login_id, PATIENT_PERMISSIONS, session_id=session_id)
+
+
+def _identify_machine(session: Session, claims: Claims) -> Actor:
+    hospital_id = session.scalar(
+        select(MachineClient.hospital_id)
+        .join(Hospital, Hospital.id == MachineClient.hospital_id)
+        .where(MachineClient.id == claims.subject_id)
+        .where(MachineClient.is_enabled.is_(True), Hospital.is_enabled.is_(True))
+    )
+    if hospital_id is None:
+        raise SessionEnded
+    permissions = frozenset[str]().union(*(SCOPE_PERMISSIONS.get(scope, ()) for scope in claims.scopes))
+    return Actor(ActorKind.MACHINE, claims.subject_id, permissions, hospital_id=hospital_id)
+
+
+def _identify_staff(session: Session, text: str) -> Actor:
+    now = clock.now()
+    row = session.execute(
+        select(StaffSession.id, StaffSession.last_used_at, StaffMember.id, StaffMember.role, StaffMember.hospital_id)
+        .join(StaffMember, StaffMember.id == StaffSession.staff_id)
+        .outerjoin(Hospital, Hospital.id == StaffMember.hospital_id)
+        .where(StaffSession.token_hash == hash_secret(text))
+        .where(StaffSession.ended_at.is_(None), StaffSession.expires_at > now)
+        .where(StaffSession.last_used_at > now - IDLE_LIFE)
+        .where(StaffMember.is_enabled.is_(True), Hospital.is_enabled.isnot(False))
+    ).one_or_none()
+    if row is None:
+        raise SessionEnded
+    session_id, last_used_at, staff_id, role, hospital_id = row
+    if (now - last_used_at).total_seconds() > _TOUCH_SECONDS:
+        session.execute(update(StaffSession).where(StaffSession.id == session_id).values(last_used_at=now))
+    return Actor(
+        ActorKind.STAFF, staff_id, ROLE_PERMISSIONS[Role(role)], hospital_id=hospital_id, session_id=session_id
+    )

@@ -1,0 +1,44 @@
+"""Grants: what a patient allows a hospital to see."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.db import Base, WithId
+
+
+class Purpose(StrEnum):
+    """Why somebody looks. Stands in every row of the access log."""
+
+    OWN = "own"
+    TREATMENT = "treatment"
+
+
+class Grant(WithId, Base):
+    """One hospital may see one person's records for one purpose, until it expires or is revoked.
+
+    ``visit_id`` names the visit that opened it (a row of records, above us: no foreign key).
+    ``version`` rises with every change, so that an access row says under which wording it was allowed.
+    """
+
+    __tablename__ = "grants"
+    __table_args__ = (
+        CheckConstraint("purpose IN ('treatment')", name="purpose"),
+        CheckConstraint("expires_at > starts_at", name="period"),
+        Index("ix_grants_person_id", "person_id", text("starts_at DESC")),
+        Index(
+            "ix_grants_in_force", "hospital_id", "person_id", "expires_at", postgresql_where=text("revoked_at IS NULL")
+        ),
+    )
+
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
+    purpose: Mapped[str]
+    visit_id: Mapped[UUID | None] = mapped_column(unique=True)
+    version: Mapped[int] = mapped_column(default=1)
+    starts_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]

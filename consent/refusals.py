@@ -1,0 +1,18 @@
+"""How consent says no."""
+
+from core.errors import Forbidden, NotFound
+
+
+class GrantNotFound(NotFound):
+    code = "consent.grant_not_found"
+    title = "没有找到这项授权"
+    detail = "No such grant of a person whom the signed-in login may act for."
+
+
+class NothingShared(Forbidden):
+    code = "consent.nothing_shared"
+    title = "患者未授权查看,请扫描患者健康卡或请患者授权"
+    detail = (
+        "No grant of this patient is in force for this hospital: the card was not scanned here, or the grant expired "
+        "or was revoked. Scan the patient's dynamic code."
+    )

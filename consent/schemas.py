@@ -1,0 +1,51 @@
+"""What consent takes in and gives out."""
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import Field
+
+from core.api import Received, Shown
+
+
+class GrantPath(Received):
+    grant_id: UUID
+
+
+class GrantShown(Shown):
+    id: UUID
+    person_id: UUID
+    hospital_name: str
+    purpose: str = Field(description="treatment")
+    visit_id: UUID | None
+    version: int
+    status: str = Field(description="in_force, expired or revoked")
+    starts_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+
+
+class GrantList(Shown):
+    grants: list[GrantShown]
+
+
+class AccessLogQuery(Received):
+    before: UUID | None = Field(None, description="the id of the last row of the page before")
+
+
+class AccessShown(Shown):
+    id: UUID
+    at: datetime
+    action: str = Field(description="for example records.report.read")
+    who_kind: str = Field(description="patient, staff, machine or system")
+    who: str
+    hospital_name: str | None
+    object_kind: str | None
+    object_id: UUID | None
+    purpose: str | None = Field(description="own or treatment")
+    grant_id: UUID | None
+    grant_version: int | None
+
+
+class AccessLog(Shown):
+    rows: list[AccessShown]

@@ -1,0 +1,18 @@
+"""What other packages may ask of consent."""
+
+from consent.service.access_log import AccessRow, list_access
+from consent.service.grants import GrantView, list_grants, open_treatment_grant, revoke_grant
+from consent.service.release import Release, find_access_until, readable_person_ids, release
+
+__all__ = [
+    "AccessRow",
+    "GrantView",
+    "Release",
+    "find_access_until",
+    "list_access",
+    "list_grants",
+    "open_treatment_grant",
+    "readable_person_ids",
+    "release",
+    "revoke_grant",
+]

@@ -1,0 +1,62 @@
+"""Who looked: the audit trail as the patient reads it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.orm import Session
+
+from accounts import service as accounts
+from core.actor import Actor
+from core.audit import AuditEntry
+from health_card import service as health_card
+
+PAGE = 50
+
+
+@dataclass(frozen=True)
+class AccessRow:
+    """One act on a person's data: who, which hospital, what, why, by which consent."""
+
+    id: UUID
+    at: datetime
+    action: str
+    who_kind: str
+    who: str
+    hospital_name: str | None
+    object_kind: str | None
+    object_id: UUID | None
+    purpose: str | None
+    grant_id: UUID | None
+    grant_version: int | None
+
+
+def list_access(session: Session, actor: Actor, *, before: UUID | None = None) -> list[AccessRow]:
+    """What was done with the data of the persons whom the actor may act for, newest first.
+
+    :param before: the id of the last row of the page before.
+    """
+    mine = select(AuditEntry).where(AuditEntry.subject_id.in_(health_card.held_person_ids(actor)))
+    if before is not None:
+        last = select(AuditEntry.at, AuditEntry.id).where(AuditEntry.id == before).subquery()
+        mine = mine.where(tuple_(AuditEntry.at, AuditEntry.id) < select(last.c.at, last.c.id).scalar_subquery())
+    entries = session.scalars(mine.order_by(AuditEntry.at.desc(), AuditEntry.id.desc()).limit(PAGE)).all()
+    names = accounts.describe_actors(session, {(entry.actor_kind, entry.actor_id) for entry in entries})
+    hospitals = accounts.list_hospitals(session, {entry.hospital_id for entry in entries if entry.hospital_id})
+    return [
+        AccessRow(
+            id=entry.id,
+            at=entry.at,
+            action=entry.action,
+            who_kind=entry.actor_kind,
+            who=names.get(entry.actor_id, ""),
+            hospital_name=hospitals[entry.hospital_id].name if entry.hospital_id else None,
+            object_kind=entry.object_kind,
+            object_id=entry.object_id,
+            purpose=entry.purpose,
+            grant_id=entry.basis_id,
+            grant_version=entry.basis_version,
+        )
+        for entry in entries
+    ]

@@ -1,0 +1,116 @@
+"""Opening, listing and revoking grants."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from accounts import service as accounts
+from consent.models import Grant, Purpose
+from consent.refusals import GrantNotFound
+from core import audit, clock
+from core.actor import Actor
+from health_card import service as health_card
+
+TREATMENT_LIFE = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class GrantView:
+    """A grant as the patient sees it. ``status``: in_force, expired or revoked."""
+
+    id: UUID
+    person_id: UUID
+    hospital_name: str
+    purpose: str
+    visit_id: UUID | None
+    version: int
+    status: str
+    starts_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+
+
+def open_treatment_grant(session: Session, actor: Actor, *, person_id: UUID, visit_id: UUID) -> Grant:
+    """Let the actor's hospital see the person's records for this visit: the patient has shown a dynamic code."""
+    now = clock.now()
+    grant = Grant(
+        person_id=person_id,
+        hospital_id=actor.house_id,
+        purpose=Purpose.TREATMENT,
+        visit_id=visit_id,
+        starts_at=now,
+        expires_at=now + TREATMENT_LIFE,
+    )
+    session.add(grant)
+    session.flush()
+    audit.record_act(
+        session,
+        actor,
+        "consent.grant.opened",
+        subject_id=person_id,
+        of=("grant", grant.id),
+        purpose=grant.purpose,
+        basis=(grant.id, 1),
+    )
+    return grant
+
+
+def revoke_grant(session: Session, actor: Actor, *, grant_id: UUID) -> GrantView:
+    """End a grant from the next request on. Revoking again changes nothing.
+
+    The row is locked against readers (see ``release``): when this commits, no read under the grant is under way.
+
+    :raises GrantNotFound: not a grant of a person whom the actor may act for.
+    """
+    mine = select(Grant).where(Grant.id == grant_id, Grant.person_id.in_(health_card.held_person_ids(actor)))
+    grant = session.scalars(mine.with_for_update()).one_or_none()
+    if grant is None:
+        raise GrantNotFound
+    if grant.revoked_at is None:
+        session.execute(
+            update(Grant)
+            .where(Grant.id == grant_id, Grant.revoked_at.is_(None))
+            .values(revoked_at=clock.now(), version=Grant.version + 1)
+        )
+        session.refresh(grant)
+        audit.record_act(
+            session,
+            actor,
+            "consent.grant.revoked",
+            subject_id=grant.person_id,
+            of=("grant", grant.id),
+            basis=(grant.id, grant.version),
+        )
+    return _view(grant, accounts.get_hospital(session, grant.hospital_id).name)
+
+
+def list_grants(session: Session, actor: Actor) -> list[GrantView]:
+    """The grants of the persons whom the actor may act for, newest first (at most 200)."""
+    mine = select(Grant).where(Grant.person_id.in_(health_card.held_person_ids(actor)))
+    grants = session.scalars(mine.order_by(Grant.starts_at.desc(), Grant.id.desc()).limit(200)).all()
+    hospitals = accounts.list_hospitals(session, {grant.hospital_id for grant in grants})
+    return [_view(grant, hospitals[grant.hospital_id].name) for grant in grants]
+
+
+def _view(grant: Grant, hospital_name: str) -> GrantView:
+    return GrantView(
+        id=grant.id,
+        person_id=grant.person_id,
+        hospital_name=hospital_name,
+        purpose=grant.purpose,
+        visit_id=grant.visit_id,
+        version=grant.version,
+        status=_status(grant),
+        starts_at=grant.starts_at,
+        expires_at=grant.expires_at,
+        revoked_at=grant.revoked_at,
+    )
+
+
+def _status(grant: Grant) -> str:
+    if grant.revoked_at is not None:
+        return "revoked"
+    return "in_force" if grant.expires_at > clock.now() else "expired"

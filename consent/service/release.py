@@ -1,0 +1,95 @@
+"""The one gate through which a person's records are seen: decided and recorded in one transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from consent.models import Grant, Purpose
+from consent.refusals import NothingShared
+from core import audit, clock
+from core.actor import Actor, ActorKind
+from health_card import service as health_card
+
+
+@dataclass(frozen=True)
+class Release:
+    """By which right the actor sees the person's records now. ``basis``: grant id and version, None for one's own."""
+
+    person_id: UUID
+    purpose: str
+    basis: tuple[UUID, int] | None
+
+
+def readable_person_ids(actor: Actor) -> Select[tuple[UUID]]:
+    """The persons whose records the actor may see now, to be used inside the ``where`` of every query on records."""
+    if actor.kind is ActorKind.PATIENT:
+        return health_card.held_person_ids(actor)
+    return select(Grant.person_id).where(*_in_force(actor))
+
+
+def release(
+    session: Session,
+    actor: Actor,
+    *,
+    person_id: UUID,
+    action: str,
+    of: tuple[str, UUID] | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> Release:
+    """Decide whether the actor sees a person's records, and write the access row. Call it in the reading transaction.
+
+    The grant's row is share-locked until that transaction ends, so a revoke is acknowledged only after every read
+    that it did not stop.
+
+    :param action: for example ``records.report.read``.
+    :param facts: codes and counts only.
+    :raises NothingShared: no grant in force.
+    """
+    allowed = _find_release(session, actor, person_id)
+    if allowed is None:
+        raise NothingShared
+    audit.record_act(
+        session,
+        actor,
+        action,
+        subject_id=person_id,
+        of=of,
+        purpose=allowed.purpose,
+        basis=allowed.basis,
+        facts=facts,
+    )
+    return allowed
+
+
+def find_access_until(session: Session, actor: Actor, *, person_id: UUID) -> datetime | None:
+    """Until when the actor's hospital may see the person's records; None when it may not."""
+    return session.scalar(select(func.max(Grant.expires_at)).where(Grant.person_id == person_id, *_in_force(actor)))
+
+
+def _find_release(session: Session, actor: Actor, person_id: UUID) -> Release | None:
+    if actor.kind is ActorKind.PATIENT:
+        is_own = person_id in health_card.list_held_person_ids(session, actor)
+        return Release(person_id, Purpose.OWN, None) if is_own else None
+    grant = session.scalars(
+        select(Grant)
+        .where(Grant.person_id == person_id, *_in_force(actor))
+        .order_by(Grant.expires_at.desc())
+        .limit(1)
+        .with_for_update(read=True)
+    ).one_or_none()
+    return Release(person_id, grant.purpose, (grant.id, grant.version)) if grant else None
+
+
+def _in_force(actor: Actor) -> tuple[Any, ...]:
+    now = clock.now()
+    return (
+        Grant.hospital_id == actor.hospital_id,
+        Grant.revoked_at.is_(None),
+        Grant.starts_at <= now,
+        Grant.expires_at > now,
+    )

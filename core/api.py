@@ -1,0 +1,142 @@
+"""The machine interface: blueprints whose routes describe themselves, and the OpenAPI document made of them."""
+
+import re
+from typing import Any, NoReturn
+
+from flask import Flask, Response, current_app, jsonify, render_template
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.info import Info
+from flask_openapi3.models.tag import Tag
+from flask_openapi3.openapi import OpenAPI
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.errors import MalformedRequest, list_refusals
+from core.web import Pages, guard_of, public
+
+VERSION = "0.1.0"
+
+
+class Received(BaseModel):
+    """What comes in: a field that the schema does not name is an error, not a guess."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class Shown(BaseModel):
+    """What goes out."""
+
+    model_config = ConfigDict(from_attributes=True, extra="forbid")
+
+
+class Problem(Shown):
+    """A refusal (RFC 9457). Look at `code`; docs/errors.md says what to do about each."""
+
+    type: str
+    title: str = Field(description="one sentence for a person, in Chinese")
+    status: int
+    detail: str = Field(description="for whoever connects a system, in English")
+    code: str = Field(examples=["health_card.code_expired"])
+    request_id: str
+
+
+class Api(APIBlueprint):
+    """A blueprint of machine routes: parameters and bodies are checked against their schemas."""
+
+    def __init__(self, name: str, *, tag: str, url_prefix: str | None = None) -> None:
+        super().__init__(name, __name__, url_prefix=url_prefix, abp_tags=[Tag(name=tag)])
+
+
+def new_app(name: str) -> OpenAPI:
+    """A Flask application that collects its OpenAPI 3.1 document."""
+    return OpenAPI(
+        name,
+        info=Info(
+            title="Yimatong 一码通",
+            version=VERSION,
+            description="Open electronic health card platform: one code, one person, every hospital.",
+        ),
+        doc_ui=False,
+        validation_error_model=Problem,
+        validation_error_callback=_refuse_malformed,
+        security_schemes={
+            "bearer": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "access token of a patient, a staff member or a machine client",
+            }
+        },
+    )
+
+
+def _refuse_malformed(error: ValidationError) -> NoReturn:
+    """Says which fields are wrong and why; never repeats what was sent."""
+    raise MalformedRequest(
+        [
+            {"field": ".".join(str(part) for part in found["loc"]) or "(body)", "message": found["msg"]}
+            for found in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+    ) from None
+
+
+pages = Pages("docs", __name__)
+
+
+@pages.get("/openapi.json")
+@public("the description of the interface is for everybody who builds against it")
+def openapi_json() -> Response:
+    """The OpenAPI 3.1 document of this installation."""
+    return jsonify(describe(current_app._get_current_object()))  # type: ignore[attr-defined]
+
+
+@pages.get("/docs")
+@public("the description of the interface is for everybody who builds against it")
+def docs() -> str:
+    """The same, to be read by a person."""
+    document = describe(current_app._get_current_object())  # type: ignore[attr-defined]
+    return render_template("core/docs.html", document=document, operations=list_operations(document))
+
+
+@pages.get("/docs/errors")
+@public("what to do about each refusal code is for everybody who builds against it")
+def error_docs() -> str:
+    """Every refusal code: the addresses that problem details name as their `type`."""
+    return render_template("core/errors.html", refusals=list_refusals())
+
+
+def describe(app: Flask) -> dict[str, Any]:
+    """The document: what the routes declare, plus what holds for all of them (refusals, permissions)."""
+    assert isinstance(app, OpenAPI)
+    document: dict[str, Any] = app.api_doc
+    guards = {
+        (_openapi_path(rule.rule), method.lower()): guard_of(app, rule.endpoint)
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods or ()
+    }
+    for operation in list_operations(document):
+        guard = guards.get((operation["path"], operation["method"]))
+        if guard is not None and guard.permission:
+            operation["operation"]["security"] = [{"bearer": []}]
+            operation["operation"]["x-permission"] = guard.permission
+        operation["operation"]["responses"].pop("422", None)
+        operation["operation"]["responses"]["default"] = _PROBLEM_RESPONSE
+    document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+    return document
+
+
+def list_operations(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every operation of a document as ``path``, ``method`` and ``operation``."""
+    return [
+        {"path": path, "method": method, "operation": operation}
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def _openapi_path(rule: str) -> str:
+    return re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule)
+
+
+_PROBLEM_RESPONSE = {
+    "description": "A refusal: problem details (RFC 9457)",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}

@@ -1,0 +1,78 @@
+"""The audit trail: one row an act, written in the transaction of the act, never changed afterwards."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Index, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from core import clock, observe
+from core.actor import Actor
+from core.db import Base, WithId
+
+
+class AuditEntry(WithId, Base):
+    """Who did what to whose data, when, why and by which right. Ids and codes only, never content.
+
+    Insert-only: triggers of the first migration refuse UPDATE, DELETE and TRUNCATE.
+    """
+
+    __tablename__ = "audit_entries"
+    __table_args__ = (
+        Index("ix_audit_entries_subject", "subject_id", text("at DESC"), text("id DESC")),
+        Index("ix_audit_entries_at", "at"),
+    )
+
+    at: Mapped[datetime]
+    request_id: Mapped[str]
+    actor_kind: Mapped[str]
+    actor_id: Mapped[UUID]
+    hospital_id: Mapped[UUID | None]
+    action: Mapped[str]
+    subject_id: Mapped[UUID | None]
+    object_kind: Mapped[str | None]
+    object_id: Mapped[UUID | None]
+    purpose: Mapped[str | None]
+    basis_id: Mapped[UUID | None]
+    basis_version: Mapped[int | None]
+    facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+def record_act(
+    session: Session,
+    actor: Actor,
+    action: str,
+    *,
+    subject_id: UUID | None = None,
+    of: tuple[str, UUID] | None = None,
+    purpose: str | None = None,
+    basis: tuple[UUID, int] | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """Record one act; the caller's transaction carries it, so without the row there is no act.
+
+    :param action: ``package.thing.verb_in_past_tense``, for example ``records.report.read``.
+    :param subject_id: the person whose data was touched; shown to that person.
+    :param of: kind and id of the thing touched.
+    :param basis: id and version of the consent (grant, link ...) that allowed it.
+    :param facts: codes, numbers and dates only.
+    """
+    session.add(
+        AuditEntry(
+            at=clock.now(),
+            request_id=observe.request_id(),
+            actor_kind=actor.kind,
+            actor_id=actor.id,
+            hospital_id=actor.hospital_id,
+            action=action,
+            subject_id=subject_id,
+            object_kind=of[0] if of else None,
+            object_id=of[1] if of else None,
+            purpose=purpose,
+            basis_id=basis[0] if basis else None,
+            basis_version=basis[1] if basis else None,
+            facts=dict(facts or {}),
+        )
+    )

@@ -1,0 +1,158 @@
+"""Configuration: read once from the environment into one frozen object; nothing else reads the environment."""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Literal, get_args
+from urllib.parse import urlsplit
+
+Profile = Literal["production", "demo", "test"]
+
+
+class ConfigurationError(Exception):
+    """The environment does not say what the process needs; the text names the variable and what it must be."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything the process was told at its start. Secrets are kept out of ``repr``."""
+
+    profile: Profile
+    database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    base_url: str
+    storage_dir: Path
+    issuer_code: str
+    master_keys: Mapping[str, bytes] = field(repr=False)
+    index_key: bytes = field(repr=False)
+    metrics_token: str = field(repr=False)
+    wechat_base_url: str
+    wechat_app_id: str
+    wechat_app_secret: str = field(repr=False)
+    wechatpay_base_url: str
+    wechatpay_merchant_id: str
+    wechatpay_merchant_serial: str
+    wechatpay_merchant_key: str = field(repr=False)
+    wechatpay_public_key: str = field(repr=False)
+    wechatpay_public_key_id: str
+    wechatpay_apiv3_key: str = field(repr=False)
+    mllp_host: str = "127.0.0.1"
+    metrics_dir: Path | None = None
+
+    @property
+    def current_master_key_id(self) -> str:
+        """The key that wraps new data keys: the first one named in MASTER_KEYS."""
+        return next(iter(self.master_keys))
+
+    @property
+    def is_secure_origin(self) -> bool:
+        """Whether people reach the platform over https (then cookies are marked Secure)."""
+        return self.base_url.startswith("https://")
+
+
+def read_config(environment: Mapping[str, str]) -> Config:
+    """Read and check the whole configuration.
+
+    :param environment: variable name to text, normally ``os.environ``.
+    :raises ConfigurationError: a variable is missing or malformed; nothing has a fallback that production could use.
+    """
+    reader = _Reader(environment)
+    profile = reader.choice("YIMATONG_PROFILE", get_args(Profile))
+    config = Config(
+        profile=profile,
+        database_url=reader.database_url("DATABASE_URL"),
+        redis_url=reader.text("REDIS_URL"),
+        base_url=reader.base_url("BASE_URL", profile),
+        storage_dir=Path(reader.text("STORAGE_DIR")).absolute(),
+        issuer_code=reader.matching("ISSUER_CODE", r"[0-9A-Za-z]{4,32}"),
+        master_keys=reader.keys("MASTER_KEYS"),
+        index_key=reader.key("INDEX_KEY"),
+        metrics_token=reader.matching("METRICS_TOKEN", r"[!-~]{32,}"),
+        wechat_base_url=reader.service("WECHAT_BASE_URL", "https://api.weixin.qq.com", profile),
+        wechatpay_base_url=reader.service("WECHATPAY_BASE_URL", "https://api.mch.weixin.qq.com", profile),
+        wechatpay_apiv3_key=reader.matching("WECHATPAY_APIV3_KEY", r"[0-9A-Za-z]{32}"),
+        mllp_host=environment.get("MLLP_HOST") or "127.0.0.1",
+        metrics_dir=Path(environment["METRICS_DIR"]) if environment.get("METRICS_DIR") else None,
+        **{name: reader.text(name.upper()) for name in _PLAIN_TEXTS},
+    )
+    assert {f.name for f in fields(config)} >= _PLAIN_TEXTS
+    return config
+
+
+_PLAIN_TEXTS = {
+    "wechat_app_id",
+    "wechat_app_secret",
+    "wechatpay_merchant_id",
+    "wechatpay_merchant_serial",
+    "wechatpay_merchant_key",
+    "wechatpay_public_key",
+    "wechatpay_public_key_id",
+}
+
+
+class _Reader:
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    def text(self, name: str) -> str:
+        value = self._environment.get(name, "")
+        if not value:
+            raise ConfigurationError(f"{name} is not set")
+        return value
+
+    def matching(self, name: str, pattern: str) -> str:
+        value = self.text(name)
+        if not re.fullmatch(pattern, value):
+            raise ConfigurationError(f"{name} must match {pattern}")
+        return value
+
+    def choice(self, name: str, allowed: tuple[Profile, ...]) -> Profile:
+        value = self.text(name)
+        for candidate in allowed:
+            if candidate == value:
+                return candidate
+        raise ConfigurationError(f"{name} must be one of {', '.join(allowed)}")
+
+    def database_url(self, name: str) -> str:
+        value = self.text(name)
+        scheme, separator, rest = value.partition("://")
+        if not separator or scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
+            raise ConfigurationError(f"{name} must be a PostgreSQL address: postgresql://user:password@host/name")
+        return f"postgresql+psycopg://{rest}"
+
+    def base_url(self, name: str, profile: Profile) -> str:
+        return self._address(name, self.text(name), profile)
+
+    def service(self, name: str, default: str, profile: Profile) -> str:
+        return self._address(name, self._environment.get(name) or default, profile)
+
+    def _address(self, name: str, value: str, profile: Profile) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/") or parts.query:
+            raise ConfigurationError(f"{name} must be an address without a path, such as https://host")
+        if profile == "production" and parts.scheme != "https":
+            raise ConfigurationError(f"{name} must be https in production")
+        return f"{parts.scheme}://{parts.netloc}"
+
+    def key(self, name: str) -> bytes:
+        return _decode_key(name, self.text(name))
+
+    def keys(self, name: str) -> dict[str, bytes]:
+        pairs = [part.strip().partition(":") for part in self.text(name).split(",")]
+        keys = {key_id: _decode_key(name, encoded) for key_id, _, encoded in pairs}
+        if len(keys) != len(pairs) or not all(re.fullmatch(r"[0-9a-z-]{1,32}", key_id) for key_id in keys):
+            raise ConfigurationError(f"{name} must be kid:base64[,kid:base64...] with distinct key ids")
+        return keys
+
+
+def _decode_key(name: str, encoded: str) -> bytes:
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != 32:
+        raise ConfigurationError(f"{name} must hold 32 random bytes in base64")
+    return key

@@ -1,0 +1,84 @@
+"""The database: the typed base of all tables, and the two ways to open a transaction."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Connection, DateTime, LargeBinary, MetaData, Text, Uuid, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, registry
+
+from core.errors import Refusal
+from core.ids import new_id
+
+
+class Base(DeclarativeBase):
+    """Every table. Texts are ``text``, times carry their zone, documents are ``jsonb``."""
+
+    # A registry, not loose class attributes: Flask-SQLAlchemy makes a base of its own from this one and shares it.
+    registry = registry(
+        metadata=MetaData(
+            naming_convention={
+                "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+                "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+                "ck": "ck_%(table_name)s_%(constraint_name)s",
+                "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+                "pk": "pk_%(table_name)s",
+            }
+        ),
+        type_annotation_map={
+            str: Text(),
+            bytes: LargeBinary(),
+            datetime: DateTime(timezone=True),
+            UUID: Uuid(),
+            dict[str, Any]: JSONB(),
+            list[Any]: JSONB(),
+        },
+    )
+
+
+class WithId:
+    """A UUIDv7 primary key, known before the row is written."""
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+
+
+orm = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """One unit of work: committed when the block ends, rolled back when it raises. Needs an app context.
+
+    A refusal that says so (``keeps_changes``) commits first and is raised then.
+    """
+    session = orm.session()
+    if session.in_transaction():
+        raise RuntimeError("a transaction is open already: pass its session on")
+    kept: Refusal | None = None
+    try:
+        with session.begin():
+            try:
+                yield session
+            except Refusal as refusal:
+                if not refusal.keeps_changes:
+                    raise
+                kept = refusal
+    finally:
+        orm.session.remove()
+    if kept is not None:
+        raise kept
+
+
+@contextmanager
+def snapshot() -> Iterator[Session]:
+    """A consistent view that cannot write: the database itself refuses to."""
+    with transaction() as session:
+        # Tests run inside an outer transaction, whose isolation level cannot be changed any more.
+        nested = isinstance(session.get_bind(), Connection)
+        level = "" if nested else "ISOLATION LEVEL REPEATABLE READ, "
+        session.execute(text(f"SET TRANSACTION {level}READ ONLY"))
+        yield session

@@ -1,0 +1,50 @@
+"""Rate limits, counted in Redis over a moving window."""
+
+from limits import RateLimitItemPerMinute
+from limits.storage import storage_from_string
+from limits.strategies import MovingWindowRateLimiter
+from redis.exceptions import RedisError
+
+from core import clock, observe
+from core.config import Config
+from core.errors import RateExceeded
+
+_limiter: MovingWindowRateLimiter | None = None
+
+
+def configure(config: Config) -> None:
+    """Connect the process's limiter, once, at its start."""
+    global _limiter
+    _limiter = MovingWindowRateLimiter(storage_from_string(config.redis_url))
+
+
+def count(name: str, subject: str, *, per_minute: int) -> None:
+    """Count one try of ``subject`` at ``name``.
+
+    :raises RateExceeded: more than ``per_minute`` within the last 60 seconds.
+    """
+    _check(name, subject, per_minute, counting=True)
+
+
+def check(name: str, subject: str, *, per_minute: int) -> None:
+    """Refuse when the limit is reached, without counting: for limits on failures only.
+
+    :raises RateExceeded: as ``count``.
+    """
+    _check(name, subject, per_minute, counting=False)
+
+
+def _check(name: str, subject: str, per_minute: int, *, counting: bool) -> None:
+    if _limiter is None:
+        raise RuntimeError("limits were not configured")
+    item = RateLimitItemPerMinute(per_minute)
+    try:
+        allowed = _limiter.hit(item, name, subject) if counting else _limiter.test(item, name, subject)
+        if allowed:
+            return
+        reset_at = _limiter.get_window_stats(item, name, subject).reset_time
+    except RedisError:
+        # Redis is never the only home of anything: without it the city goes on, unlimited and told so.
+        observe.log.warning("limits.redis_unavailable", limit=name)
+        return
+    raise RateExceeded(max(1, round(reset_at - clock.now().timestamp())))

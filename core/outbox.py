@@ -1,0 +1,74 @@
+"""The outbox: an effect outside the database is a row, written in the transaction of its cause."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Index, func, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from core import clock, observe
+from core.db import Base, WithId
+from core.ids import new_id
+
+CHANNEL = "outbox"
+
+
+class OutboxMessage(WithId, Base):
+    """One effect to be done. ``due_at`` is also the lease: a claimed message is due again when its worker died."""
+
+    __tablename__ = "outbox_messages"
+    __table_args__ = (
+        Index(
+            "ix_outbox_messages_due",
+            "due_at",
+            "id",
+            postgresql_where=text("done_at IS NULL AND dead_at IS NULL"),
+        ),
+    )
+
+    topic: Mapped[str]
+    payload: Mapped[dict[str, Any]]
+    key: Mapped[str | None] = mapped_column(unique=True)
+    request_id: Mapped[str]
+    created_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(default=0)
+    last_error: Mapped[str | None]
+    done_at: Mapped[datetime | None]
+    dead_at: Mapped[datetime | None]
+
+
+def announce(
+    session: Session,
+    topic: str,
+    payload: Mapping[str, Any],
+    *,
+    key: str | None = None,
+    due_at: datetime | None = None,
+) -> UUID | None:
+    """Write the message; it leaves when the caller's transaction commits.
+
+    :param topic: past tense, ``package.thing_happened``.
+    :param payload: ids and codes only, never personal data.
+    :param key: the same key is announced once, however often it is tried.
+    :param due_at: not before this time; at once when left out.
+    :returns: the message's id, or None when the key was announced before.
+    """
+    now = clock.now()
+    values = {
+        "id": new_id(),
+        "topic": topic,
+        "payload": dict(payload),
+        "key": key,
+        "request_id": observe.request_id(),
+        "created_at": now,
+        "due_at": due_at or now,
+        "attempts": 0,
+    }
+    statement = insert(OutboxMessage).values(values).on_conflict_do_nothing(index_elements=["key"])
+    message_id = session.scalar(statement.returning(OutboxMessage.id))
+    session.execute(select(func.pg_notify(CHANNEL, topic)))
+    return message_id

@@ -1,0 +1,226 @@
+"""The edge: who asks is found out, the gate is checked, refusals become problem details."""
+
+import hmac
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask, Response, current_app, g, render_template, request
+from pydantic import BaseModel
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException
+
+from core import observe
+from core.actor import Actor
+from core.config import Config
+from core.errors import (
+    CrossSiteRequest,
+    DatabaseUnavailable,
+    HttpProblem,
+    InternalError,
+    NotSignedIn,
+    PermissionMissing,
+    Refusal,
+)
+
+View = TypeVar("View", bound=Callable[..., Any])
+Reply = Response | tuple[Response, int]
+
+_SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What a route demands: a permission, or nothing and the reason why."""
+
+    permission: str | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who sent this request. ``csrf_token`` is set when a cookie proved it: then unsafe methods must carry it."""
+
+    actor: Actor
+    csrf_token: str | None = None
+
+
+Identify = Callable[[], Identity | None]
+
+
+def requires(permission: str) -> Callable[[View], View]:
+    """Declare the permission (``package:thing:verb``) that a route demands."""
+    return _guarded(Guard(permission))
+
+
+def public(reason: str) -> Callable[[View], View]:
+    """Declare that a route is open to everybody, and why."""
+    return _guarded(Guard(None, reason))
+
+
+def _guarded(guard: Guard) -> Callable[[View], View]:
+    def mark(view: View) -> View:
+        view.__guard__ = guard  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def guard_of(app: Flask, endpoint: str) -> Guard | None:
+    """The guard that an endpoint's view declares."""
+    return cast("Guard | None", getattr(app.view_functions[endpoint], "__guard__", None))
+
+
+def current_config() -> Config:
+    """The configuration of the running application."""
+    return cast(Config, current_app.extensions["yimatong.config"])
+
+
+def current_actor() -> Actor:
+    """Who sent this request.
+
+    :raises NotSignedIn: nobody did (a public route that asks all the same).
+    """
+    identity = current_identity()
+    if identity is None:
+        raise NotSignedIn
+    return identity.actor
+
+
+def current_identity() -> Identity | None:
+    """Who sent this request, when that is known; found out once a request."""
+    if "identity" not in g:
+        g.identity = cast(Identify, current_app.extensions["yimatong.identify"])()
+    return cast("Identity | None", g.identity)
+
+
+def present(model: BaseModel, status: int = 200) -> Response:
+    """A schema as JSON. Answers about persons are never cached by anyone between us and the asker."""
+    reply = Response(model.model_dump_json(by_alias=True, exclude_none=True), status, mimetype="application/json")
+    reply.headers["Cache-Control"] = "no-store"
+    return reply
+
+
+def install(app: Flask, config: Config, identify: Identify) -> None:
+    """Put the gate, the request log and the refusal handlers onto the application."""
+    app.extensions["yimatong.config"] = config
+    app.extensions["yimatong.identify"] = identify
+    app.before_request(_begin)
+    app.before_request(_check_gate)
+    app.after_request(_finish)
+    app.register_error_handler(Refusal, _answer_refusal)
+    app.register_error_handler(HTTPException, _answer_http_exception)
+    app.register_error_handler(OperationalError, lambda _error: _answer_refusal(DatabaseUnavailable()))
+    app.register_error_handler(Exception, _answer_mistake)
+
+
+def _begin() -> None:
+    observe.begin_request(request.headers.get("X-Request-Id"))
+    # Under an outer application context (a shell, a test) g outlives the request.
+    g.pop("identity", None)
+    g.started = time.perf_counter()
+
+
+def _check_gate() -> None:
+    if request.endpoint is None:
+        return
+    guard = guard_of(current_app._get_current_object(), request.endpoint)  # type: ignore[attr-defined]
+    if guard is None:
+        if request.endpoint == "static":
+            return
+        raise RuntimeError(f"{request.endpoint} declares neither @requires nor @public")
+    _check_same_site()
+    if guard.permission is None or request.method == "OPTIONS":
+        return
+    identity = current_identity()
+    if identity is None:
+        raise NotSignedIn
+    if not identity.actor.can(guard.permission):
+        raise PermissionMissing(permission=guard.permission)
+    _check_csrf(identity)
+
+
+def _check_same_site() -> None:
+    """A browser says where a form comes from; other clients say nothing and carry no cookies."""
+    origin = request.headers.get("Origin")
+    if request.method in _SAFE_METHODS or not origin:
+        return
+    if origin != current_config().base_url and urlsplit(origin).netloc != request.host:
+        raise CrossSiteRequest
+
+
+def _check_csrf(identity: Identity) -> None:
+    if identity.csrf_token is None or request.method in _SAFE_METHODS:
+        return
+    offered = request.headers.get("X-CSRF-Token") or request.form.get("csrf_token", "")
+    if not hmac.compare_digest(offered.encode(), identity.csrf_token.encode()):
+        raise CrossSiteRequest
+
+
+def _finish(reply: Response) -> Response:
+    route = request.url_rule.rule if request.url_rule else "(none)"
+    seconds = time.perf_counter() - g.get("started", time.perf_counter())
+    observe.REQUESTS.labels(request.method, route, reply.status_code).inc()
+    observe.REQUEST_SECONDS.labels(request.method, route).observe(seconds)
+    reply.headers["X-Request-Id"] = observe.request_id()
+    reply.headers["X-Content-Type-Options"] = "nosniff"
+    reply.headers.setdefault("Referrer-Policy", "no-referrer")
+    reply.headers.setdefault("X-Frame-Options", "DENY")
+    reply.headers.setdefault(
+        "Content-Security-Policy",
+        "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+    )
+    identity = g.get("identity")
+    observe.log.info(
+        "request",
+        method=request.method,
+        route=route,
+        status=reply.status_code,
+        milliseconds=round(seconds * 1000, 1),
+        actor=identity.actor.kind if identity else None,
+    )
+    return reply
+
+
+def _answer_refusal(refusal: Refusal) -> Response:
+    observe.REFUSALS.labels(refusal.code).inc()
+    problem = refusal.problem(base_url=current_config().base_url, request_id=observe.request_id())
+    if _wants_page():
+        page = render_template("core/refusal.html", problem=problem)
+        reply = Response(page, refusal.status, mimetype="text/html")
+    else:
+        body = json.dumps(problem, ensure_ascii=False)
+        reply = Response(body, refusal.status, mimetype="application/problem+json")
+    reply.headers.update(refusal.headers)
+    reply.headers["Cache-Control"] = "no-store"
+    return reply
+
+
+def _wants_page() -> bool:
+    blueprint = current_app.blueprints.get(request.blueprint or "")
+    return isinstance(blueprint, Pages)
+
+
+def _answer_http_exception(error: HTTPException) -> Response:
+    reply = _answer_refusal(HttpProblem(error.code or 500, error.name))
+    for name, value in error.get_headers():
+        if name not in {"Content-Type", "Content-Length"}:
+            reply.headers.setdefault(name, value)
+    return reply
+
+
+def _answer_mistake(error: Exception) -> Response:
+    # Only the type and where it happened: the text of an error may quote a person's data.
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "?"
+    observe.log.error("mistake", error=type(error).__name__, place=place)
+    return _answer_refusal(InternalError())
+
+
+class Pages(Blueprint):
+    """A blueprint whose answers, refusals included, are pages for people."""

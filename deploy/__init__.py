@@ -1,0 +1,1 @@
+"""Local start-up: everything on one machine, for trying the platform out and for developing it."""

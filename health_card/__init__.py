@@ -1,0 +1,1 @@
+"""Who a person is, which card they hold, is this code genuine."""

@@ -1,0 +1,20 @@
+"""How names and numbers are shown to those who need not see them whole."""
+
+
+def mask_name(name: str) -> str:
+    """张三 -> 张*, 张小三 -> 张*三."""
+    if len(name) <= 1:
+        return "*"
+    return name[0] + "*" if len(name) == 2 else name[0] + "*" * (len(name) - 2) + name[-1]
+
+
+def mask_number(number: str) -> str:
+    """A certificate number: the first 3 and the last 4 at most, and never more than half of it."""
+    shown = min(7, len(number) // 2)
+    head, tail = min(3, shown // 2), min(4, shown - min(3, shown // 2))
+    return number[:head] + "*" * (len(number) - head - tail) + number[len(number) - tail :]
+
+
+def mask_phone(phone: str) -> str:
+    """138****1234."""
+    return phone[:3] + "*" * (len(phone) - 7) + phone[-4:] if len(phone) > 7 else "*" * len(phone)

@@ -1,0 +1,119 @@
+"""Persons, who holds them, their cards, and their numbers at hospitals."""
+
+from datetime import date, datetime
+from enum import IntEnum, StrEnum
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.db import Base, WithId
+
+
+class Assurance(StrEnum):
+    """How well an identity was checked; shown at every scan."""
+
+    ASSERTED = "asserted"
+    DOCUMENT = "document"
+
+
+class Person(WithId, Base):
+    """The master record of one person. What names him is sealed with his own data key."""
+
+    __tablename__ = "persons"
+    __table_args__ = (CheckConstraint("sex IN ('male', 'female', 'unknown')", name="sex"),)
+
+    data_key: Mapped[bytes]
+    certificate_type: Mapped[str]
+    certificate_index: Mapped[bytes] = mapped_column(unique=True)
+    certificate_sealed: Mapped[bytes]
+    name_sealed: Mapped[bytes]
+    phone_sealed: Mapped[bytes]
+    sex: Mapped[str]
+    birth_date: Mapped[date | None]
+    assurance: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class Holder(WithId, Base):
+    """A login that may act for a person. Unconfirmed, it may do nothing but wait for a desk."""
+
+    __tablename__ = "holders"
+    __table_args__ = (
+        UniqueConstraint("login_id", "person_id"),
+        Index("uq_holders_self", "login_id", unique=True, postgresql_where=text("relation = 'self'")),
+        Index("ix_holders_person_id", "person_id"),
+        CheckConstraint("relation IN ('self')", name="relation"),
+    )
+
+    login_id: Mapped[UUID] = mapped_column(ForeignKey("logins.id"))
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
+    relation: Mapped[str]
+    created_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime | None]
+
+
+class CardState(IntEnum):
+    """The national card states."""
+
+    NORMAL = 1
+    LOST = 2
+    CANCELLED = 3
+    BEING_MADE = 4
+    NOT_ISSUED = 5
+
+
+class ApplyChannel(IntEnum):
+    """Through what a card was applied for."""
+
+    APP = 1
+    KIOSK = 2
+    WINDOW = 3
+    BATCH = 4
+
+
+class Card(WithId, Base):
+    """An electronic health card. ``number`` is 256 random bits, 64 upper-case hexadecimal digits.
+
+    ``epoch`` is part of every code: raising it makes all codes that were ever shown worthless.
+    """
+
+    __tablename__ = "cards"
+    __table_args__ = (
+        Index("uq_cards_living", "person_id", unique=True, postgresql_where=text("replaced_at IS NULL")),
+        CheckConstraint("number ~ '^[0-9A-F]{64}$'", name="number"),
+        CheckConstraint("state BETWEEN 1 AND 5", name="state"),
+        CheckConstraint("channel BETWEEN 1 AND 4", name="channel"),
+        CheckConstraint("epoch BETWEEN 0 AND 65535", name="epoch"),
+    )
+
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
+    number: Mapped[str] = mapped_column(unique=True)
+    state: Mapped[int] = mapped_column(SmallInteger)
+    channel: Mapped[int] = mapped_column(SmallInteger)
+    epoch: Mapped[int] = mapped_column(default=0)
+    issued_at: Mapped[datetime]
+    replaced_at: Mapped[datetime | None]
+
+
+class CodeRedemption(WithId, Base):
+    """A code that was accepted. The nonce is unique, so of two scans of one code one is refused."""
+
+    __tablename__ = "code_redemptions"
+
+    nonce: Mapped[bytes] = mapped_column(unique=True)
+    card_id: Mapped[UUID] = mapped_column(ForeignKey("cards.id"))
+    terminal_id: Mapped[UUID] = mapped_column(ForeignKey("terminals.id"))
+    redeemed_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class PatientNumber(Base):
+    """The number under which a hospital knows a person. One person, one number a hospital."""
+
+    __tablename__ = "patient_numbers"
+    __table_args__ = (UniqueConstraint("hospital_id", "person_id"), Index("ix_patient_numbers_person_id", "person_id"))
+
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"), primary_key=True)
+    number: Mapped[str] = mapped_column(primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
+    bound_at: Mapped[datetime]

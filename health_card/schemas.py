@@ -1,0 +1,62 @@
+"""What health_card takes in and gives out."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from core.api import Received, Shown
+from health_card.certificates import CertificateType
+from health_card.service.persons import Registration
+
+
+class Application(Received):
+    certificate_type: CertificateType = Field(description="WS 364.3 CV02.01.101, for example 01 resident ID")
+    certificate_number: str = Field(min_length=4, max_length=32)
+    name: str = Field(min_length=1, max_length=50, pattern=r"^[^\x00-\x1f<>]+$")
+    phone: str = Field(pattern=r"^(1[3-9][0-9]{9}|\+[1-9][0-9]{5,14})$")
+
+
+class RegistrationShown(Shown):
+    card_id: UUID
+    state: int = Field(description="1 normal, 2 lost, 3 cancelled, 4 being made, 5 not issued")
+    is_new: bool
+    holder: Literal["confirmed", "awaiting_desk"] = Field(
+        description="awaiting_desk: another login registered this person first; a desk must see the document"
+    )
+
+    @classmethod
+    def of(cls, registration: Registration) -> "RegistrationShown":
+        return cls(
+            card_id=registration.card.id,
+            state=registration.card.state,
+            is_new=registration.is_new,
+            holder="confirmed" if registration.is_confirmed else "awaiting_desk",
+        )
+
+
+class CardShown(Shown):
+    card_id: UUID
+    number: str = Field(description="the card's own 256-bit random id, 64 hexadecimal digits")
+    state: int = Field(description="1 normal, 2 lost, 3 cancelled, 4 being made, 5 not issued")
+    channel: int = Field(description="1 app, 2 kiosk, 3 window, 4 batch")
+    name: str = Field(description="masked")
+    issued_at: datetime
+
+
+class CardList(Shown):
+    cards: list[CardShown]
+
+
+class CardPath(Received):
+    card_id: UUID
+
+
+class CodeRequest(Received):
+    kind: Literal["dynamic", "static"] = "dynamic"
+
+
+class CodeShown(Shown):
+    text: str = Field(description="what the QR code says; draw it at error correction level M")
+    expires_at: datetime | None = Field(description="absent: until the card is revoked")

@@ -1,0 +1,97 @@
+"""A login's cards, and the codes that it shows for them."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from core import audit, clock, keys
+from core.actor import Actor
+from health_card import codes
+from health_card.models import Card, CardState
+from health_card.refusals import CardNotFound, CardNotInForce
+from health_card.service.demographics import get_demographics
+from health_card.service.persons import held_person_ids
+
+KEY_PURPOSE = "code"
+DYNAMIC_LIFE = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class CardView:
+    """A card as its holder sees it."""
+
+    card_id: UUID
+    number: str
+    state: int
+    channel: int
+    name: str
+    issued_at: datetime
+
+
+@dataclass(frozen=True)
+class ShownCode:
+    """A code's text, and until when a desk accepts it (None: until the card is revoked)."""
+
+    text: str
+    expires_at: datetime | None
+
+
+def list_cards(session: Session, actor: Actor) -> list[CardView]:
+    """The living cards of the persons whom the login may act for."""
+    return [_view(session, card) for card in session.scalars(_held_cards(actor).order_by(Card.issued_at))]
+
+
+def get_card(session: Session, actor: Actor, card_id: UUID) -> CardView:
+    """:raises CardNotFound: not a card of this login."""
+    return _view(session, _get_held(session, actor, card_id))
+
+
+def issue_code(session: Session, actor: Actor, *, card_id: UUID, kind: str, issuer: str) -> ShownCode:
+    """A code for a desk to scan.
+
+    :param kind: ``dynamic`` (signed, 60 seconds, once) or ``static``.
+    :raises CardNotFound: not a card of this login.
+    :raises CardNotInForce: the card is lost, cancelled or not issued.
+    """
+    card = _get_held(session, actor, card_id)
+    if card.state != CardState.NORMAL:
+        raise CardNotInForce
+    audit.record_act(
+        session,
+        actor,
+        "health_card.code.shown",
+        subject_id=card.person_id,
+        of=("card", card.id),
+        facts={"kind": kind},
+    )
+    if kind == "static":
+        return ShownCode(codes.write_static(card.number, issuer), None)
+    ring = keys.ring(session, KEY_PURPOSE)
+    now = clock.now()
+    text = codes.write_dynamic(
+        codes.Signer(ring.signing_kid, ring.signing_key),
+        card_number=card.number,
+        epoch=card.epoch,
+        issuer=issuer,
+        issued_at=now,
+    )
+    return ShownCode(text, now.replace(microsecond=0) + DYNAMIC_LIFE)
+
+
+def _held_cards(actor: Actor) -> Select[tuple[Card]]:
+    return select(Card).where(Card.person_id.in_(held_person_ids(actor)), Card.replaced_at.is_(None))
+
+
+def _get_held(session: Session, actor: Actor, card_id: UUID) -> Card:
+    card = session.scalars(_held_cards(actor).where(Card.id == card_id)).one_or_none()
+    if card is None:
+        raise CardNotFound
+    return card
+
+
+def _view(session: Session, card: Card) -> CardView:
+    name = get_demographics(session, card.person_id).name
+    return CardView(card.id, card.number, card.state, card.channel, name, card.issued_at)

@@ -1,0 +1,93 @@
+"""The numbers under which hospitals know persons, and finding a person by what a hospital sends."""
+
+from uuid import UUID
+
+from sqlalchemy import Select, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from core import audit, clock
+from core.actor import Actor
+from health_card.certificates import CertificateType, check_certificate
+from health_card.models import Card, PatientNumber, Person
+from health_card.refusals import CertificateInvalid, PatientNumberTaken
+from health_card.service.persons import certificate_index
+
+
+def bind_patient_number(session: Session, actor: Actor, *, person_id: UUID, number: str) -> None:
+    """Remember under which number the actor's hospital knows the person. Binding the same again changes nothing.
+
+    :raises PatientNumberTaken: the number is somebody else's, or the person has another number here.
+    """
+    bound = session.scalar(
+        insert(PatientNumber)
+        .values(hospital_id=actor.house_id, number=number, person_id=person_id, bound_at=clock.now())
+        .on_conflict_do_nothing()
+        .returning(PatientNumber.number)
+    )
+    if bound is None:
+        _check_bound_already(session, actor, person_id, number)
+        return
+    audit.record_act(session, actor, "health_card.patient_number.bound", subject_id=person_id)
+
+
+def get_patient_number(session: Session, actor: Actor, person_id: UUID) -> str | None:
+    """The person's number at the actor's hospital, when one is bound."""
+    return session.scalar(select(PatientNumber.number).filter_by(hospital_id=actor.house_id, person_id=person_id))
+
+
+def find_person(
+    session: Session,
+    actor: Actor,
+    *,
+    patient_number: str | None = None,
+    card_number: str | None = None,
+    certificate: tuple[str, str] | None = None,
+) -> UUID | None:
+    """The one person to whom everything given leads; None when nothing does, or when they contradict.
+
+    :param patient_number: of the actor's own hospital.
+    :param card_number: 64 hexadecimal digits.
+    :param certificate: type (WS 364.3 CV02.01.101) and number.
+    """
+    asked = [
+        question
+        for question in (
+            _by_patient_number(actor, patient_number),
+            _by_card_number(card_number),
+            _by_certificate(certificate),
+        )
+        if question is not None
+    ]
+    found = [session.scalar(question) for question in asked]
+    return found[0] if found and len(set(found)) == 1 else None
+
+
+def _check_bound_already(session: Session, actor: Actor, person_id: UUID, number: str) -> None:
+    owner = session.scalar(select(PatientNumber.person_id).filter_by(hospital_id=actor.house_id, number=number))
+    if owner != person_id:
+        raise PatientNumberTaken
+
+
+def _by_patient_number(actor: Actor, number: str | None) -> Select[tuple[UUID]] | None:
+    if not number:
+        return None
+    return select(PatientNumber.person_id).filter_by(hospital_id=actor.house_id, number=number)
+
+
+def _by_card_number(number: str | None) -> Select[tuple[UUID]] | None:
+    if not number:
+        return None
+    # Whatever became of the card: what a hospital writes under it is still that person's.
+    return select(Card.person_id).where(Card.number == number.upper())
+
+
+def _by_certificate(certificate: tuple[str, str] | None) -> Select[tuple[UUID]] | None:
+    if certificate is None:
+        return None
+    try:
+        checked = check_certificate(CertificateType(certificate[0]), certificate[1])
+    except (ValueError, CertificateInvalid):
+        # It leads to nobody, which is not the same as not having been given.
+        return select(Person.id).where(Person.certificate_index == b"")
+    return select(Person.id).where(Person.certificate_index == certificate_index(checked))

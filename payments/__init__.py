@@ -1,0 +1,1 @@
+"""Credit lines, the ledger, gateways."""

@@ -1,0 +1,1 @@
+"""Visits, reports, images: taking them in, showing them."""

@@ -1,0 +1,46 @@
+"""What hospitals sent, kept whole."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.db import Base, WithId
+
+
+class InboundMessage(WithId, Base):
+    """One message as it arrived. ``channel``: fhir, hl7v2 or dicomweb. ``state``: accepted or quarantined.
+
+    ``message_key`` is the sender's own id of the message (MSH-10, Bundle.identifier, SOP instance UID): the same key
+    is filed once. ``reply`` is what was answered, and is answered again to a repeat. The body is sealed: it names people.
+    """
+
+    __tablename__ = "inbound_messages"
+    __table_args__ = (
+        CheckConstraint("channel IN ('fhir', 'hl7v2', 'dicomweb')", name="channel"),
+        CheckConstraint("state IN ('accepted', 'quarantined')", name="state"),
+        CheckConstraint("(state = 'quarantined') = (reason IS NOT NULL)", name="quarantine_has_reason"),
+        Index(
+            "uq_inbound_messages_key",
+            "hospital_id",
+            "channel",
+            "message_key",
+            unique=True,
+            postgresql_where=text("state = 'accepted' AND message_key IS NOT NULL"),
+        ),
+        Index("ix_inbound_messages_quarantine", "hospital_id", "id", postgresql_where=text("state = 'quarantined'")),
+    )
+
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
+    channel: Mapped[str]
+    message_key: Mapped[str | None]
+    digest: Mapped[bytes]
+    content_type: Mapped[str]
+    data_key: Mapped[bytes]
+    body_sealed: Mapped[bytes]
+    state: Mapped[str]
+    reason: Mapped[str | None]
+    reply: Mapped[str | None]
+    person_id: Mapped[UUID | None] = mapped_column(ForeignKey("persons.id"))
+    received_at: Mapped[datetime]

@@ -1,0 +1,102 @@
+"""Keeping what was sent, recognising a repeat, and setting aside what cannot be filed."""
+
+import hashlib
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from core import audit, clock
+from core.actor import Actor
+from core.vault import vault
+from records.intake.models import InboundMessage
+
+BODY = "inbound_messages.body"
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A message as it arrived at the edge. ``channel``: fhir, hl7v2 or dicomweb."""
+
+    channel: str
+    body: bytes
+    content_type: str
+    message_key: str | None = None
+
+
+def find_repeat(session: Session, actor: Actor, arrival: Arrival) -> InboundMessage | None:
+    """The accepted message with this key, when it came before; two of one key at the same moment wait here."""
+    if arrival.message_key is None:
+        return None
+    lock = f"{actor.house_id}/{arrival.channel}/{arrival.message_key}"
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(lock, 0))))
+    return session.scalars(
+        select(InboundMessage).filter_by(
+            hospital_id=actor.house_id, channel=arrival.channel, message_key=arrival.message_key, state="accepted"
+        )
+    ).one_or_none()
+
+
+def keep_accepted(session: Session, actor: Actor, arrival: Arrival, *, person_id: UUID | None, reply: str) -> UUID:
+    """Keep a message that was filed, with the answer that a repeat gets again."""
+    return _keep(session, actor, arrival, person_id=person_id, reply=reply, reason=None)
+
+
+def quarantine(session: Session, actor: Actor, arrival: Arrival, *, reason: str) -> UUID:
+    """Keep a message that could not be filed, whole, until somebody resolves it.
+
+    :param reason: the code of the refusal.
+    """
+    return _keep(session, actor, arrival, person_id=None, reply=None, reason=reason)
+
+
+def read_body(message: InboundMessage) -> bytes:
+    """What was sent, byte for byte."""
+    return vault().unwrap(message.data_key).unseal_bytes(message.body_sealed, context=BODY)
+
+
+def is_same_content(message: InboundMessage, arrival: Arrival) -> bool:
+    """Whether a repeat says the same; another content under a used key is a mistake of the sender."""
+    return message.digest == _digest(arrival.body)
+
+
+def _keep(
+    session: Session,
+    actor: Actor,
+    arrival: Arrival,
+    *,
+    person_id: UUID | None,
+    reply: str | None,
+    reason: str | None,
+) -> UUID:
+    data_key, wrapped = vault().new_key()
+    message = InboundMessage(
+        hospital_id=actor.house_id,
+        channel=arrival.channel,
+        message_key=arrival.message_key,
+        digest=_digest(arrival.body),
+        content_type=arrival.content_type,
+        data_key=wrapped,
+        body_sealed=data_key.seal_bytes(arrival.body, context=BODY),
+        state="quarantined" if reason else "accepted",
+        reason=reason,
+        reply=reply,
+        person_id=person_id,
+        received_at=clock.now(),
+    )
+    session.add(message)
+    session.flush()
+    audit.record_act(
+        session,
+        actor,
+        f"records.message.{message.state}",
+        subject_id=person_id,
+        of=("inbound_message", message.id),
+        facts={"channel": arrival.channel} | ({"reason": reason} if reason else {}),
+    )
+    return message.id
+
+
+def _digest(body: bytes) -> bytes:
+    return hashlib.sha256(body).digest()

@@ -1,0 +1,1 @@
+"""One life, many hospitals: the index that a timeline page reads."""

@@ -1,0 +1,30 @@
+"""The timeline index: one lean row a thing that a patient can open."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.db import Base, WithId
+
+
+class TimelineEntry(WithId, Base):
+    """One report or imaging study on one person's timeline. ``object_kind``: report or study."""
+
+    __tablename__ = "timeline_entries"
+    __table_args__ = (
+        # A page of a timeline is read from this index alone, however long the life and the table.
+        Index("ix_timeline_entries_page", "person_id", text("occurred_at DESC"), text("id DESC")),
+    )
+
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
+    visit_id: Mapped[UUID | None] = mapped_column(ForeignKey("visits.id"))
+    object_kind: Mapped[str]
+    object_id: Mapped[UUID] = mapped_column(unique=True)
+    category: Mapped[str]
+    title: Mapped[str]
+    status: Mapped[str]
+    occurred_at: Mapped[datetime]
+    filed_at: Mapped[datetime]

@@ -1,0 +1,32 @@
+"""A timeline page as it goes out."""
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import Field
+
+from core.api import Received, Shown
+
+
+class PageQuery(Received):
+    before: UUID | None = Field(None, description="the id of the last line of the page before")
+    limit: int = Field(30, ge=1, le=100)
+
+
+class VisitPath(Received):
+    visit_id: UUID
+
+
+class TimelineItemShown(Shown):
+    id: UUID
+    object_kind: str = Field(description="report or study")
+    object_id: UUID
+    category: str = Field(description="laboratory, imaging ...")
+    title: str
+    status: str
+    hospital_name: str
+    occurred_at: datetime
+
+
+class Timeline(Shown):
+    items: list[TimelineItemShown]

@@ -1,0 +1,1 @@
+"""Visits: opened when a desk scans a code."""

@@ -1,0 +1,34 @@
+"""Visits of persons to hospitals."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.db import Base, WithId
+
+
+class Visit(WithId, Base):
+    """One visit. ``kind``: I inpatient, O outpatient, E emergency, H check-up, T other.
+
+    ``department`` is the standard 4-digit code (0300 internal medicine ...), ``medical_step`` the national one.
+    """
+
+    __tablename__ = "visits"
+    __table_args__ = (
+        CheckConstraint("kind IN ('I', 'O', 'E', 'H', 'T')", name="kind"),
+        Index("ix_visits_person_id", "person_id", text("opened_at DESC")),
+        Index("ix_visits_hospital_id", "hospital_id", "person_id", text("opened_at DESC")),
+    )
+
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
+    terminal_id: Mapped[UUID] = mapped_column(ForeignKey("terminals.id"))
+    redemption_id: Mapped[UUID | None] = mapped_column(ForeignKey("code_redemptions.id"), unique=True)
+    kind: Mapped[str]
+    department: Mapped[str]
+    medical_step: Mapped[str]
+    opened_by: Mapped[UUID] = mapped_column(ForeignKey("staff_members.id"))
+    opened_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]

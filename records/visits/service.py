@@ -1,0 +1,161 @@
+"""A desk scans a code: the person is identified, a visit opened, and records shared with this hospital for it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from accounts import service as accounts
+from consent import service as consent
+from core import audit, clock
+from core.actor import Actor
+from health_card import service as health_card
+from records.refusals import VisitNotFound
+from records.visits.models import Visit
+
+
+@dataclass(frozen=True)
+class CheckIn:
+    """What the desk sees. ``access_until``: this hospital may see the records until then; None: it may not."""
+
+    visit_id: UUID
+    person: health_card.Demographics
+    patient_number: str | None
+    medical_step: str
+    department: str
+    opened_at: datetime
+    access_until: datetime | None
+
+
+@dataclass(frozen=True)
+class VisitContext:
+    """Whose visit it is, for those who may work on it."""
+
+    visit_id: UUID
+    person_id: UUID
+    hospital_id: UUID
+    kind: str
+    department: str
+    opened_at: datetime
+
+
+@dataclass(frozen=True)
+class ScanContext:
+    """Where and for what a code is scanned (WS 364 codes; domain facts in ARCHITECTURE.md)."""
+
+    terminal: str
+    medical_step: str
+    department: str
+    visit_kind: str = "O"
+    patient_number: str | None = None
+    certificate_number: str | None = None
+
+
+def check_in(session: Session, actor: Actor, *, text: str, issuer: str, context: ScanContext) -> CheckIn:
+    """Redeem a code at a desk and open a visit.
+
+    A dynamic code also opens a treatment grant. A static one, with the certificate number, only registers. The same
+    terminal reading the same dynamic code again within 10 seconds gets the same visit.
+
+    :raises TerminalUnknown: not enrolled at the actor's hospital.
+    :raises CodeRefused: see ``health_card.redeem_code``.
+    :raises PatientNumberTaken: the number is another person's here.
+    """
+    terminal_id = accounts.check_terminal(session, actor, code=context.terminal)
+    found = health_card.redeem_code(
+        session,
+        actor,
+        text=text,
+        issuer=issuer,
+        terminal_id=terminal_id,
+        certificate_number=context.certificate_number,
+    )
+    if context.patient_number:
+        health_card.bind_patient_number(session, actor, person_id=found.person_id, number=context.patient_number)
+    visit = _find_by_redemption(session, found.redemption_id)
+    if visit is None:
+        visit = _open_visit(session, actor, found, terminal_id, context)
+        if found.kind == "D":
+            consent.open_treatment_grant(session, actor, person_id=found.person_id, visit_id=visit.id)
+    return CheckIn(
+        visit_id=visit.id,
+        person=health_card.get_demographics(session, found.person_id),
+        patient_number=health_card.get_patient_number(session, actor, found.person_id),
+        medical_step=visit.medical_step,
+        department=visit.department,
+        opened_at=visit.opened_at,
+        access_until=consent.find_access_until(session, actor, person_id=found.person_id),
+    )
+
+
+def get_visit(session: Session, actor: Actor, visit_id: UUID) -> VisitContext:
+    """A visit at the actor's own hospital.
+
+    :raises VisitNotFound: none such there.
+    """
+    visit = session.scalars(
+        select(Visit).where(Visit.id == visit_id, Visit.hospital_id == actor.hospital_id)
+    ).one_or_none()
+    if visit is None:
+        raise VisitNotFound
+    return VisitContext(visit.id, visit.person_id, visit.hospital_id, visit.kind, visit.department, visit.opened_at)
+
+
+def find_latest_visit_id(session: Session, actor: Actor, *, person_id: UUID, at: datetime) -> UUID | None:
+    """The visit at the actor's hospital under which something of this moment belongs: the last one opened before it.
+
+    A result that names no visit of its own is filed under it, when the visit is at most 30 days older.
+    """
+    return session.scalar(
+        select(Visit.id)
+        .where(Visit.hospital_id == actor.hospital_id, Visit.person_id == person_id, Visit.opened_at <= at)
+        .where(Visit.opened_at > at - timedelta(days=30))
+        .order_by(Visit.opened_at.desc())
+        .limit(1)
+    )
+
+
+def list_visits(session: Session, actor: Actor, *, limit: int = 50) -> list[tuple[Visit, health_card.Demographics]]:
+    """The newest open visits at the actor's hospital, with masked names, for the list beside the scanner."""
+    visits = session.scalars(
+        select(Visit)
+        .where(Visit.hospital_id == actor.hospital_id, Visit.closed_at.is_(None))
+        .order_by(Visit.opened_at.desc())
+        .limit(limit)
+    ).all()
+    return [(visit, health_card.get_demographics(session, visit.person_id)) for visit in visits]
+
+
+def _find_by_redemption(session: Session, redemption_id: UUID | None) -> Visit | None:
+    if redemption_id is None:
+        return None
+    return session.scalars(select(Visit).filter_by(redemption_id=redemption_id)).one_or_none()
+
+
+def _open_visit(
+    session: Session, actor: Actor, found: health_card.Identified, terminal_id: UUID, context: ScanContext
+) -> Visit:
+    visit = Visit(
+        person_id=found.person_id,
+        hospital_id=actor.house_id,
+        terminal_id=terminal_id,
+        redemption_id=found.redemption_id,
+        kind=context.visit_kind,
+        department=context.department,
+        medical_step=context.medical_step,
+        opened_by=actor.id,
+        opened_at=clock.now(),
+    )
+    session.add(visit)
+    session.flush()
+    audit.record_act(
+        session,
+        actor,
+        "records.visit.opened",
+        subject_id=found.person_id,
+        of=("visit", visit.id),
+        facts={"step": context.medical_step, "department": context.department},
+    )
+    return visit

@@ -1,0 +1,127 @@
+"""Real servers for every test: embedded ones, or outside ones through DATABASE_URL and REDIS_URL."""
+
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask_migrate import upgrade
+from sqlalchemy import create_engine, make_url, text
+
+from app import create_app
+from core import clock, db, embedded, keys
+from core.config import Config, read_config
+from tests.support.city import City
+from tests.support.settings import random_environment
+
+
+@pytest.fixture(scope="session")
+def folder() -> Iterator[Path]:
+    """A folder of this test run."""
+    with tempfile.TemporaryDirectory(prefix="yimatong-test-") as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def server_urls(folder: Path) -> Iterator[tuple[str, str]]:
+    """Addresses of PostgreSQL and Redis, with a database of this run's own."""
+    given = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
+    if given[0] and given[1]:
+        yield from _database_on(given[0], given[1])
+        return
+    with embedded.servers(folder / "servers", durable=False) as urls:
+        yield from _database_on(*urls)
+
+
+def _database_on(database_url: str, redis_url: str) -> Iterator[tuple[str, str]]:
+    name = f"test_{secrets.token_hex(6)}"
+    address = make_url(database_url).set(drivername="postgresql+psycopg")
+    administrator = create_engine(address, isolation_level="AUTOCOMMIT")
+    with administrator.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+        yield address.set(database=name).render_as_string(hide_password=False), redis_url
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    administrator.dispose()
+
+
+@pytest.fixture(scope="session")
+def environment(server_urls: tuple[str, str], folder: Path) -> dict[str, str]:
+    """The environment that a process of the platform would be started with."""
+    return random_environment(*server_urls, folder)
+
+
+@pytest.fixture(scope="session")
+def config(environment: dict[str, str]) -> Config:
+    return read_config(environment)
+
+
+@pytest.fixture(scope="session")
+def migrated_app(config: Config) -> Iterator[Flask]:
+    """The application on a database whose schema the migrations made, with its keys."""
+    app = create_app(config)
+    with app.app_context():
+        upgrade(directory=str(Path(__file__).parent.parent / "migrations"))
+        app.test_cli_runner().invoke(args=["prepare"], catch_exceptions=False)
+        keys.forget_rings()
+        db.orm.session.configure(join_transaction_mode="create_savepoint")
+        yield app
+        db.orm.engine.dispose()
+
+
+@pytest.fixture
+def app(migrated_app: Flask) -> Iterator[Flask]:
+    """The application inside an outer transaction that is rolled back: no test sees another's rows."""
+    with migrated_app.app_context():
+        engine = db.orm.engine
+        with engine.connect() as connection:
+            outer = connection.begin()
+            db.orm.engines[None] = connection  # type: ignore[assignment]  # a session takes either
+            try:
+                yield migrated_app
+            finally:
+                db.orm.session.remove()
+                db.orm.engines[None] = engine
+                outer.rollback()
+        keys.forget_rings()
+
+
+@pytest.fixture
+def committing_app(migrated_app: Flask) -> Iterator[Flask]:
+    """The application with real commits, for races. What it writes stays, so it makes its own persons."""
+    with migrated_app.app_context():
+        yield migrated_app
+
+
+@pytest.fixture
+def city(app: Flask, config: Config) -> City:
+    return City(app, config)
+
+
+@pytest.fixture
+def committing_city(committing_app: Flask, config: Config) -> City:
+    return City(committing_app, config)
+
+
+class SteppingClock:
+    """A clock that tests move. It starts at the real time and then stands still."""
+
+    def __init__(self) -> None:
+        self.time = clock.now()
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def forward(self, **by: float) -> None:
+        self.time += timedelta(**by)
+
+
+@pytest.fixture
+def stepping_clock() -> Iterator[SteppingClock]:
+    stepping = SteppingClock()
+    clock.set_clock(stepping)
+    yield stepping
+    clock.set_clock(None)

@@ -1,0 +1,69 @@
+"""Real-name registration through the API."""
+
+import pytest
+
+from tests.support.city import City, bearer, resident_id
+
+
+def application(**changes: object) -> dict[str, object]:
+    return {
+        "certificate_type": "01",
+        "certificate_number": resident_id(),
+        "name": "张测试",
+        "phone": "13800000001",
+    } | changes
+
+
+def test_registering_gives_a_card_and_again_the_same_card(city: City) -> None:
+    token, _ = city.login()
+    body = application()
+    first = city.client.post("/api/v1/registrations", json=body, headers=bearer(token))
+    again = city.client.post("/api/v1/registrations", json=body, headers=bearer(token))
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json["card_id"] == again.json["card_id"]
+    assert first.json["holder"] == "confirmed"
+    cards = city.client.get("/api/v1/cards", headers=bearer(token)).json["cards"]
+    assert [card["card_id"] for card in cards] == [first.json["card_id"]]
+    assert cards[0]["name"] == "张*试"
+    assert len(cards[0]["number"]) == 64
+
+
+def test_a_second_login_gets_the_same_card_but_waits_for_a_desk(city: City) -> None:
+    patient = city.patient()
+    token, _ = city.login()
+    body = application(certificate_number=patient.certificate_number)
+    reply = city.client.post("/api/v1/registrations", json=body, headers=bearer(token))
+    assert reply.json["card_id"] == str(patient.card_id)
+    assert reply.json["holder"] == "awaiting_desk"
+    assert city.client.get("/api/v1/cards", headers=bearer(token)).json["cards"] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code"),
+    [
+        ({"certificate_number": "110105194912310021"}, 422, "health_card.certificate_invalid"),
+        ({"certificate_number": "11010519491331002X"}, 422, "health_card.certificate_invalid"),
+        ({"certificate_type": "55"}, 422, "core.malformed_request"),
+        ({"phone": "12345"}, 422, "core.malformed_request"),
+        ({"surprise": 1}, 422, "core.malformed_request"),
+    ],
+)
+def test_what_cannot_be_right_is_refused(city: City, changes: dict[str, object], status: int, code: str) -> None:
+    token, _ = city.login()
+    reply = city.client.post("/api/v1/registrations", json=application(**changes), headers=bearer(token))
+    assert (reply.status_code, reply.json["code"]) == (status, code)
+    assert city.client.get("/api/v1/cards", headers=bearer(token)).json["cards"] == []
+
+
+def test_other_details_for_a_known_certificate_are_refused(city: City) -> None:
+    patient = city.patient()
+    token, _ = city.login()
+    body = application(certificate_number=patient.certificate_number, name="李测试")
+    reply = city.client.post("/api/v1/registrations", json=body, headers=bearer(token))
+    assert (reply.status_code, reply.json["code"]) == (409, "health_card.person_details_differ")
+
+
+def test_one_login_is_one_person(city: City) -> None:
+    patient = city.patient()
+    reply = city.client.post("/api/v1/registrations", json=application(), headers=bearer(patient.token))
+    assert (reply.status_code, reply.json["code"]) == (409, "health_card.login_holds_another")

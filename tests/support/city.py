@@ -1,0 +1,197 @@
+"""A small city for tests, made through the same services as the real one. Everything in it is new each time."""
+
+import json
+import secrets
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from flask import Flask
+from flask.testing import FlaskClient
+from jwt.algorithms import ECAlgorithm
+from werkzeug.test import TestResponse
+
+from accounts import service as accounts
+from accounts.models import Role
+from accounts.wechat import WechatIdentity
+from core import clock, db
+from core.actor import SYSTEM, Actor
+from core.config import Config
+from health_card import service as health_card
+from health_card.certificates import CertificateType, check_character
+
+ALL_SCOPES = ["system/*.write", "dicomweb.write", "billing.write", "quarantine.read"]
+
+
+def resident_id(born: str = "19850412") -> str:
+    """A well-formed resident ID number of nobody (area 990000 does not exist)."""
+    first_17 = f"990000{born}{secrets.randbelow(1000):03d}"
+    return first_17 + check_character(first_17)
+
+
+@dataclass(frozen=True)
+class Hospital:
+    id: UUID
+    code: str
+    terminal: str
+
+
+@dataclass(frozen=True)
+class Staff:
+    id: UUID
+    username: str
+    password: str
+    token: str
+    actor: Actor
+
+
+@dataclass(frozen=True)
+class Machine:
+    id: UUID
+    client_id: str
+    private_jwk: dict[str, Any]
+    token: str
+    actor: Actor
+
+
+@dataclass(frozen=True)
+class Patient:
+    token: str
+    refresh_token: str
+    actor: Actor
+    person_id: UUID
+    card_id: UUID
+    card_number: str
+    certificate_number: str
+    name: str
+    phone: str
+
+
+class City:
+    """Makes hospitals, staff, machines and patients, and speaks for them."""
+
+    def __init__(self, app: Flask, config: Config) -> None:
+        self.app = app
+        self.config = config
+
+    @property
+    def client(self) -> FlaskClient:
+        return self.app.test_client()
+
+    def hospital(self, name: str = "市第一测试医院") -> Hospital:
+        """A hospital with one enrolled terminal."""
+        code, terminal = f"H{secrets.token_hex(6).upper()}", "W01"
+        with db.transaction() as session:
+            hospital_id = accounts.register_hospital(session, SYSTEM, code=code, name=name, level=3)
+            accounts.enrol_terminal(session, SYSTEM, hospital_id=hospital_id, code=terminal, kind="01")
+        return Hospital(hospital_id, code, terminal)
+
+    def staff(self, hospital: Hospital | None, role: Role = Role.DOCTOR, name: str = "测试医生甲") -> Staff:
+        """A signed-in staff member."""
+        username, password = f"u{secrets.token_hex(6)}", secrets.token_urlsafe(12)
+        hospital_id = hospital.id if hospital else None
+        with db.transaction() as session:
+            staff_id = accounts.hire_staff(
+                session,
+                SYSTEM,
+                hospital_id=hospital_id,
+                username=username,
+                name=name,
+                role=role,
+                password=password,
+            )
+            token = accounts.sign_in_staff(session, username=username, password=password).token
+        return Staff(staff_id, username, password, token, self.actor(token))
+
+    def machine(self, hospital: Hospital, scopes: list[str] | None = None, name: str = "检验系统") -> Machine:
+        """A registered and signed-in hospital system."""
+        client_id, kid = f"{hospital.code}-{secrets.token_hex(4)}", secrets.token_hex(8)
+        private = json.loads(ECAlgorithm.to_jwk(generate_private_key(SECP256R1())))
+        private |= {"kid": kid, "alg": "ES256", "use": "sig"}
+        public = {key: value for key, value in private.items() if key != "d"}
+        with db.transaction() as session:
+            machine_id = accounts.register_client(
+                session,
+                SYSTEM,
+                hospital_id=hospital.id,
+                client_id=client_id,
+                name=name,
+                jwks={"keys": [public]},
+                scopes=scopes if scopes is not None else ALL_SCOPES,
+            )
+            token, _ = accounts.issue_machine_token(
+                session,
+                assertion=self.assertion(client_id, private),
+                scope=None,
+                issuer=self.config.base_url,
+                token_url=f"{self.config.base_url}/oauth/token",
+            )
+        return Machine(machine_id, client_id, private, token.text, self.actor(token.text))
+
+    def assertion(self, client_id: str, private_jwk: dict[str, Any], **changes: Any) -> str:
+        """A client assertion as RFC 7523 wants it, with ``changes`` to its claims (None leaves one out)."""
+        now = int(clock.now().timestamp())
+        claims = {
+            "iss": client_id,
+            "sub": client_id,
+            "aud": f"{self.config.base_url}/oauth/token",
+            "iat": now,
+            "exp": now + 300,
+            "jti": secrets.token_urlsafe(16),
+        } | changes
+        claims = {name: value for name, value in claims.items() if value is not None}
+        key = jwt.PyJWK(private_jwk)
+        return jwt.encode(claims, key.key, algorithm=private_jwk["alg"], headers={"kid": private_jwk["kid"]})
+
+    def login(self) -> tuple[str, str]:
+        """A WeChat account that just signed in: access and refresh token."""
+        identity = WechatIdentity(self.config.wechat_app_id, f"o{secrets.token_urlsafe(20)}", None)
+        with db.transaction() as session:
+            pair = accounts.sign_in_login(session, identity, issuer=self.config.base_url)
+        return pair.access.text, pair.refresh_token
+
+    def patient(self, name: str = "张测试", phone: str = "13800000001") -> Patient:
+        """A signed-in, registered patient with a card."""
+        token, refresh_token = self.login()
+        actor, number = self.actor(token), resident_id()
+        with db.transaction() as session:
+            done = health_card.register_person(
+                session,
+                actor,
+                certificate_type=CertificateType.RESIDENT_ID,
+                certificate_number=number,
+                name=name,
+                phone=phone,
+            )
+        return Patient(token, refresh_token, actor, done.person_id, done.card.id, done.card.number, number, name, phone)
+
+    def actor(self, token: str) -> Actor:
+        """Who a token belongs to."""
+        with db.transaction() as session:
+            return accounts.identify_bearer(session, token, issuer=self.config.base_url)
+
+    def code(self, patient: Patient, kind: str = "dynamic") -> str:
+        """A fresh code on the patient's phone."""
+        with db.transaction() as session:
+            shown = health_card.issue_code(
+                session, patient.actor, card_id=patient.card_id, kind=kind, issuer=self.config.issuer_code
+            )
+        return shown.text
+
+    def scan(self, staff: Staff, code: str, hospital: Hospital, **changes: Any) -> TestResponse:
+        """The desk posts a code."""
+        body = {"code": code, "medical_step": "010101", "department": "0300", "terminal": hospital.terminal}
+        return self.client.post("/api/v1/desk/scans", json=body | changes, headers=bearer(staff.token))
+
+    def visit(self, staff: Staff, patient: Patient, hospital: Hospital, **changes: Any) -> UUID:
+        """The patient is checked in with a dynamic code; returns the visit's id."""
+        reply = self.scan(staff, self.code(patient), hospital, **changes)
+        assert reply.status_code == 201, reply.get_data(as_text=True)
+        return UUID(reply.get_json()["visit_id"])
+
+
+def bearer(token: str) -> dict[str, str]:
+    """The Authorization header."""
+    return {"Authorization": f"Bearer {token}"}

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from flask import Flask
@@ -79,12 +80,13 @@ def app(migrated_app: Flask) -> Iterator[Flask]:
         engine = db.orm.engine
         with engine.connect() as connection:
             outer = connection.begin()
-            db.orm.engines[None] = connection  # type: ignore[assignment]  # a session takes either
+            engines = cast("dict[str | None, Any]", db.orm.engines)
+            engines[None] = connection
             try:
                 yield migrated_app
             finally:
                 db.orm.session.remove()
-                db.orm.engines[None] = engine
+                engines[None] = engine
                 outer.rollback()
         keys.forget_rings()
 

@@ -13,7 +13,7 @@ class InboundMessage(WithId, Base):
     """One message as it arrived. ``channel``: fhir, hl7v2 or dicomweb. ``state``: accepted or quarantined.
 
     ``message_key`` is the sender's own id of the message (MSH-10, Bundle.identifier, SOP instance UID): the same key
-    is filed once. ``reply`` is what was answered, and is answered again to a repeat. The body is sealed: it names people.
+    is filed once. ``reply`` is what was answered and is answered again to a repeat. The body names people: sealed.
     """
 
     __tablename__ = "inbound_messages"

@@ -203,7 +203,8 @@ def describe(url: str, credentials_file: Path) -> list[str]:
         f"  工作人员登录 · staff    {url}{STAFF_PAGE}",
     ]
     for person in credentials.get("staff", []):
-        lines.append(f"    {person['role']} · {person['hospital']}: {person['username']} / {person['password']}")
+        place = person["hospital"] or "平台 platform"
+        lines.append(f"    {person['role']} · {place}: {person['username']} / {person['password']}")
     lines += [
         f"  全部演示账号 · all demo sign-ins: {credentials_file}",
         "  另开一个终端看完整故事 · the whole story, in another terminal: make demo",

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base, WithId
@@ -59,6 +59,7 @@ class Decision(WithId, Base):
     __tablename__ = "recognition_decisions"
     __table_args__ = (
         UniqueConstraint("visit_id", "item_id", "report_id"),
+        ForeignKeyConstraint(["report_id", "report_version"], ["reports.id", "reports.version"]),
         CheckConstraint("answer IN ('recognised', 'refused')", name="answer"),
         CheckConstraint("(answer = 'refused') = (reason IS NOT NULL)", name="refusal_has_reason"),
         CheckConstraint("reason IN ('01', '02', '03', '04', '05', '06', '07', '08', '98', '99')", name="reason"),
@@ -66,7 +67,7 @@ class Decision(WithId, Base):
 
     visit_id: Mapped[UUID] = mapped_column(ForeignKey("visits.id"))
     item_id: Mapped[UUID] = mapped_column(ForeignKey("recognition_items.id"))
-    report_id: Mapped[UUID] = mapped_column(ForeignKey("reports.id"))
+    report_id: Mapped[UUID]
     report_version: Mapped[int]
     answer: Mapped[str]
     reason: Mapped[str | None]

@@ -18,12 +18,14 @@ from records.fhir import systems
 from records.fhir.observations import read_coding, translate_observation
 from records.fhir.refusals import FhirContentUnsupported, FhirInvalid
 from records.reports.incoming import (
+    LONGEST_IDENTIFIER,
     MOST_OBSERVATIONS,
     Incoming,
     IncomingObservation,
     IncomingReport,
     Subject,
     categorise,
+    is_plausible,
 )
 from records.reports.models import ReportCategory, ReportStatus
 

@@ -42,7 +42,7 @@ _CODE_SYSTEMS = {"": LOCAL_CODE, "L": LOCAL_CODE, "LN": LOINC}
 _BOUND = re.compile(r"(<=|>=|<|>|≤|≥)?\s*(\S+)")
 _WRITTEN_BOUNDS = {"≤": "<=", "≥": ">="}
 _DECIMAL = r"[+-]?[0-9]+(?:\.[0-9]+)?"
-_RANGE = re.compile(rf"({_DECIMAL})\s*(?:--|-|~|～|—|–|至)\s*({_DECIMAL})")
+_RANGE = re.compile(rf"({_DECIMAL})\s*(?:-|~|～|—|–|至)\s*({_DECIMAL})")
 _LIMIT = re.compile(rf"(<=|>=|<|>|≤|≥)\s*({_DECIMAL})")
 _MOMENT = re.compile(r"([0-9]{8})([0-9]{2})?([0-9]{2})?([0-9]{2})?(?:\.[0-9]{1,6})?([+-])?([0-9]{2})?([0-9]{2})?")
 
@@ -98,8 +98,8 @@ def _moment_of(found: re.Match[str]) -> datetime | None:
         if sign is not None:
             offset = timedelta(hours=int(found[6]), minutes=int(found[7]))
             zone = timezone(-offset if sign == "-" else offset)
-        time_of_day = (int(found[number] or 0) for number in (2, 3, 4))
-        return datetime(int(day[:4]), int(day[4:6]), int(day[6:]), *time_of_day, tzinfo=zone)
+        hour, minute, second = (int(found[number] or 0) for number in (2, 3, 4))
+        return datetime(int(day[:4]), int(day[4:6]), int(day[6:]), hour, minute, second, tzinfo=zone)
     except ValueError:
         return None
 
@@ -163,7 +163,9 @@ def _read_range(written: str) -> dict[str, Any]:
         return {}
     bounds: dict[str, Any] = {"reference_text": written}
     if (found := _RANGE.fullmatch(written)) is not None:
-        bounds |= {"reference_low": _bound(found[1]), "reference_high": _bound(found[2])}
+        low, high = _bound(found[1]), _bound(found[2])
+        # The wrong way round it means something else, such as 3.5--9.5 with a doubled hyphen: shown, not compared.
+        bounds |= {"reference_low": low, "reference_high": high} if low <= high else {}
     elif (found := _LIMIT.fullmatch(written)) is not None:
         side = "reference_high" if found[1] in {"<", "<=", "≤"} else "reference_low"
         bounds[side] = _bound(found[2])

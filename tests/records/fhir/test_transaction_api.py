@@ -16,7 +16,7 @@ from tests.support.fhir import bundle, card, observation, refusal_of, report, re
 def read(city: City, token: str, report_id: str) -> dict[str, Any]:
     reply = city.client.get(f"/api/v1/reports/{report_id}", headers=bearer(token))
     assert reply.status_code == 200, reply.text
-    return dict(reply.json)
+    return dict(reply.json or {})
 
 
 def test_a_report_is_filed_and_the_patient_reads_it_exactly_as_sent(city: City) -> None:
@@ -26,16 +26,16 @@ def test_a_report_is_filed_and_the_patient_reads_it_exactly_as_sent(city: City) 
     reply = send(city, machine, exact.replace('"value": 7.2', '"value": 7.20'))
     assert reply.status_code == 200, reply.text
     assert reply.headers["Content-Type"] == "application/fhir+json; charset=utf-8"
-    answer = Bundle.model_validate(json.loads(reply.text))
-    assert answer.type == "transaction-response"
-    assert [entry.response.status for entry in answer.entry] == ["201 Created"] * 3
+    assert Bundle.model_validate(json.loads(reply.text)).type == "transaction-response"
+    responses = [entry["response"] for entry in json.loads(reply.text)["entry"]]
+    assert [response["status"] for response in responses] == ["201 Created"] * 3
     report_id = report_id_of(reply)
-    assert [entry.response.location for entry in answer.entry] == [
+    assert [response["location"] for response in responses] == [
         f"DiagnosticReport/{report_id}/_history/1",
         f"Observation/{report_id}.1/_history/1",
         f"Observation/{report_id}.2/_history/1",
     ]
-    assert answer.entry[0].response.etag == 'W/"1"'
+    assert responses[0]["etag"] == 'W/"1"'
     shown = read(city, patient.token, report_id)
     lines = shown.pop("observations")
     assert shown == {
@@ -331,7 +331,8 @@ def test_a_method_that_fhir_has_not_there_is_an_outcome(city: City) -> None:
 
 def test_the_capability_statement_says_what_is_there(city: City) -> None:
     reply = city.client.get("/fhir/metadata")
-    statement = CapabilityStatement.model_validate(json.loads(reply.text))
-    assert statement.fhirVersion == "4.0.1"
-    assert [interaction.code for interaction in statement.rest[0].interaction] == ["transaction"]
-    assert statement.rest[0].resource is None
+    statement = json.loads(reply.text)
+    assert CapabilityStatement.model_validate(statement).fhirVersion == "4.0.1"
+    (server,) = statement["rest"]
+    assert server["interaction"] == [{"code": "transaction"}]
+    assert "resource" not in server

@@ -119,7 +119,7 @@ class Load:
         def find(member: str) -> Any:
             return self.phone.get(path).get(member)
 
-        request = self.stage.wait_for(lambda: find("payment_request"), "the order", seconds=90)
+        request = self.stage.wait_for(lambda: find("payment"), "the order", seconds=90)
         arguments = {name: value for name, value in request.items() if name != "package"}
         self.control.pay({**arguments, "prepay_id": request["package"].removeprefix("prepay_id=")}, notify="duplicate")
         self.stage.wait_for(lambda: find("state") == "paid" or None, "the payment", seconds=60)

@@ -10,6 +10,9 @@ from flask_migrate import Migrate
 import accounts.routes
 import consent.routes
 import health_card.routes
+import records.fhir.routes
+import records.intake.routes
+import records.reports.routes
 import records.timeline.routes
 import records.visits.routes
 from accounts import tokens
@@ -27,6 +30,9 @@ BLUEPRINTS = [
     consent.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,
+    records.intake.routes.api,
+    records.reports.routes.api,
+    records.fhir.routes.api,
 ]
 PAGES = [api.pages]
 

@@ -1,6 +1,7 @@
 """The machine interface: blueprints whose routes describe themselves, and the OpenAPI document made of them."""
 
 import re
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from flask import Flask, Response, current_app, jsonify, render_template
@@ -40,10 +41,21 @@ class Problem(Shown):
 
 
 class Api(APIBlueprint):
-    """A blueprint of machine routes: parameters and bodies are checked against their schemas."""
+    """A blueprint of machine routes: parameters and bodies are checked against their schemas.
 
-    def __init__(self, name: str, *, tag: str, url_prefix: str | None = None) -> None:
+    :param present_problem: how its refusals look, when an outside protocol has a form of its own for them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        tag: str,
+        url_prefix: str | None = None,
+        present_problem: Callable[[dict[str, Any]], Response] | None = None,
+    ) -> None:
         super().__init__(name, __name__, url_prefix=url_prefix, abp_tags=[Tag(name=tag)])
+        self.present_problem = present_problem
 
 
 def new_app(name: str) -> OpenAPI:

@@ -188,20 +188,28 @@ def _finish(reply: Response) -> Response:
 def _answer_refusal(refusal: Refusal) -> Response:
     observe.REFUSALS.labels(refusal.code).inc()
     problem = refusal.problem(base_url=current_config().base_url, request_id=observe.request_id())
-    if _wants_page():
-        page = render_template("core/refusal.html", problem=problem)
-        reply = Response(page, refusal.status, mimetype="text/html")
-    else:
-        body = json.dumps(problem, ensure_ascii=False)
-        reply = Response(body, refusal.status, mimetype="application/problem+json")
+    reply = _presenter()(problem)
     reply.headers.update(refusal.headers)
     reply.headers["Cache-Control"] = "no-store"
     return reply
 
 
-def _wants_page() -> bool:
+def _presenter() -> Callable[[dict[str, Any]], Response]:
+    """How refusals look where the request went: a page, the form of an outside protocol, or problem details."""
     blueprint = current_app.blueprints.get(request.blueprint or "")
-    return isinstance(blueprint, Pages)
+    if isinstance(blueprint, Pages):
+        return _present_page
+    return getattr(blueprint, "present_problem", None) or _present_problem
+
+
+def _present_page(problem: dict[str, Any]) -> Response:
+    page = render_template("core/refusal.html", problem=problem)
+    return Response(page, problem["status"], mimetype="text/html")
+
+
+def _present_problem(problem: dict[str, Any]) -> Response:
+    body = json.dumps(problem, ensure_ascii=False)
+    return Response(body, problem["status"], mimetype="application/problem+json")
 
 
 def _answer_http_exception(error: HTTPException) -> Response:

@@ -2,11 +2,13 @@
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, load_only
 
+from accounts import service as accounts
 from core import audit, clock
 from core.actor import Actor
 from core.vault import vault
@@ -25,6 +27,18 @@ class Arrival:
     message_key: str | None = None
 
 
+@dataclass(frozen=True)
+class WaitingMessage:
+    """A message in quarantine, without what it says. ``reason``: the code of the refusal."""
+
+    id: UUID
+    hospital_name: str
+    channel: str
+    reason: str
+    message_key: str | None
+    received_at: datetime
+
+
 def find_repeat(session: Session, actor: Actor, arrival: Arrival) -> InboundMessage | None:
     """The accepted message with this key, when it came before; two of one key at the same moment wait here."""
     if arrival.message_key is None:
@@ -39,16 +53,54 @@ def find_repeat(session: Session, actor: Actor, arrival: Arrival) -> InboundMess
 
 
 def keep_accepted(session: Session, actor: Actor, arrival: Arrival, *, person_id: UUID | None, reply: str) -> UUID:
-    """Keep a message that was filed, with the answer that a repeat gets again."""
+    """Keep a message that was filed, with the answer that a repeat gets again.
+
+    When the same message waits in quarantine (sent again after what was missing had been put right), it leaves it.
+    """
     return _keep(session, actor, arrival, person_id=person_id, reply=reply, reason=None)
 
 
 def quarantine(session: Session, actor: Actor, arrival: Arrival, *, reason: str) -> UUID:
-    """Keep a message that could not be filed, whole, until somebody resolves it.
+    """Keep a message that could not be filed, whole, until somebody resolves it. Sent again, it is kept once.
 
     :param reason: the code of the refusal.
     """
     return _keep(session, actor, arrival, person_id=None, reply=None, reason=reason)
+
+
+def list_quarantine(
+    session: Session, actor: Actor, *, before: UUID | None = None, limit: int = 50
+) -> list[WaitingMessage]:
+    """What waits in quarantine, newest first: the actor's own hospital's, or all of it for one who acts for none.
+
+    :param before: the id of the last line of the page before.
+    """
+    waiting = select(InboundMessage).where(InboundMessage.state == "quarantined")
+    if actor.hospital_id is not None:
+        waiting = waiting.where(InboundMessage.hospital_id == actor.hospital_id)
+    if before is not None:
+        waiting = waiting.where(InboundMessage.id < before)
+    columns = load_only(
+        InboundMessage.hospital_id,
+        InboundMessage.channel,
+        InboundMessage.reason,
+        InboundMessage.message_key,
+        InboundMessage.received_at,
+    )
+    messages = session.scalars(waiting.options(columns).order_by(InboundMessage.id.desc()).limit(limit)).all()
+    hospitals = accounts.list_hospitals(session, {message.hospital_id for message in messages})
+    audit.record_act(session, actor, "records.quarantine.listed", facts={"lines": len(messages)})
+    return [
+        WaitingMessage(
+            id=message.id,
+            hospital_name=hospitals[message.hospital_id].name,
+            channel=message.channel,
+            reason=message.reason or "",
+            message_key=message.message_key,
+            received_at=message.received_at,
+        )
+        for message in messages
+    ]
 
 
 def read_body(message: InboundMessage) -> bytes:
@@ -70,21 +122,9 @@ def _keep(
     reply: str | None,
     reason: str | None,
 ) -> UUID:
-    data_key, wrapped = vault().new_key()
-    message = InboundMessage(
-        hospital_id=actor.house_id,
-        channel=arrival.channel,
-        message_key=arrival.message_key,
-        digest=_digest(arrival.body),
-        content_type=arrival.content_type,
-        data_key=wrapped,
-        body_sealed=data_key.seal_bytes(arrival.body, context=BODY),
-        state="quarantined" if reason else "accepted",
-        reason=reason,
-        reply=reply,
-        person_id=person_id,
-        received_at=clock.now(),
-    )
+    message = _find_waiting(session, actor, arrival) or _new_message(actor, arrival)
+    message.state = "quarantined" if reason else "accepted"
+    message.reason, message.reply, message.person_id = reason, reply, person_id
     session.add(message)
     session.flush()
     audit.record_act(
@@ -96,6 +136,31 @@ def _keep(
         facts={"channel": arrival.channel} | ({"reason": reason} if reason else {}),
     )
     return message.id
+
+
+def _find_waiting(session: Session, actor: Actor, arrival: Arrival) -> InboundMessage | None:
+    waiting = select(InboundMessage).filter_by(
+        hospital_id=actor.house_id,
+        channel=arrival.channel,
+        message_key=arrival.message_key,
+        digest=_digest(arrival.body),
+        state="quarantined",
+    )
+    return session.scalars(waiting.order_by(InboundMessage.id).limit(1)).one_or_none()
+
+
+def _new_message(actor: Actor, arrival: Arrival) -> InboundMessage:
+    data_key, wrapped = vault().new_key()
+    return InboundMessage(
+        hospital_id=actor.house_id,
+        channel=arrival.channel,
+        message_key=arrival.message_key,
+        digest=_digest(arrival.body),
+        content_type=arrival.content_type,
+        data_key=wrapped,
+        body_sealed=data_key.seal_bytes(arrival.body, context=BODY),
+        received_at=clock.now(),
+    )
 
 
 def _digest(body: bytes) -> bytes:

@@ -10,6 +10,7 @@ from flask_migrate import Migrate
 import accounts.routes
 import consent.routes
 import health_card.routes
+import recognition.routes
 import records.fhir.routes
 import records.intake.routes
 import records.reports.routes
@@ -33,6 +34,7 @@ BLUEPRINTS = [
     records.intake.routes.api,
     records.reports.routes.api,
     records.fhir.routes.api,
+    recognition.routes.api,
 ]
 PAGES = [api.pages]
 

@@ -94,6 +94,11 @@ class Stage:
                 if time.monotonic() > gives_up_at:
                     raise NotAsExpected(f"{method} {path}: {self.base_url} does not answer") from error
             else:
-                if reply.status_code != 503 or time.monotonic() > gives_up_at:
+                if not _is_restarting(reply) or time.monotonic() > gives_up_at:
                     return reply
             time.sleep(0.3)
+
+
+def _is_restarting(reply: requests.Response) -> bool:
+    """Whether the platform itself says that it is not all there yet; what WeChat refuses is an answer."""
+    return reply.status_code == 503 and '"code": "core.' in reply.text

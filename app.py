@@ -10,11 +10,13 @@ from flask_migrate import Migrate
 import accounts.routes
 import consent.routes
 import health_card.routes
+import records.dicomweb.routes
+import records.images.routes
 import records.timeline.routes
 import records.visits.routes
 from accounts import tokens
 from accounts.identify import identify_request
-from core import api, db, health, keys, limits, observe, vault, web
+from core import api, db, health, keys, limits, observe, storage, vault, web
 from core.config import Config, read_config
 from health_card.service.cards import KEY_PURPOSE
 
@@ -26,6 +28,8 @@ BLUEPRINTS = [
     consent.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,
+    records.images.routes.api,
+    records.dicomweb.routes.api,
 ]
 PAGES = [api.pages]
 
@@ -42,6 +46,7 @@ def create_app(config: Config | None = None) -> Flask:
     observe.configure_logs()
     vault.configure(config)
     limits.configure(config)
+    storage.configure(config)
     app = api.new_app(__name__)
     app.config["SQLALCHEMY_DATABASE_URI"] = config.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 4, "max_overflow": 4, "pool_pre_ping": True}

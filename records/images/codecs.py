@@ -1,4 +1,4 @@
-"""Decoders for what Pillow does not read: 12-bit and lossless JPEG, JPEG-LS, high-throughput JPEG 2000.
+"""Decoders for what Pillow does not read: 12-bit and lossless JPEG, JPEG-LS, JPEG 2000 beyond the usual.
 
 They hang into pydicom's table of decoders (``pydicom.pixels``, "decoder plugins") and are tried after its own ones.
 """
@@ -17,6 +17,8 @@ _DECODERS: dict[uid.UID, Callable[[bytes], Any]] = {
     uid.JPEGLosslessSV1: imagecodecs.jpeg8_decode,
     uid.JPEGLSLossless: imagecodecs.jpegls_decode,
     uid.JPEGLSNearLossless: imagecodecs.jpegls_decode,
+    uid.JPEG2000Lossless: imagecodecs.jpeg2k_decode,
+    uid.JPEG2000: imagecodecs.jpeg2k_decode,
     uid.HTJ2KLossless: imagecodecs.htj2k_decode,
     uid.HTJ2KLosslessRPCL: imagecodecs.htj2k_decode,
     uid.HTJ2K: imagecodecs.htj2k_decode,

@@ -13,7 +13,7 @@ from tests.support.city import City, bearer
 
 FILES = dicom.shipped_files()
 # What is known to have no picture that can be shown, and must say so.
-NOT_PICTURES = ("reportsi", "test-SR", "rtplan", "waveform", "TINY_ALPHA", "MR_truncated")
+NOT_PICTURES = ("reportsi", "test-SR", "rtplan", "waveform", "TINY_ALPHA", "MR_truncated", "badVR", "embedded-sequence")
 
 
 def test_there_are_files() -> None:

@@ -11,14 +11,16 @@ import accounts.routes
 import consent.routes
 import health_card.routes
 import recognition.routes
+import records.dicomweb.routes
 import records.fhir.routes
+import records.images.routes
 import records.intake.routes
 import records.reports.routes
 import records.timeline.routes
 import records.visits.routes
 from accounts import tokens
 from accounts.identify import identify_request
-from core import api, db, health, idempotency, keys, limits, observe, outbox, vault, web
+from core import api, db, health, idempotency, keys, limits, observe, outbox, storage, vault, web
 from core.config import Config, read_config
 from health_card.service.cards import KEY_PURPOSE
 from records.intake import models as intake
@@ -35,6 +37,8 @@ BLUEPRINTS = [
     records.reports.routes.api,
     records.fhir.routes.api,
     recognition.routes.api,
+    records.images.routes.api,
+    records.dicomweb.routes.api,
 ]
 PAGES = [api.pages]
 
@@ -54,6 +58,7 @@ def create_app(config: Config | None = None) -> Flask:
     observe.configure_logs()
     vault.configure(config)
     limits.configure(config)
+    storage.configure(config)
     app = api.new_app(__name__)
     app.config["SQLALCHEMY_DATABASE_URI"] = config.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 4, "max_overflow": 4, "pool_pre_ping": True}

@@ -14,9 +14,10 @@ import records.timeline.routes
 import records.visits.routes
 from accounts import tokens
 from accounts.identify import identify_request
-from core import api, db, health, keys, limits, observe, vault, web
+from core import api, db, health, idempotency, keys, limits, observe, outbox, vault, web
 from core.config import Config, read_config
 from health_card.service.cards import KEY_PURPOSE
+from records.intake import models as intake
 
 BLUEPRINTS = [
     health.api,
@@ -28,6 +29,9 @@ BLUEPRINTS = [
     records.timeline.routes.api,
 ]
 PAGES = [api.pages]
+
+# Tables that no route imports: the migrations compare all of them with the database.
+TABLES = [outbox.OutboxMessage, idempotency.IdempotentReply, intake.InboundMessage]
 
 # The purposes for which the platform signs.
 KEY_RINGS = [tokens.PURPOSE, KEY_PURPOSE]

@@ -10,6 +10,8 @@ from flask_migrate import Migrate
 import accounts.routes
 import consent.routes
 import health_card.routes
+import payments.commands
+import payments.routes
 import records.timeline.routes
 import records.visits.routes
 from accounts import tokens
@@ -27,6 +29,8 @@ BLUEPRINTS = [
     consent.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,
+    payments.routes.api,
+    payments.routes.notify,
 ]
 PAGES = [api.pages]
 
@@ -59,6 +63,7 @@ def create_app(config: Config | None = None) -> Flask:
     for pages in PAGES:
         app.register_blueprint(pages)
     app.cli.add_command(prepare)
+    app.cli.add_command(payments.commands.ledger)
     return app
 
 

@@ -190,7 +190,10 @@ class WechatPay:
             raise
         except (ValidationError, NotificationNotOurs):
             raise GatewaySilent from None
-        return transaction if transaction.out_trade_no == out_trade_no else None
+        # A genuine answer to another question, replayed, must not pass for "no such order".
+        if transaction.out_trade_no != out_trade_no:
+            raise GatewaySilent
+        return transaction
 
     def close(self, out_trade_no: str) -> None:
         """Close an unpaid order: afterwards nobody can pay it.

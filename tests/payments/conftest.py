@@ -1,10 +1,11 @@
 """The platform as WeChat Pay sees it: a live server that notifications reach, and the simulator it orders at."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 from flask import Flask
@@ -67,7 +68,12 @@ def market_app(
     assert migrated_app
     folder: Path = tmp_path_factory.mktemp("wechat")
     apps: list[Flask] = []
-    server = make_server("127.0.0.1", 0, lambda environ, start: apps[0](environ, start), threaded=True)
+
+    def serve(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        # The application can be made only when the address is known, and the address when the server is there.
+        return apps[0](environ, start)
+
+    server = make_server("127.0.0.1", 0, serve, threaded=True)
     base_url = f"http://127.0.0.1:{server.server_port}"
     with running(folder, environment | {"SIMULATOR_RETRY_SCALE": "0.01"}) as simulator:
         config = read_config(with_simulator(environment, simulator.base_url) | {"BASE_URL": base_url})

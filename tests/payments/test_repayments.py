@@ -12,6 +12,7 @@ from core.dispatch import TryLater
 from core.outbox import OutboxMessage
 from payments import jobs, ledger, service
 from payments.models import Repayment
+from payments.wechatpay import WechatPay
 from simulator.control import ControlRefused
 from tests.payments.conftest import Market
 from tests.payments.till import Till, findings, new_key
@@ -32,7 +33,7 @@ def opened(till: Till, amount_fen: int = 600) -> str:
 def shown(till: Till, repayment_id: str) -> dict[str, Any]:
     reply = till.get(f"/repayments/{repayment_id}")
     assert reply.status_code == 200, reply.text
-    body: dict[str, Any] = reply.json
+    body: dict[str, Any] = reply.get_json()
     return body
 
 
@@ -153,7 +154,7 @@ def test_a_worker_killed_between_order_and_record_orders_nothing_twice(market: M
     with db.transaction() as session:
         intent = service.begin_order(session, UUID(repayment_id))
     assert intent is not None
-    jobs.WechatPay(till.city.config).order(
+    WechatPay(till.city.config).order(
         out_trade_no=intent.out_trade_no,
         amount_fen=intent.amount_fen,
         openid=intent.openid,

@@ -10,6 +10,8 @@ from flask_migrate import Migrate
 import accounts.routes
 import consent.routes
 import health_card.routes
+import payments.commands
+import payments.routes
 import recognition.routes
 import records.dicomweb.routes
 import records.fhir.routes
@@ -20,10 +22,9 @@ import records.timeline.routes
 import records.visits.routes
 from accounts import tokens
 from accounts.identify import identify_request
-from core import api, db, health, idempotency, keys, limits, observe, outbox, storage, vault, web
+from core import api, db, health, keys, limits, observe, storage, vault, web
 from core.config import Config, read_config
 from health_card.service.cards import KEY_PURPOSE
-from records.intake import models as intake
 
 BLUEPRINTS = [
     health.api,
@@ -39,11 +40,10 @@ BLUEPRINTS = [
     recognition.routes.api,
     records.images.routes.api,
     records.dicomweb.routes.api,
+    payments.routes.api,
+    payments.routes.notify,
 ]
 PAGES = [api.pages]
-
-# Tables that no route imports: the migrations compare all of them with the database.
-TABLES = [outbox.OutboxMessage, idempotency.IdempotentReply, intake.InboundMessage]
 
 # The purposes for which the platform signs.
 KEY_RINGS = [tokens.PURPOSE, KEY_PURPOSE]
@@ -72,6 +72,7 @@ def create_app(config: Config | None = None) -> Flask:
     for pages in PAGES:
         app.register_blueprint(pages)
     app.cli.add_command(prepare)
+    app.cli.add_command(payments.commands.ledger)
     return app
 
 

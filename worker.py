@@ -6,13 +6,14 @@ import sys
 import threading
 from collections.abc import Callable
 
+import payments.jobs
 from app import create_app
 from core import observe
 from core.config import read_config
 from core.dispatch import Dispatcher, Handler
 
 # Outbox topic -> handler.
-HANDLERS: dict[str, Handler] = {}
+HANDLERS: dict[str, Handler] = {**payments.jobs.HANDLERS}
 DISPATCHERS = 2
 
 Task = Callable[[threading.Event], None]

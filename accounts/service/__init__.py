@@ -12,7 +12,7 @@ from accounts.service.hospitals import (
     open_mllp_port,
     register_hospital,
 )
-from accounts.service.logins import refresh_session, sign_in_login
+from accounts.service.logins import get_openid, refresh_session, sign_in_login
 from accounts.service.machines import issue_machine_token, register_client
 from accounts.service.names import describe_actors
 from accounts.service.sessions import end_session, identify_bearer
@@ -26,6 +26,7 @@ __all__ = [
     "enrol_terminal",
     "find_hospitals_by_code",
     "get_hospital",
+    "get_openid",
     "hire_staff",
     "identify_bearer",
     "identify_mllp_port",

@@ -28,7 +28,10 @@ ALL_SCOPES = ["system/*.write", "dicomweb.write", "billing.write", "quarantine.r
 
 
 def resident_id(born: str = "19850412") -> str:
-    """A well-formed resident ID number of nobody (no area begins with 99), new each time."""
+    """A well-formed resident ID number of nobody (no area begins with 99).
+
+    Ten million a birth date: tests that commit leave their persons behind, and nobody may meet them by chance.
+    """
     first_17 = f"99{secrets.randbelow(10_000):04d}{born}{secrets.randbelow(1000):03d}"
     return first_17 + check_character(first_17)
 

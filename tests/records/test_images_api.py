@@ -102,7 +102,7 @@ def test_a_doctor_sees_it_while_the_visit_s_grant_lasts(scene: Scene) -> None:
     scene.city.visit(scene.doctor, scene.patient, scene.hospital_b)
     for path in every_path(scene):
         assert scene.get(path, scene.doctor).status_code == 200, path
-    assert len(scene.get("/dicomweb/studies", scene.doctor).json) == 1
+    assert len(scene.get("/dicomweb/studies", scene.doctor).get_json()) == 1
     scene.revoke_all()
     for path in every_path(scene):
         assert scene.get(path, scene.doctor).json["code"] == "records.image_not_found", path
@@ -259,7 +259,7 @@ def test_a_damaged_file_is_said_to_be_damaged(scene: Scene, config: Config) -> N
 def test_searching(scene: Scene, query: str, count: int) -> None:
     reply = scene.get(f"/dicomweb/studies?{query.format(uid=scene.image.StudyInstanceUID)}", scene.patient)
     assert reply.status_code == 200
-    assert len(reply.json) == count
+    assert len(reply.get_json()) == count
     if count:
         found = reply.json[0]
         assert (found["00080020"]["Value"], found["00080030"]["Value"]) == (["20260301"], ["235959"])

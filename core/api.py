@@ -57,7 +57,7 @@ def new_app(name: str) -> OpenAPI:
         ),
         doc_ui=False,
         validation_error_model=Problem,
-        validation_error_callback=_refuse_malformed,
+        validation_error_callback=refuse_malformed,
         security_schemes={
             "bearer": {
                 "type": "http",
@@ -68,8 +68,11 @@ def new_app(name: str) -> OpenAPI:
     )
 
 
-def _refuse_malformed(error: ValidationError) -> NoReturn:
-    """Says which fields are wrong and why; never repeats what was sent."""
+def refuse_malformed(error: ValidationError) -> NoReturn:
+    """Say which fields are wrong and why; never repeat what was sent.
+
+    :raises MalformedRequest: always.
+    """
     raise MalformedRequest(
         [
             {"field": ".".join(str(part) for part in found["loc"]) or "(body)", "message": found["msg"]}

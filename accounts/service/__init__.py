@@ -8,6 +8,7 @@ from accounts.service.hospitals import (
     get_hospital,
     list_hospitals,
     list_mllp_ports,
+    list_terminals,
     open_mllp_port,
     register_hospital,
 )
@@ -15,21 +16,24 @@ from accounts.service.logins import refresh_session, sign_in_login
 from accounts.service.machines import issue_machine_token, register_client
 from accounts.service.names import describe_actors
 from accounts.service.sessions import end_session, identify_bearer
-from accounts.service.staff import hire_staff, sign_in_staff
+from accounts.service.staff import StaffCard, get_staff_card, hire_staff, sign_in_staff
 
 __all__ = [
     "HospitalCard",
+    "StaffCard",
     "check_terminal",
     "describe_actors",
     "end_session",
     "enrol_terminal",
     "find_hospital_by_mllp_port",
     "get_hospital",
+    "get_staff_card",
     "hire_staff",
     "identify_bearer",
     "issue_machine_token",
     "list_hospitals",
     "list_mllp_ports",
+    "list_terminals",
     "open_mllp_port",
     "refresh_session",
     "register_client",

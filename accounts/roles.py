@@ -44,3 +44,6 @@ SCOPE_PERMISSIONS: dict[str, frozenset[str]] = {
     "billing.write": frozenset({"payments:charge:capture"}),
     "quarantine.read": frozenset({"records:quarantine:read"}),
 }
+
+# What comes in at a hospital's own MLLP port.
+MLLP_PERMISSIONS = frozenset({"records:report:submit"})

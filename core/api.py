@@ -1,6 +1,7 @@
 """The machine interface: blueprints whose routes describe themselves, and the OpenAPI document made of them."""
 
 import re
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from flask import Flask, Response, current_app, jsonify, render_template
@@ -10,6 +11,7 @@ from flask_openapi3.models.tag import Tag
 from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from core import reference
 from core.errors import MalformedRequest, list_refusals
 from core.web import Pages, guard_of, public
 
@@ -40,10 +42,21 @@ class Problem(Shown):
 
 
 class Api(APIBlueprint):
-    """A blueprint of machine routes: parameters and bodies are checked against their schemas."""
+    """A blueprint of machine routes: parameters and bodies are checked against their schemas.
 
-    def __init__(self, name: str, *, tag: str, url_prefix: str | None = None) -> None:
+    :param present_problem: how its refusals look, when an outside protocol has a form of its own for them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        tag: str,
+        url_prefix: str | None = None,
+        present_problem: Callable[[dict[str, Any]], Response] | None = None,
+    ) -> None:
         super().__init__(name, __name__, url_prefix=url_prefix, abp_tags=[Tag(name=tag)])
+        self.present_problem = present_problem
 
 
 def new_app(name: str) -> OpenAPI:
@@ -96,7 +109,12 @@ def openapi_json() -> Response:
 def docs() -> str:
     """The same, to be read by a person."""
     document = describe(current_app._get_current_object())  # type: ignore[attr-defined]
-    return render_template("core/docs.html", document=document, operations=list_operations(document))
+    return render_template(
+        "core/docs.html",
+        info=document["info"],
+        subjects=reference.read_subjects(document, list_operations(document)),
+        structures=reference.read_structures(document),
+    )
 
 
 @pages.get("/docs/errors")

@@ -193,15 +193,10 @@ def _finish(reply: Response) -> Response:
 def _answer_refusal(refusal: Refusal) -> Response:
     observe.REFUSALS.labels(refusal.code).inc()
     problem = refusal.problem(base_url=current_config().base_url, request_id=observe.request_id())
-    if _wants_page() and isinstance(refusal, NotSignedIn):
+    if isinstance(refusal, NotSignedIn) and _wants_page():
         reply = _lead_to_sign_in()
-    elif _wants_page():
-        page = render_template("core/refusal.html", problem=problem, retry_after=refusal.headers.get("Retry-After"))
-        reply = Response(page, refusal.status, mimetype="text/html")
     else:
-        body = json.dumps(problem, ensure_ascii=False)
-        reply = Response(body, refusal.status, mimetype="application/problem+json")
-    if reply.status_code == refusal.status:
+        reply = _presenter()(problem)
         reply.headers.update(refusal.headers)
     reply.headers["Cache-Control"] = "no-store"
     return reply
@@ -211,8 +206,25 @@ def _wants_page() -> bool:
     if request.endpoint is None:
         # Nothing stands at this address: only the visitor says whether a person or a program reads the answer.
         return request.accept_mimetypes.best_match(["application/problem+json", "text/html"]) == "text/html"
+    return isinstance(current_app.blueprints.get(request.blueprint or ""), Pages)
+
+
+def _presenter() -> Callable[[dict[str, Any]], Response]:
+    """How refusals look where the request went: a page, the form of an outside protocol, or problem details."""
+    if _wants_page():
+        return _present_page
     blueprint = current_app.blueprints.get(request.blueprint or "")
-    return isinstance(blueprint, Pages)
+    return getattr(blueprint, "present_problem", None) or _present_problem
+
+
+def _present_page(problem: dict[str, Any]) -> Response:
+    page = render_template("core/refusal.html", problem=problem)
+    return Response(page, problem["status"], mimetype="text/html")
+
+
+def _present_problem(problem: dict[str, Any]) -> Response:
+    body = json.dumps(problem, ensure_ascii=False)
+    return Response(body, problem["status"], mimetype="application/problem+json")
 
 
 def _lead_to_sign_in() -> Response:

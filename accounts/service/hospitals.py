@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from accounts.models import Hospital, MllpEndpoint, Terminal
 from accounts.refusals import HospitalCodeTaken, TerminalUnknown
+from accounts.roles import MLLP_PERMISSIONS
 from core import audit, clock
-from core.actor import Actor
+from core.actor import Actor, ActorKind
 
 
 @dataclass(frozen=True)
@@ -74,22 +75,18 @@ def open_mllp_port(session: Session, actor: Actor, *, hospital_id: UUID, port: i
 
 def list_mllp_ports(session: Session) -> dict[int, UUID]:
     """The ports to listen on now, and whose they are."""
-    rows = session.execute(
-        select(MllpEndpoint.port, MllpEndpoint.hospital_id)
-        .join(Hospital, Hospital.id == MllpEndpoint.hospital_id)
-        .where(MllpEndpoint.is_enabled.is_(True), Hospital.is_enabled.is_(True))
-    )
-    return {row.port: row.hospital_id for row in rows}
+    return {row.port: row.hospital_id for row in session.execute(_open_ports())}
 
 
-def find_hospital_by_mllp_port(session: Session, port: int) -> HospitalCard | None:
-    """Whose messages arrive at this port, if it is open."""
-    row = session.execute(
-        select(Hospital.id, Hospital.code, Hospital.name)
-        .join(MllpEndpoint, MllpEndpoint.hospital_id == Hospital.id)
-        .where(MllpEndpoint.port == port, MllpEndpoint.is_enabled.is_(True), Hospital.is_enabled.is_(True))
-    ).one_or_none()
-    return HospitalCard(*row) if row else None
+def identify_mllp_port(session: Session, port: int) -> Actor | None:
+    """Who speaks at this port, if it is open: the hospital's HL7 v2 interface. The port is the proof.
+
+    Its actor id is its row's, which is the hospital's: one endpoint a hospital.
+    """
+    row = session.execute(_open_ports().where(MllpEndpoint.port == port)).one_or_none()
+    if row is None:
+        return None
+    return Actor(ActorKind.MACHINE, row.hospital_id, MLLP_PERMISSIONS, hospital_id=row.hospital_id)
 
 
 def get_hospital(session: Session, hospital_id: UUID) -> HospitalCard:
@@ -101,3 +98,11 @@ def list_hospitals(session: Session, ids: set[UUID]) -> dict[UUID, HospitalCard]
     """The hospitals of these ids, for showing names beside what they did."""
     rows = session.execute(select(Hospital.id, Hospital.code, Hospital.name).where(Hospital.id.in_(ids)))
     return {row.id: HospitalCard(*row) for row in rows}
+
+
+def _open_ports() -> Select[tuple[int, UUID]]:
+    return (
+        select(MllpEndpoint.port, MllpEndpoint.hospital_id)
+        .join(Hospital, Hospital.id == MllpEndpoint.hospital_id)
+        .where(MllpEndpoint.is_enabled.is_(True), Hospital.is_enabled.is_(True))
+    )

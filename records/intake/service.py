@@ -39,12 +39,15 @@ def find_repeat(session: Session, actor: Actor, arrival: Arrival) -> InboundMess
 
 
 def keep_accepted(session: Session, actor: Actor, arrival: Arrival, *, person_id: UUID | None, reply: str) -> UUID:
-    """Keep a message that was filed, with the answer that a repeat gets again."""
+    """Keep a message that was filed, with the answer that a repeat gets again.
+
+    When the same message waits in quarantine (sent again after what was missing had been put right), it leaves it.
+    """
     return _keep(session, actor, arrival, person_id=person_id, reply=reply, reason=None)
 
 
 def quarantine(session: Session, actor: Actor, arrival: Arrival, *, reason: str) -> UUID:
-    """Keep a message that could not be filed, whole, until somebody resolves it.
+    """Keep a message that could not be filed, whole, until somebody resolves it. Sent again, it is kept once.
 
     :param reason: the code of the refusal.
     """
@@ -70,21 +73,9 @@ def _keep(
     reply: str | None,
     reason: str | None,
 ) -> UUID:
-    data_key, wrapped = vault().new_key()
-    message = InboundMessage(
-        hospital_id=actor.house_id,
-        channel=arrival.channel,
-        message_key=arrival.message_key,
-        digest=_digest(arrival.body),
-        content_type=arrival.content_type,
-        data_key=wrapped,
-        body_sealed=data_key.seal_bytes(arrival.body, context=BODY),
-        state="quarantined" if reason else "accepted",
-        reason=reason,
-        reply=reply,
-        person_id=person_id,
-        received_at=clock.now(),
-    )
+    message = _find_waiting(session, actor, arrival) or _new_message(actor, arrival)
+    message.state = "quarantined" if reason else "accepted"
+    message.reason, message.reply, message.person_id = reason, reply, person_id
     session.add(message)
     session.flush()
     audit.record_act(
@@ -96,6 +87,31 @@ def _keep(
         facts={"channel": arrival.channel} | ({"reason": reason} if reason else {}),
     )
     return message.id
+
+
+def _find_waiting(session: Session, actor: Actor, arrival: Arrival) -> InboundMessage | None:
+    waiting = select(InboundMessage).filter_by(
+        hospital_id=actor.house_id,
+        channel=arrival.channel,
+        message_key=arrival.message_key,
+        digest=_digest(arrival.body),
+        state="quarantined",
+    )
+    return session.scalars(waiting.order_by(InboundMessage.id).limit(1)).one_or_none()
+
+
+def _new_message(actor: Actor, arrival: Arrival) -> InboundMessage:
+    data_key, wrapped = vault().new_key()
+    return InboundMessage(
+        hospital_id=actor.house_id,
+        channel=arrival.channel,
+        message_key=arrival.message_key,
+        digest=_digest(arrival.body),
+        content_type=arrival.content_type,
+        data_key=wrapped,
+        body_sealed=data_key.seal_bytes(arrival.body, context=BODY),
+        received_at=clock.now(),
+    )
 
 
 def _digest(body: bytes) -> bytes:

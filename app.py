@@ -11,6 +11,7 @@ import accounts.pages
 import accounts.routes
 import consent.routes
 import health_card.routes
+import records.chart.pages
 import records.timeline.routes
 import records.visits.pages
 import records.visits.routes
@@ -29,7 +30,7 @@ BLUEPRINTS = [
     records.visits.routes.api,
     records.timeline.routes.api,
 ]
-PAGES = [api.pages, accounts.pages.pages, records.visits.pages.pages]
+PAGES = [api.pages, accounts.pages.pages, records.visits.pages.pages, records.chart.pages.pages]
 
 # The purposes for which the platform signs.
 KEY_RINGS = [tokens.PURPOSE, KEY_PURPOSE]

@@ -12,6 +12,9 @@ import accounts.routes
 import consent.routes
 import health_card.routes
 import records.chart.pages
+import records.fhir.routes
+import records.intake.routes
+import records.reports.routes
 import records.timeline.routes
 import records.visits.pages
 import records.visits.routes
@@ -29,6 +32,9 @@ BLUEPRINTS = [
     consent.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,
+    records.intake.routes.api,
+    records.reports.routes.api,
+    records.fhir.routes.api,
 ]
 PAGES = [api.pages, accounts.pages.pages, records.visits.pages.pages, records.chart.pages.pages]
 

@@ -2,11 +2,13 @@
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, load_only
 
+from accounts import service as accounts
 from core import audit, clock
 from core.actor import Actor
 from core.vault import vault
@@ -23,6 +25,18 @@ class Arrival:
     body: bytes
     content_type: str
     message_key: str | None = None
+
+
+@dataclass(frozen=True)
+class WaitingMessage:
+    """A message in quarantine, without what it says. ``reason``: the code of the refusal."""
+
+    id: UUID
+    hospital_name: str
+    channel: str
+    reason: str
+    message_key: str | None
+    received_at: datetime
 
 
 def find_repeat(session: Session, actor: Actor, arrival: Arrival) -> InboundMessage | None:
@@ -52,6 +66,41 @@ def quarantine(session: Session, actor: Actor, arrival: Arrival, *, reason: str)
     :param reason: the code of the refusal.
     """
     return _keep(session, actor, arrival, person_id=None, reply=None, reason=reason)
+
+
+def list_quarantine(
+    session: Session, actor: Actor, *, before: UUID | None = None, limit: int = 50
+) -> list[WaitingMessage]:
+    """What waits in quarantine, newest first: the actor's own hospital's, or all of it for one who acts for none.
+
+    :param before: the id of the last line of the page before.
+    """
+    waiting = select(InboundMessage).where(InboundMessage.state == "quarantined")
+    if actor.hospital_id is not None:
+        waiting = waiting.where(InboundMessage.hospital_id == actor.hospital_id)
+    if before is not None:
+        waiting = waiting.where(InboundMessage.id < before)
+    columns = load_only(
+        InboundMessage.hospital_id,
+        InboundMessage.channel,
+        InboundMessage.reason,
+        InboundMessage.message_key,
+        InboundMessage.received_at,
+    )
+    messages = session.scalars(waiting.options(columns).order_by(InboundMessage.id.desc()).limit(limit)).all()
+    hospitals = accounts.list_hospitals(session, {message.hospital_id for message in messages})
+    audit.record_act(session, actor, "records.quarantine.listed", facts={"lines": len(messages)})
+    return [
+        WaitingMessage(
+            id=message.id,
+            hospital_name=hospitals[message.hospital_id].name,
+            channel=message.channel,
+            reason=message.reason or "",
+            message_key=message.message_key,
+            received_at=message.received_at,
+        )
+        for message in messages
+    ]
 
 
 def read_body(message: InboundMessage) -> bytes:

@@ -1,0 +1,118 @@
+"""Reading a FHIR body: strict JSON, then the resource models of FHIR."""
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, NoReturn
+
+from fhir.resources.R4B.bundle import Bundle
+from pydantic import ValidationError
+
+from records.fhir.refusals import FhirContentUnsupported, FhirInvalid, FhirMediaTypeUnsupported, FhirUnreadable
+from records.reports.incoming import is_storable
+
+MEDIA_TYPES = {"application/fhir+json", "application/json"}
+DEEPEST = 32
+_TAKEN_IN = {"DiagnosticReport", "Observation"}
+# Each changes what a resource means or where its parts are: not understood, so not ignored (FHIR R4, section 2.1.0.1).
+_NOT_UNDERSTOOD = ("modifierExtension", "implicitRules", "contained")
+
+
+def check_media_type(media_type: str, charset: str | None) -> None:
+    """:raises FhirMediaTypeUnsupported: not JSON in UTF-8."""
+    if media_type not in MEDIA_TYPES or (charset or "utf-8").lower() not in {"utf-8", "utf8"}:
+        raise FhirMediaTypeUnsupported
+
+
+def read_transaction(body: bytes) -> Bundle:
+    """A transaction Bundle of DiagnosticReports and Observations; decimals are exact.
+
+    :raises FhirUnreadable: not strict JSON.
+    :raises FhirInvalid: not a valid transaction Bundle.
+    :raises FhirContentUnsupported: it holds what is not taken in here.
+    """
+    document = _read_json(body)
+    if document.get("resourceType") != "Bundle":
+        raise FhirInvalid(("resourceType", "A Bundle is expected."))
+    if document.get("type") != "transaction":
+        raise FhirInvalid(("Bundle.type", "A transaction is expected."))
+    _check_resource_types(document)
+    _check_understood(document)
+    try:
+        return Bundle.model_validate(document)
+    except ValidationError as error:
+        raise FhirInvalid(
+            *(
+                (_expression(found["loc"]), found["msg"])
+                for found in error.errors(include_url=False, include_context=False, include_input=False)[:20]
+            )
+        ) from None
+
+
+def _read_json(body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(
+            body.decode("utf-8"),
+            parse_float=Decimal,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_unique_keys,
+        )
+    except (ValueError, RecursionError, ArithmeticError):
+        # RecursionError: nested thousands of levels deep. ArithmeticError: an exponent that no Decimal can hold.
+        raise FhirUnreadable from None
+    if not isinstance(document, dict) or any(depth > DEEPEST for depth, _, _ in _walk(document)):
+        raise FhirUnreadable
+    return document
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is repeated")
+    return found
+
+
+def _walk(document: Any) -> Iterator[tuple[int, str, Any]]:
+    """Every value with its depth and the key it stands under, without recursion."""
+    waiting: list[tuple[int, str, Any]] = [(1, "", document)]
+    while waiting:
+        depth, key, value = waiting.pop()
+        yield depth, key, value
+        if depth > DEEPEST:
+            continue
+        if isinstance(value, dict):
+            waiting.extend((depth + 1, name, inner) for name, inner in value.items())
+        elif isinstance(value, list):
+            waiting.extend((depth + 1, key, inner) for inner in value)
+
+
+def _check_resource_types(document: dict[str, Any]) -> None:
+    entries = document.get("entry")
+    if not isinstance(entries, list) or not entries:
+        raise FhirInvalid(("Bundle.entry", "At least one entry is expected."))
+    for number, entry in enumerate(entries):
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        kind = resource.get("resourceType") if isinstance(resource, dict) else None
+        if not isinstance(kind, str):
+            raise FhirInvalid((f"Bundle.entry[{number}].resource", "A resource with its resourceType is expected."))
+        if kind not in _TAKEN_IN:
+            raise FhirContentUnsupported(
+                (f"Bundle.entry[{number}].resource", "Only DiagnosticReport and Observation are taken in.")
+            )
+
+
+def _check_understood(document: dict[str, Any]) -> None:
+    for _, key, value in _walk(document):
+        if key in _NOT_UNDERSTOOD:
+            raise FhirContentUnsupported((key, "This element is not supported anywhere in the Bundle."))
+        if not is_storable(key) or (isinstance(value, str) and not is_storable(value)):
+            raise FhirInvalid(("Bundle", "A text holds NUL or half a character."))
+
+
+def _expression(location: tuple[int | str, ...]) -> str:
+    """A FHIRPath expression such as ``Bundle.entry[0].resource.status``."""
+    return "Bundle" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)

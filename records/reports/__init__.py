@@ -1,0 +1,1 @@
+"""Reports of laboratories and examinations: taken in from any protocol, versioned, shown."""

@@ -1,0 +1,117 @@
+"""What every protocol translates its messages into: one message, one person, one or more reports."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from uuid import UUID
+
+from records.reports.models import ReportCategory
+
+# HL7 ObservationInterpretation (http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation; HL7 v2 table
+# 0078 uses the same codes).
+_INTERPRETATIONS = (
+    "N A AA H HH HU L LL LU < > U D B W S R I IE MS VS SDD SYN-R SYN-S NS RR WR POS NEG IND E DET ND EX HX LX "
+    "AC TOX NR QCF CAR EXP UNE"
+)
+INTERPRETATIONS = frozenset(_INTERPRETATIONS.split())
+COMPARATORS = frozenset({"<", "<=", ">=", ">"})
+
+# HL7 table 0074, diagnostic service sections; what is in neither is an examination of another kind.
+_LABORATORY = "LAB BG BLB CG CH CP GE HM IMM MB MCB MYC OSL PAR PAT SP SR TX URN VR"
+_IMAGING = "CT CTH CUS NMR NMS OUS RAD RUS RX US VUS XRC"
+
+MOST_OBSERVATIONS = 2000
+_MOST_DIGITS = 38
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Everything by which a message names its patient. All of it must lead to one person.
+
+    :ivar certificates: type (WS 364.3 CV02.01.101) and number each.
+    """
+
+    card_numbers: frozenset[str] = frozenset()
+    patient_numbers: frozenset[str] = frozenset()
+    certificates: frozenset[tuple[str, str]] = frozenset()
+
+
+@dataclass(frozen=True)
+class IncomingObservation:
+    """One observation as sent; the fields are those of ``models.Observation``."""
+
+    status: str
+    code: str
+    code_system: str
+    name: str
+    value: Decimal | None = None
+    comparator: str | None = None
+    text: str | None = None
+    unit: str | None = None
+    unit_code: str | None = None
+    reference_low: Decimal | None = None
+    reference_high: Decimal | None = None
+    reference_text: str | None = None
+    interpretation: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class IncomingReport:
+    """One report as sent; the fields are those of ``models.Report``."""
+
+    identifier: tuple[str, str]
+    status: str
+    category: str
+    code: str
+    code_system: str
+    name: str
+    effective_at: datetime
+    issued_at: datetime | None
+    conclusion: str | None
+    observations: tuple[IncomingObservation, ...]
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """One message. ``visit_id``: the visit that the sender names, as the platform told it at the desk scan."""
+
+    subject: Subject
+    visit_id: UUID | None
+    reports: tuple[IncomingReport, ...]
+
+
+def categorise(section: str) -> ReportCategory:
+    """The category of a diagnostic service section (HL7 table 0074)."""
+    if section in _LABORATORY.split():
+        return ReportCategory.LABORATORY
+    return ReportCategory.IMAGING if section in _IMAGING.split() else ReportCategory.OTHER
+
+
+def read_decimal(written: str | Decimal) -> Decimal:
+    """The exact number, its trailing zeros kept: 5.10 stays 5.10.
+
+    :raises ValueError: not a number, or one of more than 38 digits before or behind the point.
+    """
+    try:
+        number = Decimal(written)
+    except InvalidOperation:
+        raise ValueError("not a decimal number") from None
+    if not number.is_finite():
+        raise ValueError("not a finite number")
+    _, digits, exponent = number.as_tuple()
+    assert isinstance(exponent, int)
+    if len(digits) > _MOST_DIGITS or not -_MOST_DIGITS <= exponent <= _MOST_DIGITS:
+        raise ValueError("more digits than can be kept exactly")
+    return number.quantize(Decimal(1)) if exponent > 0 and number.adjusted() < 27 else number
+
+
+def is_storable(written: str) -> bool:
+    """Whether a text is well-formed Unicode without NUL: what the database can keep."""
+    if "\0" in written:
+        return False
+    try:
+        written.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -12,7 +12,9 @@ import accounts.routes
 import consent.routes
 import health_card.routes
 import records.chart.pages
+import records.dicomweb.routes
 import records.fhir.routes
+import records.images.routes
 import records.intake.routes
 import records.reports.routes
 import records.timeline.routes
@@ -20,7 +22,7 @@ import records.visits.pages
 import records.visits.routes
 from accounts import tokens
 from accounts.identify import identify_request
-from core import api, db, health, keys, limits, observe, pages, vault, web
+from core import api, db, health, keys, limits, observe, pages, storage, vault, web
 from core.config import Config, read_config
 from health_card.service.cards import KEY_PURPOSE
 
@@ -35,6 +37,8 @@ BLUEPRINTS = [
     records.intake.routes.api,
     records.reports.routes.api,
     records.fhir.routes.api,
+    records.images.routes.api,
+    records.dicomweb.routes.api,
 ]
 PAGES = [api.pages, accounts.pages.pages, records.visits.pages.pages, records.chart.pages.pages]
 
@@ -51,6 +55,7 @@ def create_app(config: Config | None = None) -> Flask:
     observe.configure_logs()
     vault.configure(config)
     limits.configure(config)
+    storage.configure(config)
     app = api.new_app(__name__)
     app.config["SQLALCHEMY_DATABASE_URI"] = config.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 4, "max_overflow": 4, "pool_pre_ping": True}

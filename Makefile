@@ -13,6 +13,7 @@ help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(STAMP) ## .venv with everything installed (again only when the requirements changed)
+	@:
 
 # A Debian without python3-venv has no ensurepip: then the system's own pip fills the environment.
 $(STAMP): requirements.txt requirements-dev.txt

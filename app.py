@@ -22,9 +22,10 @@ import records.visits.pages
 import records.visits.routes
 from accounts import tokens
 from accounts.identify import identify_request
-from core import api, db, health, keys, limits, observe, pages, storage, vault, web
+from core import api, db, health, idempotency, keys, limits, observe, outbox, pages, storage, vault, web
 from core.config import Config, read_config
 from health_card.service.cards import KEY_PURPOSE
+from records.intake import models as intake
 
 BLUEPRINTS = [
     health.api,
@@ -41,6 +42,9 @@ BLUEPRINTS = [
     records.dicomweb.routes.api,
 ]
 PAGES = [api.pages, accounts.pages.pages, records.visits.pages.pages, records.chart.pages.pages]
+
+# Tables that no route imports: the migrations compare all of them with the database.
+TABLES = [outbox.OutboxMessage, idempotency.IdempotentReply, intake.InboundMessage]
 
 # The purposes for which the platform signs.
 KEY_RINGS = [tokens.PURPOSE, KEY_PURPOSE]

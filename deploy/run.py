@@ -28,9 +28,10 @@ READY_SECONDS = 60.0
 
 # Measured best on two cores: two workers, two threads each (a pool of two database connections each).
 GRANIAN = ("-m", "granian", "--interface", "wsgi", "--factory", "--workers", "2", "--blocking-threads", "2")
+# A worker that is asked to stop while it still starts never hears it: then it is killed after so many seconds.
 GRANIAN_LIMITS = (
     "--workers-kill-timeout",
-    "10",
+    "5",
     "--respawn-failed-workers",
     "--no-access-log",
     "--no-ws",
@@ -38,6 +39,7 @@ GRANIAN_LIMITS = (
     "1",
 )
 APPLICATION = "app:create_app"
+STAFF_PAGE = "/staff/sign-in"
 
 
 def say(line: str) -> None:
@@ -53,6 +55,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="make run", description=__doc__)
     parser.add_argument("--folder", type=Path, default=ROOT / "var", help="where all data live")
     folder: Path = parser.parse_args(arguments).folder.absolute()
+    os.umask(0o077)  # Images, logs and sign-ins that any child writes are for the owner alone.
     supervisor = Supervisor(say)
     supervisor.heed_signals()
     try:
@@ -197,10 +200,11 @@ def describe(url: str, credentials_file: Path) -> list[str]:
         "",
         f"一码通已就绪 · Yimatong is ready: {url}",
         f"  接口文档 · API          {url}/docs",
-        f"  工作人员登录 · staff    {url}/staff/sign-in",
+        f"  工作人员登录 · staff    {url}{STAFF_PAGE}",
     ]
     for person in credentials.get("staff", []):
-        lines.append(f"    {person['role']} · {person['hospital']}: {person['username']} / {person['password']}")
+        place = person["hospital"] or "平台 platform"
+        lines.append(f"    {person['role']} · {place}: {person['username']} / {person['password']}")
     lines += [
         f"  全部演示账号 · all demo sign-ins: {credentials_file}",
         "  另开一个终端看完整故事 · the whole story, in another terminal: make demo",

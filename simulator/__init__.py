@@ -1,1 +1,1 @@
-"""The outside world for tests and demos. No product package imports it, and it imports none of them."""
+"""The outside world for tests and demos. No product package imports it; only city.py and people.py import theirs."""

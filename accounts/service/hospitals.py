@@ -94,6 +94,12 @@ def get_hospital(session: Session, hospital_id: UUID) -> HospitalCard:
     return list_hospitals(session, {hospital_id})[hospital_id]
 
 
+def find_hospitals_by_code(session: Session, codes: list[str]) -> list[HospitalCard]:
+    """The hospitals of these organisation codes that are admitted."""
+    rows = session.execute(select(Hospital.id, Hospital.code, Hospital.name).where(Hospital.code.in_(codes)))
+    return [HospitalCard(*row) for row in rows]
+
+
 def list_hospitals(session: Session, ids: set[UUID]) -> dict[UUID, HospitalCard]:
     """The hospitals of these ids, for showing names beside what they did."""
     rows = session.execute(select(Hospital.id, Hospital.code, Hospital.name).where(Hospital.id.in_(ids)))

@@ -192,12 +192,22 @@ def end_processes(is_wanted: Callable[[Path], bool], *signals: signal.Signals) -
     :param signals: tried in turn, ``STOP_SECONDS`` each; last comes SIGKILL.
     :return: how many there were.
     """
-    first = find_processes(is_wanted)
+    asked: set[int] = set()
     for number in (*signals, signal.SIGKILL):
         for process_id in find_processes(is_wanted):
+            asked.add(process_id)
             with suppress(ProcessLookupError):
                 os.kill(process_id, number)
         deadline = time.monotonic() + STOP_SECONDS
-        while find_processes(is_wanted) and time.monotonic() < deadline:
+        while (any(map(is_alive, asked)) or find_processes(is_wanted)) and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
-    return len(first)
+    return len(asked)
+
+
+def is_alive(process_id: int) -> bool:
+    """Whether a process still holds anything: its ports are closed later than its memory, which names it, is gone."""
+    try:
+        state = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in {"Z", "X"}

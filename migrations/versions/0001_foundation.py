@@ -2,7 +2,7 @@
 
 Revision ID: 0001
 Revises:
-Create Date: 2026-11-22 03:49:22.129686
+Create Date: 2026-11-22 04:05:45.188878
 
 """
 
@@ -70,6 +70,16 @@ def upgrade():
         sa.UniqueConstraint("code", name=op.f("uq_hospitals_code")),
     )
     op.create_table(
+        "idempotent_replies",
+        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("operation", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("request_digest", sa.LargeBinary(), nullable=False),
+        sa.Column("reply", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("owner_id", "operation", "key", name=op.f("pk_idempotent_replies")),
+    )
+    op.create_table(
         "logins",
         sa.Column("app_id", sa.Text(), nullable=False),
         sa.Column("openid", sa.Text(), nullable=False),
@@ -79,6 +89,30 @@ def upgrade():
         sa.PrimaryKeyConstraint("id", name=op.f("pk_logins")),
         sa.UniqueConstraint("app_id", "openid", name=op.f("uq_logins_app_id_openid")),
     )
+    op.create_table(
+        "outbox_messages",
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("payload", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("key", sa.Text(), nullable=True),
+        sa.Column("request_id", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("last_error", sa.Text(), nullable=True),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("dead_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox_messages")),
+        sa.UniqueConstraint("key", name=op.f("uq_outbox_messages_key")),
+    )
+    with op.batch_alter_table("outbox_messages", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_outbox_messages_due",
+            ["due_at", "id"],
+            unique=False,
+            postgresql_where=sa.text("done_at IS NULL AND dead_at IS NULL"),
+        )
+
     op.create_table(
         "persons",
         sa.Column("data_key", sa.LargeBinary(), nullable=False),
@@ -176,6 +210,44 @@ def upgrade():
         batch_op.create_index("ix_holders_person_id", ["person_id"], unique=False)
         batch_op.create_index(
             "uq_holders_self", ["login_id"], unique=True, postgresql_where=sa.text("relation = 'self'")
+        )
+
+    op.create_table(
+        "inbound_messages",
+        sa.Column("hospital_id", sa.Uuid(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("message_key", sa.Text(), nullable=True),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("content_type", sa.Text(), nullable=False),
+        sa.Column("data_key", sa.LargeBinary(), nullable=False),
+        sa.Column("body_sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("reply", sa.Text(), nullable=True),
+        sa.Column("person_id", sa.Uuid(), nullable=True),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint(
+            "(state = 'quarantined') = (reason IS NOT NULL)", name=op.f("ck_inbound_messages_quarantine_has_reason")
+        ),
+        sa.CheckConstraint("channel IN ('fhir', 'hl7v2', 'dicomweb')", name=op.f("ck_inbound_messages_channel")),
+        sa.CheckConstraint("state IN ('accepted', 'quarantined')", name=op.f("ck_inbound_messages_state")),
+        sa.ForeignKeyConstraint(["hospital_id"], ["hospitals.id"], name=op.f("fk_inbound_messages_hospital_id")),
+        sa.ForeignKeyConstraint(["person_id"], ["persons.id"], name=op.f("fk_inbound_messages_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_inbound_messages")),
+    )
+    with op.batch_alter_table("inbound_messages", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_inbound_messages_quarantine",
+            ["hospital_id", "id"],
+            unique=False,
+            postgresql_where=sa.text("state = 'quarantined'"),
+        )
+        batch_op.create_index(
+            "uq_inbound_messages_key",
+            ["hospital_id", "channel", "message_key"],
+            unique=True,
+            postgresql_where=sa.text("state = 'accepted' AND message_key IS NOT NULL"),
         )
 
     op.create_table(
@@ -403,6 +475,13 @@ def downgrade():
     op.drop_table("mllp_endpoints")
     op.drop_table("machine_clients")
     op.drop_table("login_sessions")
+    with op.batch_alter_table("inbound_messages", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_inbound_messages_key", postgresql_where=sa.text("state = 'accepted' AND message_key IS NOT NULL")
+        )
+        batch_op.drop_index("ix_inbound_messages_quarantine", postgresql_where=sa.text("state = 'quarantined'"))
+
+    op.drop_table("inbound_messages")
     with op.batch_alter_table("holders", schema=None) as batch_op:
         batch_op.drop_index("uq_holders_self", postgresql_where=sa.text("relation = 'self'"))
         batch_op.drop_index("ix_holders_person_id")
@@ -419,7 +498,12 @@ def downgrade():
     op.drop_table("cards")
     op.drop_table("signing_keys")
     op.drop_table("persons")
+    with op.batch_alter_table("outbox_messages", schema=None) as batch_op:
+        batch_op.drop_index("ix_outbox_messages_due", postgresql_where=sa.text("done_at IS NULL AND dead_at IS NULL"))
+
+    op.drop_table("outbox_messages")
     op.drop_table("logins")
+    op.drop_table("idempotent_replies")
     op.drop_table("hospitals")
     with op.batch_alter_table("audit_entries", schema=None) as batch_op:
         batch_op.drop_index("ix_audit_entries_subject")

@@ -9,7 +9,7 @@ from typing import Any
 import imagecodecs
 import numpy as np
 from pydicom import uid
-from pydicom.pixels.decoders import get_decoder
+from pydicom.pixels.decoders.base import get_decoder
 
 _DECODERS: dict[uid.UID, Callable[[bytes], Any]] = {
     uid.JPEGExtended12Bit: imagecodecs.jpeg8_decode,

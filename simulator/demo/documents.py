@@ -1,0 +1,134 @@
+"""What hospital A's systems send: a FHIR Bundle, an HL7 v2 message, a DICOM image."""
+
+import io
+import json
+import secrets
+import uuid
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pydicom
+from pydicom.data import get_testdata_file
+from pydicom.uid import generate_uid
+
+HAEMOGLOBIN = "718-7"
+_LOINC = "http://loinc.org"
+_UCUM = "http://unitsofmeasure.org"
+_INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
+_CITY = timezone(timedelta(hours=8))
+
+# LOINC code, name, value, unit, UCUM code, low, high, flag.
+_BLOOD_COUNT = [
+    ("6690-2", "白细胞计数", 11.2, "10^9/L", "10*9/L", 3.5, 9.5, "H"),
+    (HAEMOGLOBIN, "血红蛋白", 128, "g/L", "g/L", 130, 175, "L"),
+    ("777-3", "血小板计数", 236, "10^9/L", "10*9/L", 125, 350, "N"),
+]
+
+
+def blood_count_bundle(patient_number: str, hospital: dict[str, Any], visit_id: str | None) -> dict[str, Any]:
+    """A transaction Bundle: one DiagnosticReport with its Observations."""
+    subject = {"identifier": {"system": "urn:yimatong:id:patient-number", "value": patient_number}}
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    observations = [_observation(line, subject, now) for line in _BLOOD_COUNT]
+    report: dict[str, Any] = {
+        "resourceType": "DiagnosticReport",
+        "identifier": [{"system": f"urn:hospital:{hospital['code']}:lis", "value": f"BC{secrets.token_hex(6)}"}],
+        "status": "final",
+        "category": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0074", "code": "LAB"}]}],
+        "code": {"coding": [{"system": _LOINC, "code": "58410-2", "display": "血常规"}], "text": "血常规"},
+        "subject": subject,
+        "effectiveDateTime": now,
+        "issued": now,
+        "result": [{"reference": entry["fullUrl"]} for entry in observations],
+    }
+    if visit_id:
+        report["encounter"] = {"identifier": {"system": "urn:yimatong:id:visit", "value": visit_id}}
+    return {
+        "resourceType": "Bundle",
+        "type": "transaction",
+        "identifier": {"system": f"urn:hospital:{hospital['code']}:messages", "value": str(uuid.uuid4())},
+        "entry": [_entry(report), *observations],
+    }
+
+
+def glucose_message(patient_number: str, hospital: dict[str, Any]) -> str:
+    """An ORU^R01 with one result."""
+    now = datetime.now(_CITY).strftime("%Y%m%d%H%M%S+0800")
+    order = f"GLU{secrets.token_hex(6)}"
+    segments = [
+        f"MSH|^~\\&|LIS|{hospital['code']}|YIMATONG|CITY|{now}||ORU^R01^ORU_R01|{secrets.token_hex(10)}|P|2.5.1"
+        "||||||UNICODE UTF-8",
+        f"PID|1||{patient_number}^^^{hospital['code']}^PI",
+        "PV1|1|O",
+        f"OBR|1|{order}|{order}|1558-6^空腹血糖^LN|||{now}|||||||||||||||{now}||LAB|F",
+        "OBX|1|NM|1558-6^空腹血糖^LN||6.4|mmol/L|3.9-6.1|H|||F",
+    ]
+    return "\r".join(segments) + "\r"
+
+
+def ct_image(patient_number: str, hospital: dict[str, Any]) -> tuple[bytes, str, dict[str, str]]:
+    """A real CT slice (shipped with pydicom) as a STOW-RS body: content, content type, its UIDs."""
+    path = get_testdata_file("CT_small.dcm")
+    assert isinstance(path, str)
+    image = pydicom.dcmread(path)
+    image.PatientID, image.IssuerOfPatientID = patient_number, hospital["code"]
+    image.PatientName, image.PatientSex, image.PatientBirthDate = "CHEN^CESHI", "M", "19880808"
+    image.StudyDescription = "CHEST CT"
+    now = datetime.now(_CITY)
+    image.StudyDate, image.StudyTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
+    image.TimezoneOffsetFromUTC = "+0800"
+    uids = {level: generate_uid() for level in ("study", "series", "instance")}
+    image.StudyInstanceUID, image.SeriesInstanceUID, image.SOPInstanceUID = uids.values()
+    image.file_meta.MediaStorageSOPInstanceUID = uids["instance"]
+    buffer = io.BytesIO()
+    image.save_as(buffer)
+    boundary = uuid.uuid4().hex
+    head = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
+    body = head + buffer.getvalue() + f"\r\n--{boundary}--\r\n".encode()
+    return (
+        body,
+        f'multipart/related; type="application/dicom"; boundary={boundary}',
+        {level: str(uid) for level, uid in uids.items()},
+    )
+
+
+def describe_report(report: dict[str, Any]) -> str:
+    """A report in one line, for reading."""
+    flags = {"H": "↑", "L": "↓"}
+    lines = [
+        f"{line['name']} {line['value']} {line['unit']}（{line['reference_low']}–{line['reference_high']}）"
+        f"{flags.get(line['interpretation'], '')}"
+        for line in report["observations"]
+    ]
+    return f"{report['hospital_name']} {report['name']}：" + "；".join(lines)
+
+
+def as_json(document: Any) -> bytes:
+    """Any document as it goes over the wire."""
+    return json.dumps(document, ensure_ascii=False).encode()
+
+
+def _observation(line: tuple[Any, ...], subject: dict[str, Any], now: str) -> dict[str, Any]:
+    code, name, value, unit, ucum, low, high, flag = line
+    return _entry(
+        {
+            "resourceType": "Observation",
+            "status": "final",
+            "code": {"coding": [{"system": _LOINC, "code": code, "display": name}], "text": name},
+            "subject": subject,
+            "effectiveDateTime": now,
+            "valueQuantity": {"value": value, "unit": unit, "system": _UCUM, "code": ucum},
+            "referenceRange": [
+                {"low": {"value": low, "unit": unit}, "high": {"value": high, "unit": unit}},
+            ],
+            "interpretation": [{"coding": [{"system": _INTERPRETATION, "code": flag}]}],
+        }
+    )
+
+
+def _entry(resource: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "fullUrl": f"urn:uuid:{uuid.uuid4()}",
+        "resource": resource,
+        "request": {"method": "POST", "url": resource["resourceType"]},
+    }

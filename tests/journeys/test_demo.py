@@ -1,0 +1,57 @@
+"""The story that ``make demo`` tells is true, also after a restart, and while processes are killed."""
+
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from tests.support.platform import Platform, running_platform
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    with running_platform(tmp_path_factory.mktemp("installation") / "var") as platform:
+        yield platform
+
+
+def play(platform: Platform) -> str:
+    demo = platform.play_demo()
+    output, _ = demo.communicate(timeout=180)
+    assert demo.returncode == 0, output
+    return output
+
+
+def test_the_story_goes_as_told_every_time(platform: Platform) -> None:
+    first, second = play(platform), play(platform)
+    for act in ("一、", "二、", "三、", "四、", "五、", "六、", "七、", "八、", "九、"):
+        assert act in first
+    assert first.count("\n") == second.count("\n")
+
+
+def test_a_restart_keeps_the_data_and_leaves_no_process(platform: Platform) -> None:
+    patient = platform.credentials["patients"][0]
+    before = list_card_numbers(platform, patient["wx_code"])
+    assert platform.stop() == 0
+    platform.start()
+    assert list_card_numbers(platform, patient["wx_code"]) == before
+    assert [card_id for card_id, _ in before] == patient["card_ids"]
+
+
+def test_the_story_goes_on_when_server_and_worker_are_killed_in_the_middle(platform: Platform) -> None:
+    victims = {"四、": "server", "五、": "worker", "七、": "server", "九、": "worker"}
+    demo = platform.play_demo()
+    assert demo.stdout is not None
+    output = []
+    for line in demo.stdout:
+        output.append(line)
+        if line[:2] in victims:
+            platform.kill(victims.pop(line[:2]))
+    assert demo.wait(timeout=60) == 0, "".join(output)
+    assert victims == {}
+
+
+def list_card_numbers(platform: Platform, wx_code: str) -> list[tuple[str, str]]:
+    signed_in = requests.post(f"{platform.base_url}/api/v1/wechat/sessions", json={"code": wx_code}, timeout=10)
+    headers = {"Authorization": f"Bearer {signed_in.json()['access_token']}"}
+    cards = requests.get(f"{platform.base_url}/api/v1/cards", headers=headers, timeout=10).json()["cards"]
+    return [(card["card_id"], card["number"]) for card in cards]

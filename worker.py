@@ -1,0 +1,53 @@
+"""The worker process: carries the outbox out and listens for hospitals' HL7 v2 messages."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+from app import create_app
+from core import observe
+from core.config import read_config
+from core.dispatch import Dispatcher, Handler
+
+# Outbox topic -> handler.
+HANDLERS: dict[str, Handler] = {}
+DISPATCHERS = 2
+
+Task = Callable[[threading.Event], None]
+
+
+def main() -> int:
+    """Work until SIGTERM or SIGINT.
+
+    :returns: the exit code: 1 when a part of the work broke, so that whoever watches the process starts it again.
+    """
+    app = create_app(read_config(os.environ))
+    stop, broken = threading.Event(), threading.Event()
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(wanted, lambda *_: stop.set())
+    tasks: list[Task] = [Dispatcher(app, HANDLERS).run_forever] * DISPATCHERS
+    threads = [threading.Thread(target=_run, args=(task, stop, broken)) for task in tasks]
+    for thread in threads:
+        thread.start()
+    observe.log.info("worker.started")
+    stop.wait()
+    for thread in threads:
+        thread.join()
+    observe.log.info("worker.stopped")
+    return 1 if broken.is_set() else 0
+
+
+def _run(task: Task, stop: threading.Event, broken: threading.Event) -> None:
+    try:
+        task(stop)
+    except Exception as error:
+        # A worker that limps is worse than one that starts anew.
+        observe.log.error("worker.broken", error=type(error).__name__)
+        broken.set()
+        stop.set()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

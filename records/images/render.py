@@ -117,7 +117,8 @@ def _to_colour(pixels: Array, header: pydicom.Dataset) -> Array:
         bits = pixels.dtype.itemsize * 8
     else:
         bits = int(header.BitsStored)
-    return (pixels >> (bits - 8) if bits > 8 else pixels)[..., :3].astype(np.uint8)
+    shown: Array = (pixels >> (bits - 8) if bits > 8 else pixels)[..., :3].astype(np.uint8)
+    return shown
 
 
 def _to_grey(pixels: Array, header: pydicom.Dataset, frame: int) -> Array:
@@ -125,8 +126,8 @@ def _to_grey(pixels: Array, header: pydicom.Dataset, frame: int) -> Array:
     if pixels.dtype.kind in "iu" and pixels.dtype.itemsize <= 2:
         places = pixels.view(np.uint8 if pixels.dtype.itemsize == 1 else np.uint16)
         all_values = np.arange(2 ** (8 * pixels.dtype.itemsize), dtype=places.dtype).view(pixels.dtype)
-        table = _shade(all_values, pixels, header)
-        return table[places]
+        shades: Array = _shade(all_values, pixels, header)[places]
+        return shades
     return _shade(pixels, pixels, header)
 
 

@@ -11,16 +11,18 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from flask import Flask
 from flask.testing import FlaskClient
 from jwt.algorithms import ECAlgorithm
+from pydicom import Dataset
 from werkzeug.test import TestResponse
 
 from accounts import service as accounts
 from accounts.models import Role
 from accounts.wechat import WechatIdentity
 from core import clock, db
-from core.actor import SYSTEM, Actor
+from core.actor import SYSTEM, Actor, ActorKind
 from core.config import Config
 from health_card import service as health_card
 from health_card.certificates import CertificateType, check_character
+from tests.support import dicom
 
 ALL_SCOPES = ["system/*.write", "dicomweb.write", "billing.write", "quarantine.read"]
 
@@ -190,6 +192,21 @@ class City:
         reply = self.scan(staff, self.code(patient), hospital, **changes)
         assert reply.status_code == 201, reply.get_data(as_text=True)
         return UUID(reply.get_json()["visit_id"])
+
+    def bind_number(self, hospital: Hospital, patient: Patient, number: str) -> None:
+        """The hospital knows the patient under its own number."""
+        with db.transaction() as session:
+            machine = Actor(ActorKind.MACHINE, SYSTEM.id, frozenset(), hospital_id=hospital.id)
+            health_card.bind_patient_number(session, machine, person_id=patient.person_id, number=number)
+
+    def store(self, machine: Machine, *images: Dataset, study: str | None = None) -> TestResponse:
+        """The hospital's PACS sends images by STOW-RS."""
+        return self.client.post(
+            f"/dicomweb/studies/{study}" if study else "/dicomweb/studies",
+            data=dicom.multipart(dicom.to_bytes(image) for image in images),
+            content_type=dicom.CONTENT_TYPE,
+            headers=bearer(machine.token),
+        )
 
 
 def bearer(token: str) -> dict[str, str]:

@@ -193,7 +193,7 @@ def get_instance(
         session,
         actor,
         person_id=person_id,
-        action="records.series.read",
+        action="records.image.read",
         of=("series", series_id),
         fold_within=FOLD,
     )

@@ -11,7 +11,7 @@ from fhir.resources.R4B.quantity import Quantity
 
 from records.fhir import systems
 from records.fhir.refusals import FhirContentUnsupported, FhirInvalid
-from records.reports.incoming import COMPARATORS, INTERPRETATIONS, IncomingObservation, read_decimal
+from records.reports.incoming import COMPARATORS, INTERPRETATIONS, UCUM, IncomingObservation, read_decimal
 from records.reports.models import ObservationStatus
 
 STATUSES = frozenset(status.value for status in ObservationStatus)
@@ -88,7 +88,7 @@ def _read_quantity(quantity: Quantity, at: str) -> dict[str, Any]:
         "value": _exact(quantity.value, at),
         "comparator": quantity.comparator,
         "unit": _unit_of(quantity),
-        "unit_code": quantity.code if quantity.system == systems.UCUM else None,
+        "unit_code": quantity.code if quantity.system == UCUM else None,
     }
 
 

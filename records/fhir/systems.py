@@ -9,6 +9,5 @@ VISIT = "urn:yimatong:id:visit"
 LOCAL_CODE = "urn:yimatong:code:local"
 REFUSAL = "urn:yimatong:refusal"
 
-UCUM = "http://unitsofmeasure.org"
 INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 DIAGNOSTIC_SERVICE = "http://terminology.hl7.org/CodeSystem/v2-0074"

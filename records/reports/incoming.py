@@ -20,6 +20,8 @@ COMPARATORS = frozenset({"<", "<=", ">=", ">"})
 _LABORATORY = "LAB BG BLB CG CH CP GE HM IMM MB MCB MYC OSL PAR PAT SP SR TX URN VR"
 _IMAGING = "CT CTH CUS NMR NMS OUS RAD RUS RX US VUS XRC"
 
+LOINC = "http://loinc.org"
+UCUM = "http://unitsofmeasure.org"
 MOST_OBSERVATIONS = 2000
 _MOST_DIGITS = 38
 

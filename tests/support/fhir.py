@@ -8,9 +8,8 @@ from uuid import uuid4
 from werkzeug.test import TestResponse
 
 from records.fhir import systems
+from records.reports.incoming import LOINC, UCUM
 from tests.support.city import City, Machine, bearer
-
-LOINC = "http://loinc.org"
 
 
 def observation(code: str = "2345-7", name: str = "葡萄糖", **changes: Any) -> dict[str, Any]:
@@ -19,7 +18,7 @@ def observation(code: str = "2345-7", name: str = "葡萄糖", **changes: Any) -
         "resourceType": "Observation",
         "status": "final",
         "code": {"coding": [{"system": LOINC, "code": code}], "text": name},
-        "valueQuantity": {"value": 7.2, "unit": "mmol/L", "system": systems.UCUM, "code": "mmol/L"},
+        "valueQuantity": {"value": 7.2, "unit": "mmol/L", "system": UCUM, "code": "mmol/L"},
         "referenceRange": [{"low": {"value": 3.9}, "high": {"value": 6.1}, "text": "3.9-6.1"}],
         "interpretation": [{"coding": [{"system": systems.INTERPRETATION, "code": "H"}]}],
     } | changes

@@ -5,14 +5,15 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
 from consent import service as consent
 from core.actor import Actor
 from records.refusals import ReportNotFound
-from records.reports.models import Observation, Report
+from records.reports.incoming import LOINC
+from records.reports.models import Observation, Report, ReportStatus
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,16 @@ class ReportView:
     observations: list[ObservationView]
 
 
+@dataclass(frozen=True)
+class ResultView:
+    """A result that counts: where it stands and when it was performed, not what it says."""
+
+    report_id: UUID
+    report_version: int
+    hospital_id: UUID
+    performed_at: datetime
+
+
 def get_report(session: Session, actor: Actor, report_id: UUID) -> ReportView:
     """The current version of a report of a person whose records the actor may see now; leaves an access row.
 
@@ -88,6 +99,29 @@ def get_report(session: Session, actor: Actor, report_id: UUID) -> ReportView:
         conclusion=report.conclusion,
         observations=_list_observations(session, report),
     )
+
+
+def list_results(
+    session: Session, actor: Actor, *, person_id: UUID, code: str, since: datetime, code_system: str = LOINC
+) -> list[ResultView]:
+    """Completed results of one item, newest first: final (also after an amendment or correction), with a value.
+
+    The caller releases and records the read (``consent.release``); persons whom the actor may not see have none.
+
+    :param since: performed at this time or later.
+    """
+    completed = (ReportStatus.FINAL, ReportStatus.AMENDED, ReportStatus.CORRECTED)
+    rows = session.execute(
+        select(Report.id, Report.version, Report.hospital_id, Report.effective_at)
+        .join(Observation, and_(Observation.report_id == Report.id, Observation.report_version == Report.version))
+        .where(Report.is_current, Report.person_id == person_id, Report.effective_at >= since)
+        .where(Report.person_id.in_(consent.readable_person_ids(actor)), Report.status.in_(completed))
+        .where(Observation.code == code, Observation.code_system == code_system)
+        .where(Observation.status.in_(completed), or_(Observation.value.is_not(None), Observation.text.is_not(None)))
+        .order_by(Report.effective_at.desc(), Report.id.desc())
+        .distinct()
+    )
+    return [ResultView(*row) for row in rows]
 
 
 def _list_observations(session: Session, report: Report) -> list[ObservationView]:

@@ -1,7 +1,7 @@
 """images
 
 Revision ID: 0003
-Revises: 0001
+Revises: 0002
 Create Date: 2026-11-22 04:19:16.615942
 
 """
@@ -17,7 +17,7 @@ CREATE TRIGGER instances_unchanging BEFORE UPDATE ON instances FOR EACH ROW EXEC
 
 # revision identifiers, used by Alembic.
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 

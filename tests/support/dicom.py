@@ -65,6 +65,5 @@ def multipart(files: Iterable[bytes]) -> bytes:
 def path_of(image: pydicom.Dataset) -> str:
     """The instance's address."""
     return (
-        f"/dicomweb/studies/{image.StudyInstanceUID}/series/{image.SeriesInstanceUID}"
-        f"/instances/{image.SOPInstanceUID}"
+        f"/dicomweb/studies/{image.StudyInstanceUID}/series/{image.SeriesInstanceUID}/instances/{image.SOPInstanceUID}"
     )

@@ -167,9 +167,7 @@ _LIMITS = {
 def _describe_limits(schema: dict[str, Any]) -> str:
     """The limits, also of an optional field, whose schema stands beside ``null``."""
     merged = {key: value for one in schema.get("anyOf", []) for key, value in one.items()} | schema
-    return ", ".join(
-        words.format(merged[key]) for key, words in _LIMITS.items() if key in merged and merged[key] is not None
-    )
+    return ", ".join(words.format(merged[key]) for key, words in _LIMITS.items() if merged.get(key) not in (None, ""))
 
 
 def _named(schema: dict[str, Any]) -> str | None:

@@ -50,12 +50,14 @@ class Visitor:
         self.go("/staff/sign-in")
         self.page.get_by_label("用户名").fill(staff.username)
         self.page.get_by_label("密码").fill(staff.password)
-        self.page.get_by_role("button", name="登录", exact=True).click()
+        with self.page.expect_navigation():
+            self.page.get_by_role("button", name="登录", exact=True).click()
 
     def type_like_a_scanner(self, text: str) -> None:
-        """Keys into whatever has the cursor, then Enter: a scanner cannot aim."""
+        """Keys into whatever has the cursor, then Enter: a scanner cannot aim. Returns when the answer stands there."""
         self.page.keyboard.type(text)
-        self.page.keyboard.press("Enter")
+        with self.page.expect_navigation():
+            self.page.keyboard.press("Enter")
 
     def width_beyond_screen(self) -> int:
         """How far the page runs out of the window sideways, in pixels."""

@@ -10,6 +10,8 @@ from tests.support.browsing import Browser
 from tests.support.charts import Case, open_case, send_report
 from tests.support.city import City, bearer
 
+PICTURE = r'<img src="(/dicomweb/[^"]+)"'
+
 
 @pytest.fixture
 def case(city: City) -> Case:
@@ -52,13 +54,13 @@ def test_a_report_shows_values_ranges_and_flags(case: Case, doctor: Browser) -> 
 def test_a_study_shows_its_pictures_to_the_signed_in_browser(case: Case, doctor: Browser) -> None:
     page = doctor.get(f"{case.chart}?open={case.study_id}").text
     assert "不用于诊断" in page
-    (picture,) = re.findall(r'<img src="(/dicomweb/[^"]+)"', page)
-    reply = doctor.get(picture)
+    (picture,) = re.findall(PICTURE, page)
+    reply = doctor.client.get(picture)
     assert (reply.status_code, reply.mimetype) == (200, "image/jpeg")
 
 
 def test_after_a_revoke_the_next_look_shows_nothing(city: City, case: Case, doctor: Browser) -> None:
-    picture = re.findall(r'<img src="([^"]+)"', doctor.get(f"{case.chart}?open={case.study_id}").text)[-1]
+    picture = re.findall(PICTURE, doctor.get(f"{case.chart}?open={case.study_id}").text)[0]
     revoke(city, case)
     for path in (case.chart, f"{case.chart}?open={case.report_id}", f"{case.chart}?open={case.study_id}"):
         reply = doctor.get(path)
@@ -67,7 +69,7 @@ def test_after_a_revoke_the_next_look_shows_nothing(city: City, case: Case, doct
         assert "没有向本院共享" in reply.text
         for hidden in (case.patient.name, "生化全套", "胸部CT平扫"):
             assert hidden not in reply.text
-    assert doctor.get(picture).status_code == 404
+    assert doctor.client.get(picture).status_code == 404
 
 
 def test_what_is_not_there_is_said_beside_the_timeline(case: Case, doctor: Browser) -> None:
@@ -117,6 +119,6 @@ def test_a_registrar_may_not_open_a_chart(city: City, case: Case) -> None:
 def test_each_look_leaves_its_trace_for_the_patient(city: City, case: Case, doctor: Browser) -> None:
     doctor.get(f"{case.chart}?open={case.report_id}")
     rows = city.client.get("/api/v1/access-log", headers=bearer(case.patient.token)).json["rows"]
-    looks = {(row["action"], row["who"], row["purpose"]) for row in rows}
+    looks = {(row["action"], row["who"], row.get("purpose")) for row in rows}
     assert ("records.timeline.read", "王测试", "treatment") in looks
     assert ("records.report.read", "王测试", "treatment") in looks

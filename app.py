@@ -7,22 +7,25 @@ from flask import Flask
 from flask.cli import with_appcontext
 from flask_migrate import Migrate
 
+import accounts.pages
 import accounts.routes
 import consent.routes
 import health_card.routes
 import payments.commands
 import payments.routes
 import recognition.routes
+import records.chart.pages
 import records.dicomweb.routes
 import records.fhir.routes
 import records.images.routes
 import records.intake.routes
 import records.reports.routes
 import records.timeline.routes
+import records.visits.pages
 import records.visits.routes
 from accounts import tokens
 from accounts.identify import identify_request
-from core import api, db, health, keys, limits, observe, storage, vault, web
+from core import api, db, health, keys, limits, observe, pages, storage, vault, web
 from core.config import Config, read_config
 from health_card.service.cards import KEY_PURPOSE
 
@@ -43,7 +46,7 @@ BLUEPRINTS = [
     payments.routes.api,
     payments.routes.notify,
 ]
-PAGES = [api.pages]
+PAGES = [api.pages, accounts.pages.pages, records.visits.pages.pages, records.chart.pages.pages]
 
 # The purposes for which the platform signs.
 KEY_RINGS = [tokens.PURPOSE, KEY_PURPOSE]
@@ -66,11 +69,12 @@ def create_app(config: Config | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     db.orm.init_app(app)
     Migrate(app, db.orm, compare_type=True)
-    web.install(app, config, identify_request)
+    web.install(app, config, identify_request, sign_in_page=accounts.pages.SIGN_IN_PAGE)
+    pages.install(app)
     for blueprint in BLUEPRINTS:
         app.register_api(blueprint)
-    for pages in PAGES:
-        app.register_blueprint(pages)
+    for page_blueprint in PAGES:
+        app.register_blueprint(page_blueprint)
     app.cli.add_command(prepare)
     app.cli.add_command(payments.commands.ledger)
     return app

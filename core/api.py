@@ -11,6 +11,7 @@ from flask_openapi3.models.tag import Tag
 from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from core import reference
 from core.errors import MalformedRequest, list_refusals
 from core.web import Pages, guard_of, public
 
@@ -69,7 +70,7 @@ def new_app(name: str) -> OpenAPI:
         ),
         doc_ui=False,
         validation_error_model=Problem,
-        validation_error_callback=_refuse_malformed,
+        validation_error_callback=refuse_malformed,
         security_schemes={
             "bearer": {
                 "type": "http",
@@ -80,8 +81,11 @@ def new_app(name: str) -> OpenAPI:
     )
 
 
-def _refuse_malformed(error: ValidationError) -> NoReturn:
-    """Says which fields are wrong and why; never repeats what was sent."""
+def refuse_malformed(error: ValidationError) -> NoReturn:
+    """Say which fields are wrong and why; never repeat what was sent.
+
+    :raises MalformedRequest: always.
+    """
     raise MalformedRequest(
         [
             {"field": ".".join(str(part) for part in found["loc"]) or "(body)", "message": found["msg"]}
@@ -105,7 +109,12 @@ def openapi_json() -> Response:
 def docs() -> str:
     """The same, to be read by a person."""
     document = describe(current_app._get_current_object())  # type: ignore[attr-defined]
-    return render_template("core/docs.html", document=document, operations=list_operations(document))
+    return render_template(
+        "core/docs.html",
+        info=document["info"],
+        subjects=reference.read_subjects(document, list_operations(document)),
+        structures=reference.read_structures(document),
+    )
 
 
 @pages.get("/docs/errors")

@@ -50,7 +50,6 @@ def create_app(config: Config | None = None) -> Flask:
     app.config["SQLALCHEMY_DATABASE_URI"] = config.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 4, "max_overflow": 4, "pool_pre_ping": True}
     app.config["MAX_CONTENT_LENGTH"] = 4 * 1024 * 1024
-    app.json.sort_keys = False  # type: ignore[attr-defined]
     db.orm.init_app(app)
     Migrate(app, db.orm, compare_type=True)
     web.install(app, config, identify_request)

@@ -14,7 +14,7 @@ import records.timeline.routes
 import records.visits.routes
 from accounts import tokens
 from accounts.identify import identify_request
-from core import api, db, health, idempotency, keys, limits, observe, outbox, vault, web
+from core import api, db, health, idempotency, keys, limits, observe, outbox, reference, vault, web
 from core.config import Config, read_config
 from health_card.service.cards import KEY_PURPOSE
 from records.intake import models as intake
@@ -58,6 +58,7 @@ def create_app(config: Config | None = None) -> Flask:
     for pages in PAGES:
         app.register_blueprint(pages)
     app.cli.add_command(prepare)
+    app.cli.add_command(reference.commands)
     return app
 
 

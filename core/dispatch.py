@@ -111,7 +111,8 @@ class Dispatcher:
             )
         )
         with self._app.app_context(), db.transaction() as session:
-            return [Claim(*row) for row in session.execute(claimed)]
+            # RETURNING has no order of its own; ids have that of announcing.
+            return sorted((Claim(*row) for row in session.execute(claimed)), key=lambda claim: claim.id)
 
     def _do(self, claim: Claim) -> None:
         if clock.now() >= claim.leased_until:

@@ -66,11 +66,11 @@ def test_another_key_or_another_owner_is_another_intent(app: Flask) -> None:
 
 def test_a_refused_act_leaves_the_key_free(app: Flask) -> None:
     till = Till()
+
+    def refuse() -> dict[str, Any]:
+        raise NotSignedIn
+
     with pytest.raises(NotSignedIn), db.transaction() as session:
-
-        def refuse() -> dict[str, Any]:
-            raise NotSignedIn
-
         do_once(session, owner_id=till.owner, operation="tests.buy", key="key-00000001", request={}, act=refuse)
     assert till.ask("key-00000001")[1] is False
 

@@ -198,8 +198,11 @@ def test_every_refusal_class_has_a_code_of_its_own() -> None:
         for node in ast.walk(module):
             if isinstance(node, ast.ClassDef):
                 for line in node.body:
-                    is_code = isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "code"
-                    if is_code and isinstance(line.value, ast.Constant):
+                    if (
+                        isinstance(line, ast.Assign)
+                        and ast.unparse(line.targets[0]) == "code"
+                        and isinstance(line.value, ast.Constant)
+                    ):
                         code = str(line.value.value)
                         assert code not in declared, f"{code}: {declared[code]} and {place(path, node)}"
                         declared[code] = place(path, node)

@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -111,7 +111,7 @@ def test_a_mistake_leaves_no_person_in_the_log(config: Config, log: Log) -> None
 @pytest.mark.parametrize("name", ["name", "phone", "certificate", "password", "patient number"])
 def test_the_scanner_finds_a_planted_leak(log: Log, name: str) -> None:
     planted: dict[str, Any] = canaries()
-    leaks = {
+    leaks: dict[str, Callable[[], Any]] = {
         "name": lambda: observe.log.info("leak", who=planted["name"]),
         "phone": lambda: logging.getLogger("elsewhere").warning("called %s", planted["phone"]),
         "certificate": lambda: observe.log.error(planted["certificate"]),

@@ -94,7 +94,7 @@ def test_a_whole_visit_leaves_no_person_in_the_log(city: City, log: Log) -> None
 def test_a_mistake_leaves_no_person_in_the_log(config: Config, log: Log) -> None:
     planted = canaries()
     app: Flask = new_app("mistaken")
-    web.install(app, config, lambda: None)
+    web.install(app, config, lambda: None, sign_in_page="/sign-in")
     api = Api("mistaken", tag="Mistaken")
 
     @api.get("/mistake")

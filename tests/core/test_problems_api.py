@@ -119,7 +119,7 @@ def test_a_bearer_text_of_any_shape_is_only_not_signed_in(city: City) -> None:
 )
 def test_a_database_that_does_not_answer_is_said_to_be_away(config: Config, fault: Callable[[], Exception]) -> None:
     app: Flask = new_app("faulty")
-    web.install(app, config, lambda: None)
+    web.install(app, config, lambda: None, sign_in_page="/sign-in")
     api = Api("faulty", tag="Faulty")
 
     @api.get("/fault")

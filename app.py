@@ -7,20 +7,27 @@ from flask import Flask
 from flask.cli import with_appcontext
 from flask_migrate import Migrate
 
+import accounts.pages
 import accounts.routes
 import consent.routes
 import health_card.routes
+import payments.commands
+import payments.routes
+import recognition.routes
+import records.chart.pages
+import records.dicomweb.routes
 import records.fhir.routes
+import records.images.routes
 import records.intake.routes
 import records.reports.routes
 import records.timeline.routes
+import records.visits.pages
 import records.visits.routes
 from accounts import tokens
 from accounts.identify import identify_request
-from core import api, db, health, idempotency, keys, limits, observe, outbox, vault, web
+from core import api, db, error_page, health, keys, limits, observe, pages, storage, vault, web
 from core.config import Config, read_config
 from health_card.service.cards import KEY_PURPOSE
-from records.intake import models as intake
 
 BLUEPRINTS = [
     health.api,
@@ -33,11 +40,13 @@ BLUEPRINTS = [
     records.intake.routes.api,
     records.reports.routes.api,
     records.fhir.routes.api,
+    recognition.routes.api,
+    records.images.routes.api,
+    records.dicomweb.routes.api,
+    payments.routes.api,
+    payments.routes.notify,
 ]
-PAGES = [api.pages]
-
-# Tables that no route imports: the migrations compare all of them with the database.
-TABLES = [outbox.OutboxMessage, idempotency.IdempotentReply, intake.InboundMessage]
+PAGES = [api.pages, accounts.pages.pages, records.visits.pages.pages, records.chart.pages.pages]
 
 # The purposes for which the platform signs.
 KEY_RINGS = [tokens.PURPOSE, KEY_PURPOSE]
@@ -52,19 +61,22 @@ def create_app(config: Config | None = None) -> Flask:
     observe.configure_logs()
     vault.configure(config)
     limits.configure(config)
+    storage.configure(config)
     app = api.new_app(__name__)
     app.config["SQLALCHEMY_DATABASE_URI"] = config.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 4, "max_overflow": 4, "pool_pre_ping": True}
     app.config["MAX_CONTENT_LENGTH"] = 4 * 1024 * 1024
-    app.json.sort_keys = False  # type: ignore[attr-defined]
     db.orm.init_app(app)
     Migrate(app, db.orm, compare_type=True)
-    web.install(app, config, identify_request)
+    web.install(app, config, identify_request, sign_in_page=accounts.pages.SIGN_IN_PAGE)
+    pages.install(app)
     for blueprint in BLUEPRINTS:
         app.register_api(blueprint)
-    for pages in PAGES:
-        app.register_blueprint(pages)
+    for page_blueprint in PAGES:
+        app.register_blueprint(page_blueprint)
     app.cli.add_command(prepare)
+    app.cli.add_command(payments.commands.ledger)
+    app.cli.add_command(error_page.commands)
     return app
 
 

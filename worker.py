@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
+import payments.jobs
 from app import create_app
 from core import observe
 from core.config import read_config
@@ -14,7 +15,7 @@ from core.dispatch import Dispatcher, Handler
 from records.hl7v2 import mllp
 
 # Outbox topic -> handler.
-HANDLERS: dict[str, Handler] = {}
+HANDLERS: dict[str, Handler] = {**payments.jobs.HANDLERS}
 DISPATCHERS = 2
 
 Task = Callable[[threading.Event], None]

@@ -1,6 +1,6 @@
 """How accounts says no."""
 
-from core.errors import Conflict, Invalid, Unauthenticated, Unavailable
+from core.errors import Conflict, Invalid, TooMany, Unauthenticated, Unavailable
 
 
 class WechatCodeInvalid(Unauthenticated):
@@ -15,7 +15,7 @@ class WechatUserBlocked(Unauthenticated):
     detail = "WeChat blocked this user (40226). Do not retry; the patient can go to a registration window."
 
 
-class WechatTooOften(Unavailable):
+class WechatTooOften(TooMany):
     code = "accounts.wechat_too_often"
     title = "登录过于频繁,请一分钟后再试"
     detail = "WeChat's quota for this user is used up (45011). Wait a minute and call wx.login again."

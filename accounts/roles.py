@@ -8,6 +8,7 @@ PATIENT_PERMISSIONS = frozenset(
         "health_card:card:apply",
         "health_card:card:read",
         "health_card:code:show",
+        "health_card:code:revoke",
         "records:timeline:read",
         "records:report:read",
         "records:image:read",

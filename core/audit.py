@@ -1,11 +1,11 @@
 """The audit trail: one row an act, written in the transaction of the act, never changed afterwards."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, text
+from sqlalchemy import Index, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core import clock, observe
@@ -76,3 +76,39 @@ def record_act(
             facts=dict(facts or {}),
         )
     )
+
+
+def record_act_once(
+    session: Session,
+    actor: Actor,
+    action: str,
+    *,
+    within: timedelta,
+    subject_id: UUID,
+    of: tuple[str, UUID],
+    purpose: str | None = None,
+    basis: tuple[UUID, int] | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """As ``record_act``, but an act repeated within this time folds into its first row.
+
+    Only the same act folds: same actor, action, thing and basis. Under another version of a consent it is another act.
+    """
+    same = select(AuditEntry.id).where(
+        AuditEntry.subject_id == subject_id,
+        AuditEntry.at > clock.now() - within,
+        AuditEntry.actor_kind == actor.kind,
+        AuditEntry.actor_id == actor.id,
+        AuditEntry.action == action,
+        AuditEntry.object_id == of[1],
+        AuditEntry.basis_id.is_not_distinct_from(basis[0] if basis else None),
+        AuditEntry.basis_version.is_not_distinct_from(basis[1] if basis else None),
+    )
+    if session.scalar(same.limit(1)):
+        return
+    # A viewer asks for many pictures at once: the first one writes the row, the others wait here and find it.
+    lock = func.hashtextextended(f"audit/{actor.id}/{action}/{of[1]}", 0)
+    session.execute(select(func.pg_advisory_xact_lock(lock)))
+    if session.scalar(same.limit(1)):
+        return
+    record_act(session, actor, action, subject_id=subject_id, of=of, purpose=purpose, basis=basis, facts=facts)

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
-from flask import Blueprint, Flask, Response, current_app, g, render_template, request
+from flask import Blueprint, Flask, Response, current_app, g, redirect, render_template, request
 from pydantic import BaseModel
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from core import observe
@@ -30,6 +31,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 Reply = Response | tuple[Response, int]
 
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+_METHODS = _SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE"}
 
 
 @dataclass(frozen=True)
@@ -104,16 +106,21 @@ def present(model: BaseModel, status: int = 200) -> Response:
     return reply
 
 
-def install(app: Flask, config: Config, identify: Identify) -> None:
-    """Put the gate, the request log and the refusal handlers onto the application."""
+def install(app: Flask, config: Config, identify: Identify, *, sign_in_page: str) -> None:
+    """Put the gate, the request log and the refusal handlers onto the application.
+
+    :param sign_in_page: the path where visitors of pages are led who have to sign in first.
+    """
     app.extensions["yimatong.config"] = config
     app.extensions["yimatong.identify"] = identify
+    app.extensions["yimatong.sign_in_page"] = sign_in_page
     app.before_request(_begin)
     app.before_request(_check_gate)
     app.after_request(_finish)
     app.register_error_handler(Refusal, _answer_refusal)
     app.register_error_handler(HTTPException, _answer_http_exception)
-    app.register_error_handler(OperationalError, lambda _error: _answer_refusal(DatabaseUnavailable()))
+    for unavailable in (OperationalError, PoolTimeout):
+        app.register_error_handler(unavailable, lambda _error: _answer_refusal(DatabaseUnavailable()))
     app.register_error_handler(Exception, _answer_mistake)
 
 
@@ -148,8 +155,15 @@ def _check_same_site() -> None:
     origin = request.headers.get("Origin")
     if request.method in _SAFE_METHODS or not origin:
         return
-    if origin != current_config().base_url and urlsplit(origin).netloc != request.host:
+    if origin != current_config().base_url and _host_of(origin) != request.host:
         raise CrossSiteRequest
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def _check_csrf(identity: Identity) -> None:
@@ -162,21 +176,24 @@ def _check_csrf(identity: Identity) -> None:
 
 def _finish(reply: Response) -> Response:
     route = request.url_rule.rule if request.url_rule else "(none)"
+    # A caller may invent any word as a method; each would be a series of its own in the metrics.
+    method = request.method if request.method in _METHODS else "(other)"
     seconds = time.perf_counter() - g.get("started", time.perf_counter())
-    observe.REQUESTS.labels(request.method, route, reply.status_code).inc()
-    observe.REQUEST_SECONDS.labels(request.method, route).observe(seconds)
+    observe.REQUESTS.labels(method, route, reply.status_code).inc()
+    observe.REQUEST_SECONDS.labels(method, route).observe(seconds)
     reply.headers["X-Request-Id"] = observe.request_id()
     reply.headers["X-Content-Type-Options"] = "nosniff"
-    reply.headers.setdefault("Referrer-Policy", "no-referrer")
+    # Not no-referrer: with it browsers say "Origin: null" even for our own forms, and the check above refuses them.
+    reply.headers.setdefault("Referrer-Policy", "same-origin")
     reply.headers.setdefault("X-Frame-Options", "DENY")
     reply.headers.setdefault(
         "Content-Security-Policy",
-        "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     )
     identity = g.get("identity")
     observe.log.info(
         "request",
-        method=request.method,
+        method=method,
         route=route,
         status=reply.status_code,
         milliseconds=round(seconds * 1000, 1),
@@ -188,17 +205,27 @@ def _finish(reply: Response) -> Response:
 def _answer_refusal(refusal: Refusal) -> Response:
     observe.REFUSALS.labels(refusal.code).inc()
     problem = refusal.problem(base_url=current_config().base_url, request_id=observe.request_id())
-    reply = _presenter()(problem)
-    reply.headers.update(refusal.headers)
+    if isinstance(refusal, NotSignedIn) and _wants_page():
+        reply = _lead_to_sign_in()
+    else:
+        reply = _presenter()(problem)
+        reply.headers.update(refusal.headers)
     reply.headers["Cache-Control"] = "no-store"
     return reply
 
 
+def _wants_page() -> bool:
+    if request.endpoint is None:
+        # Nothing stands at this address: only the visitor says whether a person or a program reads the answer.
+        return request.accept_mimetypes.best_match(["application/problem+json", "text/html"]) == "text/html"
+    return isinstance(current_app.blueprints.get(request.blueprint or ""), Pages)
+
+
 def _presenter() -> Callable[[dict[str, Any]], Response]:
     """How refusals look where the request went: a page, the form of an outside protocol, or problem details."""
-    blueprint = current_app.blueprints.get(request.blueprint or "")
-    if isinstance(blueprint, Pages):
+    if _wants_page():
         return _present_page
+    blueprint = current_app.blueprints.get(request.blueprint or "")
     return getattr(blueprint, "present_problem", None) or _present_problem
 
 
@@ -210,6 +237,16 @@ def _present_page(problem: dict[str, Any]) -> Response:
 def _present_problem(problem: dict[str, Any]) -> Response:
     body = json.dumps(problem, ensure_ascii=False)
     return Response(body, problem["status"], mimetype="application/problem+json")
+
+
+def _lead_to_sign_in() -> Response:
+    sign_in_page: str = current_app.extensions["yimatong.sign_in_page"]
+    query = request.query_string.decode("ascii", "replace")
+    wanted = f"{request.path}?{query}" if query else request.path
+    router = current_app.create_url_adapter(request)
+    if request.method == "GET" or (router is not None and router.test(request.path, "GET")):
+        sign_in_page += "?" + urlencode({"next": wanted})
+    return cast(Response, redirect(sign_in_page, 303))
 
 
 def _answer_http_exception(error: HTTPException) -> Response:

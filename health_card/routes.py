@@ -60,3 +60,12 @@ def show_code(path: CardPath, body: CodeRequest) -> Response:
     if code.expires_at:
         headers["Expires-At"] = code.expires_at.isoformat()
     return Response(_PICTURES[wanted](code.text), 201, headers, mimetype=wanted)
+
+
+@api.post("/cards/<uuid:card_id>/codes/revoke", responses={204: None})
+@requires("health_card:code:revoke")
+def revoke_codes(path: CardPath) -> Response:
+    """End every dynamic code shown so far, for example when somebody photographed the screen"""
+    with db.transaction() as session:
+        service.revoke_codes(session, current_actor(), card_id=path.card_id)
+    return Response(status=204)

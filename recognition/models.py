@@ -11,7 +11,7 @@ from core.db import Base, WithId
 
 
 class RecognitionItem(WithId, Base):
-    """One examination or laboratory item whose result counts elsewhere. Matched by code, never by name.
+    """One examination or laboratory item whose result counts elsewhere. Matched by its LOINC code, never by name.
 
     ``scope``: where it counts (a city, a province ...); the mark shown is the scope and ``HR``.
     ``amount_fen``: what a recognised result saves the patient.

@@ -1,6 +1,6 @@
 """How records says no."""
 
-from core.errors import Invalid, NotFound
+from core.errors import Conflict, Invalid, NotFound
 
 
 class VisitNotFound(NotFound):
@@ -31,3 +31,90 @@ class PersonNotMatched(Invalid):
         "Nothing sent leads to one person, or it contradicts itself. The message is kept whole in quarantine; send the "
         "card number, this hospital's patient number or the certificate of a registered person."
     )
+
+
+class ImageUnreadable(Invalid):
+    code = "records.image_unreadable"
+    title = "影像文件无法识别"
+    detail = "This is not a DICOM file (PS3.10: preamble, file meta information, data set), or it is broken."
+
+
+class ImageIncomplete(Invalid):
+    code = "records.image_incomplete"
+    title = "影像文件缺少必要信息"
+    detail = (
+        "StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID or SOPClassUID is missing or malformed; "
+        "send the instance as the modality made it."
+    )
+
+
+class TransferSyntaxNotSupported(Invalid):
+    code = "records.transfer_syntax_not_supported"
+    title = "不支持该影像编码格式"
+    detail = "Deflated transfer syntaxes are not taken in; send the instance in another one, for example uncompressed."
+
+
+class StudyMismatch(Invalid):
+    code = "records.study_mismatch"
+    title = "影像不属于所指定的检查"
+    detail = "The instance's StudyInstanceUID is not the one in the address it was sent to."
+
+
+class ImageContradictsPerson(Invalid):
+    """Kept in quarantine."""
+
+    keeps_changes = True
+    code = "records.image_contradicts_person"
+    title = "影像中的性别或出生日期与患者不符,已转入待处理"
+    detail = (
+        "PatientID leads to a person whose sex or birth date is not the one in the file. The file is kept whole in "
+        "quarantine; correct PatientID, PatientSex or PatientBirthDate at the modality and send it again."
+    )
+
+
+class StudyOfAnotherPerson(Invalid):
+    """Kept in quarantine."""
+
+    keeps_changes = True
+    code = "records.study_of_another_person"
+    title = "同一检查中出现了不同的患者,已转入待处理"
+    detail = (
+        "Instances of this study were filed for another person. The file is kept whole in quarantine; give each "
+        "patient's study a StudyInstanceUID of its own."
+    )
+
+
+class InstanceDiffers(Conflict):
+    code = "records.instance_differs"
+    title = "相同编号的影像已存在且内容不同"
+    detail = "An instance with this SOPInstanceUID and other content was filed before; changed images need a new UID."
+
+
+class ImageNotDecodable(Invalid):
+    code = "records.image_not_decodable"
+    title = "该影像无法显示为图片"
+    detail = "The pixel data cannot be rendered; see `reason`. The original file can be retrieved."
+
+
+class MultipartMalformed(Invalid):
+    status = 400
+    code = "records.multipart_malformed"
+    title = "上传内容格式错误"
+    detail = (
+        "The body is not multipart/related as RFC 2387 has it: no part, no boundary, or it ends before its last "
+        "boundary. Nothing was filed."
+    )
+
+
+class MediaTypeUnsupported(Invalid):
+    status = 415
+    code = "records.media_type_unsupported"
+    title = "不支持该内容类型"
+    detail = 'Instances are sent as multipart/related; type="application/dicom"; boundary=... (PS3.18, section 10.5).'
+
+
+class RepresentationNotAvailable(Invalid):
+    status = 406
+    code = "records.representation_not_available"
+    title = "无法以所要求的格式提供"
+    detail = "The resource exists in another media type or transfer syntax than Accept allows; see `available`."

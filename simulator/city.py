@@ -9,6 +9,7 @@ import os
 import secrets
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +22,32 @@ from accounts.models import Role
 from accounts.roles import SCOPE_PERMISSIONS
 from accounts.wechat import WechatIdentity
 from app import create_app
-from core import db
+from core import clock, db
 from core.actor import SYSTEM
 from core.config import Config, read_config
 from core.embedded.process import find_port
 from health_card import service as health_card
 from health_card.certificates import CertificateType
+from payments import service as payments
+from payments.service import ProductTerms
+from recognition import service as recognition
 from simulator.control import Control
 from simulator.people import SyntheticPerson, invent_person
 
 HOSPITALS = [("市第一测试医院", 3), ("市第二测试医院", 2)]
 STAFF = [(Role.REGISTRAR, "测试登记员"), (Role.DOCTOR, "测试医生")]
+# LOINC code, name, validity in days, price in fen.
+CATALOGUE = [("718-7", "血红蛋白", 7, 300), ("6690-2", "白细胞计数", 3, 300), ("1558-6", "空腹血糖", 3, 600)]
+CREDIT_TERMS = ProductTerms(
+    name="信用就医（演示）",
+    provider="测试银行",
+    limit_fen=300_000,
+    interest_free_days=56,
+    statement_day=1,
+    due_day=20,
+    agreement_version="2026-1",
+    agreement_text="演示协议：先诊疗，后付费。额度与期限以产品为准。",
+)
 PATIENTS = [
     ("张测试", "19850412", True),
     ("李测试", "19910228", False),
@@ -76,9 +92,35 @@ def _make_city(session: Session, config: Config) -> dict[str, Any]:
         hospital = _open_hospital(session, config, name, level)
         hospitals.append(hospital)
         staff += _hire(session, accounts.find_hospitals_by_code(session, [hospital["code"]])[0].id, name, STAFF)
+    _open_catalogue(session, [hospital["code"] for hospital in hospitals])
+    payments.create_product(session, SYSTEM, code="demo-credit", terms=CREDIT_TERMS)
     people = [invent_person(name, born=born, is_male=is_male) for name, born, is_male in PATIENTS]
     patients = [_register(session, config, person) for person in people]
     return {"hospitals": hospitals, "staff": staff, "patients": patients}
+
+
+def _open_catalogue(session: Session, codes: list[str]) -> None:
+    today = clock.in_city(clock.now()).date()
+    for code, name, validity_days, amount_fen in CATALOGUE:
+        item_id = recognition.add_item(
+            session,
+            SYSTEM,
+            code=code,
+            name=name,
+            category="laboratory",
+            scope="测试市",
+            validity_days=validity_days,
+            amount_fen=amount_fen,
+        )
+        for hospital in accounts.find_hospitals_by_code(session, codes):
+            recognition.qualify_hospital(
+                session,
+                SYSTEM,
+                hospital_id=hospital.id,
+                item_id=item_id,
+                valid_from=today - timedelta(days=90),
+                valid_until=today + timedelta(days=275),
+            )
 
 
 def _open_hospital(session: Session, config: Config, name: str, level: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -18,6 +19,21 @@ from core import clock, db, embedded, keys
 from core.config import Config, read_config
 from tests.support.city import City
 from tests.support.settings import random_environment
+
+# What a test marked ``system(name)`` needs, and where it stands on Debian.
+SYSTEM_PROGRAMS = {"chromium": "/usr/bin/chromium"}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a system package that is missing, and say so; where all must run, fail instead."""
+    for marker in item.iter_markers("system"):
+        name = str(marker.args[0])
+        if Path(SYSTEM_PROGRAMS.get(name, name)).exists() or shutil.which(name):
+            continue
+        reason = f"{name} is not installed"
+        if os.environ.get("REQUIRE_ALL") == "1":
+            pytest.fail(f"{reason}, and REQUIRE_ALL=1", pytrace=False)
+        pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

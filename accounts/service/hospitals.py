@@ -61,6 +61,12 @@ def check_terminal(session: Session, actor: Actor, *, code: str) -> UUID:
     return found
 
 
+def list_terminals(session: Session, actor: Actor) -> list[str]:
+    """The codes of the terminals that may be chosen at the actor's hospital, in order."""
+    mine = select(Terminal.code).where(Terminal.hospital_id == actor.house_id, Terminal.is_enabled.is_(True))
+    return list(session.scalars(mine.order_by(Terminal.code)))
+
+
 def open_mllp_port(session: Session, actor: Actor, *, hospital_id: UUID, port: int) -> None:
     """Give a hospital a port of its own for HL7 v2 messages."""
     session.merge(MllpEndpoint(hospital_id=hospital_id, port=port, is_enabled=True))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -67,6 +68,11 @@ def refresh_session(session: Session, refresh_token: str, *, issuer: str) -> Tok
         raise RefreshTokenReused
     token.used_at = now
     return _issue_pair(session, family, issuer)
+
+
+def get_openid(session: Session, login_id: UUID) -> str:
+    """The WeChat openid of a login under our app: who WeChat Pay is told will pay."""
+    return session.get_one(Login, login_id).openid
 
 
 def end_family(session: Session, family: LoginSession, *, reason: str) -> None:

@@ -34,6 +34,15 @@ class StaffSignIn:
     hospital_name: str | None
 
 
+@dataclass(frozen=True)
+class StaffCard:
+    """Who is signed in, as pages show it to himself."""
+
+    name: str
+    role: Role
+    hospital_name: str | None
+
+
 def hire_staff(
     session: Session, actor: Actor, *, hospital_id: UUID | None, username: str, name: str, role: Role, password: str
 ) -> UUID:
@@ -72,3 +81,10 @@ def sign_in_staff(session: Session, *, username: str, password: str) -> StaffSig
     who = Actor(ActorKind.STAFF, member.id, frozenset(), hospital_id=member.hospital_id)
     audit.record_act(session, who, "accounts.staff.signed_in", of=("staff_session", opened.id))
     return StaffSignIn(text, opened.expires_at, member.name, member.role, hospital.name if hospital else None)
+
+
+def get_staff_card(session: Session, actor: Actor) -> StaffCard:
+    """Name, role and hospital of the signed-in staff member; asking for anybody else's is a mistake of ours."""
+    member = session.get_one(StaffMember, actor.id)
+    hospital = session.get_one(Hospital, member.hospital_id) if member.hospital_id else None
+    return StaffCard(member.name, Role(member.role), hospital.name if hospital else None)

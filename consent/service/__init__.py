@@ -1,5 +1,6 @@
 """What other packages may ask of consent."""
 
+from consent.refusals import NothingShared
 from consent.service.access_log import AccessRow, list_access
 from consent.service.grants import GrantView, list_grants, open_treatment_grant, revoke_grant
 from consent.service.release import Release, find_access_until, readable_person_ids, release
@@ -7,6 +8,7 @@ from consent.service.release import Release, find_access_until, readable_person_
 __all__ = [
     "AccessRow",
     "GrantView",
+    "NothingShared",
     "Release",
     "find_access_until",
     "list_access",

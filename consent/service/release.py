@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -40,6 +40,7 @@ def release(
     action: str,
     of: tuple[str, UUID] | None = None,
     facts: Mapping[str, Any] | None = None,
+    fold_within: timedelta | None = None,
 ) -> Release:
     """Decide whether the actor sees a person's records, and write the access row. Call it in the reading transaction.
 
@@ -48,11 +49,26 @@ def release(
 
     :param action: for example ``records.report.read``.
     :param facts: codes and counts only.
+    :param fold_within: looking again at the same thing (``of``) under the same wording of the same grant within this
+        time adds no second row. The decision itself is made anew at every call.
     :raises NothingShared: no grant in force.
     """
     allowed = _find_release(session, actor, person_id)
     if allowed is None:
         raise NothingShared
+    if fold_within is not None and of is not None:
+        audit.record_act_once(
+            session,
+            actor,
+            action,
+            within=fold_within,
+            subject_id=person_id,
+            of=of,
+            purpose=allowed.purpose,
+            basis=allowed.basis,
+            facts=facts,
+        )
+        return allowed
     audit.record_act(
         session,
         actor,

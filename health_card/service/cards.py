@@ -81,12 +81,30 @@ def issue_code(session: Session, actor: Actor, *, card_id: UUID, kind: str, issu
     return ShownCode(text, now.replace(microsecond=0) + DYNAMIC_LIFE)
 
 
+def revoke_codes(session: Session, actor: Actor, *, card_id: UUID) -> None:
+    """Make every dynamic code that was ever shown for the card worthless, from the next scan on.
+
+    :raises CardNotFound: not a card of this login.
+    """
+    card = _get_held(session, actor, card_id, for_update=True)
+    card.epoch += 1
+    audit.record_act(
+        session,
+        actor,
+        "health_card.codes.revoked",
+        subject_id=card.person_id,
+        of=("card", card.id),
+        facts={"epoch": card.epoch},
+    )
+
+
 def _held_cards(actor: Actor) -> Select[tuple[Card]]:
     return select(Card).where(Card.person_id.in_(held_person_ids(actor)), Card.replaced_at.is_(None))
 
 
-def _get_held(session: Session, actor: Actor, card_id: UUID) -> Card:
-    card = session.scalars(_held_cards(actor).where(Card.id == card_id)).one_or_none()
+def _get_held(session: Session, actor: Actor, card_id: UUID, *, for_update: bool = False) -> Card:
+    held = _held_cards(actor).where(Card.id == card_id)
+    card = session.scalars(held.with_for_update() if for_update else held).one_or_none()
     if card is None:
         raise CardNotFound
     return card

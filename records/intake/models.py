@@ -13,7 +13,8 @@ class InboundMessage(WithId, Base):
     """One message as it arrived. ``channel``: fhir, hl7v2 or dicomweb. ``state``: accepted or quarantined.
 
     ``message_key`` is the sender's own id of the message (MSH-10, Bundle.identifier, SOP instance UID): the same key
-    is filed once. ``reply`` is what was answered and is answered again to a repeat. The body names people: sealed.
+    is filed once. ``reply`` is what was answered and is answered again to a repeat. The body names people: it
+    is sealed, in the row or, when it is big, in a file of its own (``core.storage``).
     """
 
     __tablename__ = "inbound_messages"
@@ -21,6 +22,7 @@ class InboundMessage(WithId, Base):
         CheckConstraint("channel IN ('fhir', 'hl7v2', 'dicomweb')", name="channel"),
         CheckConstraint("state IN ('accepted', 'quarantined')", name="state"),
         CheckConstraint("(state = 'quarantined') = (reason IS NOT NULL)", name="quarantine_has_reason"),
+        CheckConstraint("(body_sealed IS NULL) <> (storage_key IS NULL)", name="one_body"),
         Index(
             "uq_inbound_messages_key",
             "hospital_id",
@@ -38,7 +40,8 @@ class InboundMessage(WithId, Base):
     digest: Mapped[bytes]
     content_type: Mapped[str]
     data_key: Mapped[bytes]
-    body_sealed: Mapped[bytes]
+    body_sealed: Mapped[bytes | None]
+    storage_key: Mapped[str | None]
     state: Mapped[str]
     reason: Mapped[str | None]
     reply: Mapped[str | None]

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, load_only
 
 from accounts import service as accounts
-from core import audit, clock
+from core import audit, clock, storage
 from core.actor import Actor
 from core.vault import vault
 from records.intake.models import InboundMessage
@@ -105,6 +105,10 @@ def list_quarantine(
 
 def read_body(message: InboundMessage) -> bytes:
     """What was sent, byte for byte."""
+    if message.storage_key is not None:
+        with storage.open_file(message.storage_key, message.data_key) as stream:
+            return stream.read()
+    assert message.body_sealed is not None
     return vault().unwrap(message.data_key).unseal_bytes(message.body_sealed, context=BODY)
 
 

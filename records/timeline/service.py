@@ -81,6 +81,17 @@ def list_shared_timeline(
     return _show(session, _read_page(session, actor, before, limit, person_id))
 
 
+def find_kind(session: Session, actor: Actor, *, person_id: UUID, object_id: UUID) -> str | None:
+    """Whether something on this person's timeline is a report or a study; None when it is not on it for the actor."""
+    return session.scalar(
+        select(TimelineEntry.object_kind).where(
+            TimelineEntry.object_id == object_id,
+            TimelineEntry.person_id == person_id,
+            TimelineEntry.person_id.in_(consent.readable_person_ids(actor)),
+        )
+    )
+
+
 def _read_page(
     session: Session, actor: Actor, before: UUID | None, limit: int, person_id: UUID | None = None
 ) -> list[TimelineEntry]:

@@ -79,15 +79,17 @@ def check_in(session: Session, actor: Actor, *, text: str, issuer: str, context:
         visit = _open_visit(session, actor, found, terminal_id, context)
         if found.kind == "D":
             consent.open_treatment_grant(session, actor, person_id=found.person_id, visit_id=visit.id)
-    return CheckIn(
-        visit_id=visit.id,
-        person=health_card.get_demographics(session, found.person_id),
-        patient_number=health_card.get_patient_number(session, actor, found.person_id),
-        medical_step=visit.medical_step,
-        department=visit.department,
-        opened_at=visit.opened_at,
-        access_until=consent.find_access_until(session, actor, person_id=found.person_id),
-    )
+    return _describe(session, actor, visit)
+
+
+def get_check_in(session: Session, actor: Actor, *, visit_id: UUID) -> CheckIn:
+    """What the desk was shown when it opened this visit, shown again.
+
+    :raises VisitNotFound: no such visit at the actor's hospital.
+    """
+    visit = _load_visit(session, actor, visit_id)
+    audit.record_act(session, actor, "records.visit.read", subject_id=visit.person_id, of=("visit", visit.id))
+    return _describe(session, actor, visit)
 
 
 def get_visit(session: Session, actor: Actor, visit_id: UUID) -> VisitContext:
@@ -95,11 +97,7 @@ def get_visit(session: Session, actor: Actor, visit_id: UUID) -> VisitContext:
 
     :raises VisitNotFound: none such there.
     """
-    visit = session.scalars(
-        select(Visit).where(Visit.id == visit_id, Visit.hospital_id == actor.hospital_id)
-    ).one_or_none()
-    if visit is None:
-        raise VisitNotFound
+    visit = _load_visit(session, actor, visit_id)
     return VisitContext(visit.id, visit.person_id, visit.hospital_id, visit.kind, visit.department, visit.opened_at)
 
 
@@ -126,6 +124,26 @@ def list_visits(session: Session, actor: Actor, *, limit: int = 50) -> list[tupl
         .limit(limit)
     ).all()
     return [(visit, health_card.get_demographics(session, visit.person_id)) for visit in visits]
+
+
+def _load_visit(session: Session, actor: Actor, visit_id: UUID) -> Visit:
+    mine = select(Visit).where(Visit.id == visit_id, Visit.hospital_id == actor.hospital_id)
+    visit = session.scalars(mine).one_or_none()
+    if visit is None:
+        raise VisitNotFound
+    return visit
+
+
+def _describe(session: Session, actor: Actor, visit: Visit) -> CheckIn:
+    return CheckIn(
+        visit_id=visit.id,
+        person=health_card.get_demographics(session, visit.person_id),
+        patient_number=health_card.get_patient_number(session, actor, visit.person_id),
+        medical_step=visit.medical_step,
+        department=visit.department,
+        opened_at=visit.opened_at,
+        access_until=consent.find_access_until(session, actor, person_id=visit.person_id),
+    )
 
 
 def _find_by_redemption(session: Session, redemption_id: UUID | None) -> Visit | None:

@@ -100,12 +100,14 @@ class HospitalSystems:
 
     def sign_in(self) -> None:
         """OAuth 2 client credentials with private_key_jwt."""
-        form = {
+        self.token = self.stage.send("POST", "/oauth/token", data=self._form, expect=200).json()["access_token"]
+
+    def _form(self) -> dict[str, str]:
+        return {
             "grant_type": "client_credentials",
             "client_assertion_type": CLIENT_ASSERTION_TYPE,
             "client_assertion": self.assertion(),
         }
-        self.token = self.stage.send("POST", "/oauth/token", data=form, expect=200).json()["access_token"]
 
     def assertion(self) -> str:
         """A fresh client assertion (RFC 7523)."""

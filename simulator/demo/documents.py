@@ -77,7 +77,7 @@ def ct_image(patient_number: str, hospital: dict[str, Any]) -> tuple[bytes, str,
     now = datetime.now(_CITY)
     image.StudyDate, image.StudyTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
     image.TimezoneOffsetFromUTC = "+0800"
-    uids = {level: str(generate_uid()) for level in ("study", "series", "instance")}
+    uids = {level: generate_uid() for level in ("study", "series", "instance")}
     image.StudyInstanceUID, image.SeriesInstanceUID, image.SOPInstanceUID = uids.values()
     image.file_meta.MediaStorageSOPInstanceUID = uids["instance"]
     buffer = io.BytesIO()
@@ -85,7 +85,11 @@ def ct_image(patient_number: str, hospital: dict[str, Any]) -> tuple[bytes, str,
     boundary = uuid.uuid4().hex
     head = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
     body = head + buffer.getvalue() + f"\r\n--{boundary}--\r\n".encode()
-    return body, f'multipart/related; type="application/dicom"; boundary={boundary}', uids
+    return (
+        body,
+        f'multipart/related; type="application/dicom"; boundary={boundary}',
+        {level: str(uid) for level, uid in uids.items()},
+    )
 
 
 def describe_report(report: dict[str, Any]) -> str:

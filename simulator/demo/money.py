@@ -65,7 +65,7 @@ def _repay(story: "Story", line_id: str) -> None:
     repayment_path = f"/api/v1/credit/repayments/{repayment['repayment_id']}"
 
     def find_payment_request() -> dict[str, Any] | None:
-        found: dict[str, Any] | None = phone.get(repayment_path).get("payment_request")
+        found: dict[str, Any] | None = phone.get(repayment_path).get("payment")
         return found
 
     arguments = stage.wait_for(find_payment_request, "the order at WeChat Pay")

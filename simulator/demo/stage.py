@@ -43,17 +43,17 @@ class Stage:
         *,
         token: str | None = None,
         headers: Mapping[str, str] | None = None,
-        expect: int,
+        expect: int | tuple[int, ...],
         **content: Any,
     ) -> requests.Response:
-        """Send one request and check the status of the answer.
+        """Send one request and check the status of the answer (one, or any of several).
 
-        :param content: json, data or params, as ``requests`` takes them.
+        :param content: json, data or params, as ``requests`` takes them; a function makes them anew for each try.
         :raises NotAsExpected: another status, or no answer.
         """
         all_headers = {**(headers or {}), **({"Authorization": f"Bearer {token}"} if token else {})}
         reply = self._send_patiently(method, path, headers=all_headers, **content)
-        if reply.status_code != expect:
+        if reply.status_code not in (expect if isinstance(expect, tuple) else (expect,)):
             raise NotAsExpected(f"{method} {path}: {reply.status_code} instead of {expect}: {reply.text[:500]}")
         return reply
 
@@ -85,14 +85,20 @@ class Stage:
     def _send_patiently(self, method: str, path: str, **content: Any) -> requests.Response:
         gives_up_at = time.monotonic() + _PATIENCE_SECONDS
         while True:
+            fresh = {name: value() if callable(value) else value for name, value in content.items()}
             try:
                 reply = self._http.request(
-                    method, self.base_url + path, timeout=_TIMEOUT_SECONDS, allow_redirects=False, **content
+                    method, self.base_url + path, timeout=_TIMEOUT_SECONDS, allow_redirects=False, **fresh
                 )
             except requests.ConnectionError as error:
                 if time.monotonic() > gives_up_at:
                     raise NotAsExpected(f"{method} {path}: {self.base_url} does not answer") from error
             else:
-                if reply.status_code != 503 or time.monotonic() > gives_up_at:
+                if not _is_restarting(reply) or time.monotonic() > gives_up_at:
                     return reply
             time.sleep(0.3)
+
+
+def _is_restarting(reply: requests.Response) -> bool:
+    """Whether the platform itself says that it is not all there yet; what WeChat refuses is an answer."""
+    return reply.status_code == 503 and '"code": "core.' in reply.text

@@ -1,6 +1,8 @@
 """The story, a to h: each act is a function, each step one line; refusals are part of it."""
 
+import os
 import secrets
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +27,8 @@ class Story:
     visit_b: dict[str, Any] = field(default_factory=dict)
     report_id: str = ""
     study: dict[str, Any] = field(default_factory=dict)
+    first_code: str = ""
+    first_shown_at: float = 0.0
 
     def __post_init__(self) -> None:
         self.phone = new_phone(self.stage, self.control)
@@ -46,6 +50,7 @@ class Story:
             self.treat_at_hospital_b,
             self.revoke,
             self.pay_later,
+            self.outlive_a_code,
         ):
             act()
 
@@ -59,7 +64,7 @@ class Story:
         for code, refusal, status in (
             ("trouble-40029", "accounts.wechat_code_invalid", 401),
             ("trouble-40226", "accounts.wechat_user_blocked", 401),
-            ("trouble-45011", "accounts.wechat_too_often", 503),
+            ("trouble-45011", "accounts.wechat_too_often", 429),
             ("trouble--1", "accounts.wechat_unavailable", 503),
         ):
             stage.refused("POST", wechat, json={"code": code}, code=refusal, expect=status)
@@ -103,6 +108,7 @@ class Story:
         path = f"/api/v1/cards/{self.card_id}/codes"
         text = phone.show_code(self.card_id)
         stage.check(text.count(":") == 3 and text.split(":")[1] == "0", "not the national dynamic shape")
+        self.first_code, self.first_shown_at = text, time.monotonic()
         stage.say(f"动态码（签名，60 秒，一次有效）{text[:12]}…:0:…", "a dynamic code: signed, 60 seconds, once")
         for kind, magic in (("image/svg+xml", b"<svg"), ("image/png", b"\x89PNG")):
             body = {"kind": "static"}
@@ -130,6 +136,11 @@ class Story:
         forged = code[:-20] + ("A" if code[-20] != "A" else "B") + code[-19:]
         desk.scan_refused(forged, refusal="health_card.code_forged", status=422)
         stage.say("伪造的码：拒绝", "a forged code is refused")
+        photographed = phone.show_code(self.card_id)
+        revoke = f"/api/v1/cards/{self.card_id}/codes/revoke"
+        stage.send("POST", revoke, token=phone.access_token, expect=204)
+        desk.scan_refused(photographed, refusal="health_card.code_revoked", status=410)
+        stage.say("患者作废此前出示的码：旧码随即被拒", "the patient ends all codes shown so far: refused at once")
         static = phone.show_code(self.card_id, "static")
         desk.scan_refused(static, refusal="health_card.second_factor_missing", status=422)
         stage.say("静态码需要再核对证件：拒绝单独使用", "a static code alone opens nothing")
@@ -224,6 +235,18 @@ class Story:
     def pay_later(self) -> None:
         """h. Treated first, paid later."""
         money.pay_later(self)
+
+    def outlive_a_code(self) -> None:
+        """A code older than 60 seconds is refused. The one wait of the story; DEMO_QUICK=1 leaves it out."""
+        stage = self.stage
+        if os.environ.get("DEMO_QUICK"):
+            return
+        stage.title("十、过期的码（需等到第一个码满 60 秒） · An expired code: waiting until the first is 60 s old")
+        time.sleep(max(0.0, self.first_shown_at + 61.5 - time.monotonic()))
+        desk = Staff.sign_in(stage, self.credentials, self.hospital_a, "registrar")
+        # Shown before the patient ended all codes, but its age is looked at first.
+        desk.scan_refused(self.first_code, refusal="health_card.code_expired", status=410)
+        stage.say("60 秒已过：拒绝", "60 seconds are over: refused")
 
     def _recognise(self, doctor: Staff) -> None:
         stage, visit = self.stage, self.visit_b["visit_id"]

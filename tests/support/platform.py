@@ -82,7 +82,12 @@ class Platform:
         return subprocess.Popen(
             [sys.executable, "-m", "simulator.demo"],
             cwd=ROOT,
-            env={**os.environ, "BASE_URL": self.base_url, "CREDENTIALS_FILE": str(self.credentials_file)},
+            env={
+                **os.environ,
+                "BASE_URL": self.base_url,
+                "CREDENTIALS_FILE": str(self.credentials_file),
+                "DEMO_QUICK": "1",
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

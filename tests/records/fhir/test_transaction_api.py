@@ -16,7 +16,7 @@ from tests.support.fhir import bundle, card, observation, refusal_of, report, re
 def read(city: City, token: str, report_id: str) -> dict[str, Any]:
     reply = city.client.get(f"/api/v1/reports/{report_id}", headers=bearer(token))
     assert reply.status_code == 200, reply.text
-    return dict(reply.json or {})
+    return dict(reply.get_json())
 
 
 def test_a_report_is_filed_and_the_patient_reads_it_exactly_as_sent(city: City) -> None:

@@ -1,0 +1,127 @@
+"""A hospital captures a bill against the patient's credit."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from core import audit, clock, idempotency
+from core.actor import Actor
+from core.ids import new_id
+from payments import ledger
+from payments.models import Charge, CreditLine, JournalKind, LineState
+from payments.refusals import BillAlreadyCharged, LimitExceeded, LineSuspended, NoCreditLine
+from records.visits import service as visits
+
+EMERGENCY = "E"
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What the hospital asks for.
+
+    :ivar amount_fen: the self-paid part, above zero.
+    :ivar medical_step: the national code of what is billed: 010101 register, 010102 diagnose, 010103 dispense ...
+    :ivar bill_number: the hospital's own number of it, unique there.
+    """
+
+    visit_id: UUID
+    amount_fen: int
+    medical_step: str
+    bill_number: str
+
+
+def capture_charge(session: Session, actor: Actor, *, key: str, bill: Bill) -> tuple[dict[str, Any], bool]:
+    """Charge a bill at once to the credit of the visit's patient: whole, on one line, or not at all.
+
+    The line is the oldest one in force that has enough left. Emergency visits are also charged to suspended lines.
+
+    :param key: the hospital's Idempotency-Key.
+    :returns: the reply as JSON, and whether it is a replay.
+    :raises IdempotencyKeyReused: the key belongs to another bill.
+    :raises VisitNotFound: no such visit at the actor's hospital.
+    :raises NoCreditLine, LineSuspended, LimitExceeded, BillAlreadyCharged: nothing was charged.
+    """
+    return idempotency.do_once(
+        session,
+        owner_id=actor.house_id,
+        operation="payments.capture_charge",
+        key=key,
+        request=asdict(bill),
+        act=lambda: _capture(session, actor, bill),
+    )
+
+
+def _capture(session: Session, actor: Actor, bill: Bill) -> dict[str, Any]:
+    visit = visits.get_visit(session, actor, bill.visit_id)
+    lines = _lock_usable_lines(session, visit)
+    # Asked before the limit, so that a bill sent twice is told so even when the credit is used up.
+    _check_not_charged(session, actor, bill)
+    line = next((line for line in lines if line.available_fen >= bill.amount_fen), None)
+    if line is None:
+        raise LimitExceeded
+    charge_id, at = new_id(), clock.now()
+    inserted = session.scalar(
+        insert(Charge)
+        .values(
+            id=charge_id,
+            line_id=line.id,
+            hospital_id=visit.hospital_id,
+            captured_by=actor.id,
+            captured_at=at,
+            **asdict(bill),
+        )
+        .on_conflict_do_nothing(index_elements=["hospital_id", "bill_number"])
+        .returning(Charge.id)
+    )
+    if inserted is None:
+        raise BillAlreadyCharged
+    amounts_fen = {
+        ledger.receivable(line.id): bill.amount_fen,
+        ledger.payable(visit.hospital_id): -bill.amount_fen,
+    }
+    ledger.post_journal(session, JournalKind.CHARGE, source_id=charge_id, amounts_fen=amounts_fen, at=at)
+    line.drawn_fen += bill.amount_fen
+    audit.record_act(
+        session,
+        actor,
+        "payments.charge.captured",
+        subject_id=visit.person_id,
+        of=("charge", charge_id),
+        facts={"amount_fen": bill.amount_fen, "step": bill.medical_step},
+    )
+    return {
+        "charge_id": str(charge_id),
+        "visit_id": str(bill.visit_id),
+        "bill_number": bill.bill_number,
+        "medical_step": bill.medical_step,
+        "amount_fen": bill.amount_fen,
+        "state": "captured",
+        "captured_at": at.isoformat(),
+    }
+
+
+def _lock_usable_lines(session: Session, visit: visits.VisitContext) -> list[CreditLine]:
+    """The lines that may pay for this visit, oldest first, locked: whoever draws on them or repays waits for us."""
+    lines = session.scalars(
+        select(CreditLine)
+        .where(CreditLine.person_id == visit.person_id, CreditLine.state != LineState.CLOSED)
+        .order_by(CreditLine.opened_at, CreditLine.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    if not lines:
+        raise NoCreditLine
+    usable = [line for line in lines if line.state == LineState.ACTIVE or visit.kind == EMERGENCY]
+    if not usable:
+        raise LineSuspended
+    return usable
+
+
+def _check_not_charged(session: Session, actor: Actor, bill: Bill) -> None:
+    charged = select(Charge.id).filter_by(hospital_id=actor.house_id, bill_number=bill.bill_number)
+    if session.scalar(charged) is not None:
+        raise BillAlreadyCharged

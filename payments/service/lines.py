@@ -1,0 +1,127 @@
+"""Signing up for credit, and what a line stands at."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from core import audit, clock
+from core.actor import Actor
+from core.ids import new_id
+from health_card import service as health_card
+from payments.models import UNDER_WAY, CreditLine, CreditProduct, LineState, Repayment
+from payments.refusals import AgreementVersionWrong, LineNotFound, PersonNotConfirmed, ProductNotOffered
+
+
+@dataclass(frozen=True)
+class LineView:
+    """A line with its product. ``payable_fen``: drawn, minus the repayments under way."""
+
+    line: CreditLine
+    product: CreditProduct
+    payable_fen: int
+
+
+def open_line(session: Session, actor: Actor, *, product_code: str, agreement_version: str) -> tuple[LineView, bool]:
+    """Sign the actor's own person up for a product; the limit comes from the product.
+
+    However often and however concurrently it is asked, there is one line a person and product.
+
+    :returns: the line, and whether it is new.
+    :raises PersonNotConfirmed: the login holds no confirmed person.
+    :raises ProductNotOffered: no such product, or not any more.
+    :raises AgreementVersionWrong: neither the version in force nor the one that this line was opened with.
+    """
+    person_id = _get_own_person(session, actor)
+    product = session.scalars(select(CreditProduct).filter_by(code=product_code)).one_or_none()
+    known = _find_line(session, person_id, product) if product else None
+    if product is None or not (product.is_offered or known):
+        raise ProductNotOffered
+    accepted = {product.agreement_version} | ({known.agreement_version} if known else set())
+    if agreement_version not in accepted:
+        raise AgreementVersionWrong(current_version=product.agreement_version)
+    if known is not None:
+        return get_line(session, actor, line_id=known.id), False
+    line_id = _insert_line(session, actor, person_id, product)
+    if line_id is None:
+        # Another request opened it at this moment; the insert waited until that one was committed.
+        known = _find_line(session, person_id, product)
+        assert known is not None
+        return get_line(session, actor, line_id=known.id), False
+    audit.record_act(
+        session,
+        actor,
+        "payments.line.opened",
+        subject_id=person_id,
+        of=("credit_line", line_id),
+        facts={"product": product.code, "agreement_version": agreement_version, "limit_fen": product.limit_fen},
+    )
+    return get_line(session, actor, line_id=line_id), True
+
+
+def list_lines(session: Session, actor: Actor) -> list[LineView]:
+    """The lines of the actor's own person, oldest first."""
+    return _view(session, CreditLine.person_id.in_(health_card.held_person_ids(actor)))
+
+
+def get_line(session: Session, actor: Actor, *, line_id: UUID) -> LineView:
+    """One line of the actor's own person.
+
+    :raises LineNotFound: none such.
+    """
+    found = _view(session, CreditLine.id == line_id, CreditLine.person_id.in_(health_card.held_person_ids(actor)))
+    if not found:
+        raise LineNotFound
+    return found[0]
+
+
+def sum_under_way_fen(session: Session, line_id: UUID) -> int:
+    """What is being repaid on a line at this moment; exact while the line's row is locked."""
+    total = session.scalar(
+        select(func.sum(Repayment.amount_fen)).where(Repayment.line_id == line_id, Repayment.state.in_(UNDER_WAY))
+    )
+    return int(total or 0)
+
+
+def _view(session: Session, *conditions: ColumnElement[bool]) -> list[LineView]:
+    rows = session.execute(
+        select(CreditLine, CreditProduct)
+        .join(CreditProduct, CreditProduct.id == CreditLine.product_id)
+        .where(*conditions)
+        .order_by(CreditLine.opened_at, CreditLine.id)
+    ).all()
+    return [
+        # Overpaid by a payment that came after its repayment had ended: then there is nothing to pay, not less.
+        LineView(line, product, max(0, line.drawn_fen - sum_under_way_fen(session, line.id)))
+        for line, product in rows
+    ]
+
+
+def _get_own_person(session: Session, actor: Actor) -> UUID:
+    held = health_card.list_held_person_ids(session, actor)
+    if len(held) != 1:
+        raise PersonNotConfirmed
+    return held[0]
+
+
+def _find_line(session: Session, person_id: UUID, product: CreditProduct) -> CreditLine | None:
+    return session.scalars(select(CreditLine).filter_by(person_id=person_id, product_id=product.id)).one_or_none()
+
+
+def _insert_line(session: Session, actor: Actor, person_id: UUID, product: CreditProduct) -> UUID | None:
+    statement = insert(CreditLine).values(
+        id=new_id(),
+        person_id=person_id,
+        product_id=product.id,
+        limit_fen=product.limit_fen,
+        drawn_fen=0,
+        held_fen=0,
+        state=LineState.ACTIVE,
+        agreement_version=product.agreement_version,
+        agreement_text_hash=product.agreement_text_hash,
+        opened_by=actor.id,
+        opened_at=clock.now(),
+    )
+    return session.scalar(statement.on_conflict_do_nothing().returning(CreditLine.id))

@@ -1,0 +1,35 @@
+"""The doctor's view of one patient."""
+
+from uuid import UUID
+
+from flask import Response, request
+
+from consent import service as consent
+from core import db
+from core.pages import show_page, show_refused
+from core.web import Pages, current_actor, requires
+from records.chart import service
+from records.visits.codes import DEPARTMENTS, VISIT_KINDS
+
+pages = Pages("chart_pages", __name__)
+
+
+@pages.get("/visits/<uuid:visit_id>")
+@requires("records:shared_timeline:read")
+def show_chart(visit_id: UUID) -> Response:
+    """One patient on one page; ``?open=`` a report or study of the timeline, ``?before=`` an older page of it."""
+    before, open_id = (request.args.get(name, type=UUID) for name in ("before", "open"))
+    try:
+        with db.transaction() as session:
+            chart = service.open_chart(session, current_actor(), visit_id=visit_id, before=before, open_id=open_id)
+    except consent.NothingShared as refusal:
+        return show_refused("records/nothing_shared.html", refusal)
+    return show_page(
+        "records/chart.html",
+        status=404 if chart.is_missing else 200,
+        chart=chart,
+        departments=DEPARTMENTS,
+        visit_kinds=VISIT_KINDS,
+        before=before,
+        open_id=open_id,
+    )

@@ -1,0 +1,1 @@
+"""Imaging studies: DICOM files taken in, indexed, rendered."""

@@ -1,0 +1,225 @@
+"""Reading DICOM files: the few attributes that filing needs, and all of them as DICOM JSON."""
+
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any, BinaryIO
+
+import pydicom
+from pydicom import config as pydicom_config
+from pydicom.filereader import _read_file_meta_info, read_preamble
+from pydicom.uid import UID
+
+from core import clock
+from core.errors import Refusal
+from records.refusals import ImageIncomplete, ImageUnreadable, TransferSyntaxNotSupported
+
+# Real files break the rules of value representations all the time; and what pydicom says about a value quotes it.
+pydicom_config.settings.reading_validation_mode = pydicom_config.IGNORE
+pydicom_config.settings.writing_validation_mode = pydicom_config.IGNORE
+logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
+
+LARGEST_INLINE_BYTES = 1024
+_LARGEST_INTEGER = 2**31 - 1
+
+_WANTED = [
+    "SpecificCharacterSet",
+    "TimezoneOffsetFromUTC",
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "PatientID",
+    "IssuerOfPatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "AccessionNumber",
+    "StudyDescription",
+    "StudyDate",
+    "StudyTime",
+    "Modality",
+    "SeriesNumber",
+    "SeriesDescription",
+    "BodyPartExamined",
+    "InstanceNumber",
+    "Rows",
+    "Columns",
+    "NumberOfFrames",
+]
+
+
+@dataclass(frozen=True)
+class Header:
+    """What filing needs to know of an instance. Texts are trimmed; what is missing or senseless is None."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    study_instance_uid: str
+    series_instance_uid: str
+    transfer_syntax_uid: str
+    patient_id: str | None
+    issuer_of_patient_id: str | None
+    birth_date: date | None
+    sex: str | None
+    accession_number: str | None
+    study_description: str | None
+    studied_at: datetime | None
+    modality: str
+    series_number: int | None
+    series_description: str | None
+    body_part: str | None
+    instance_number: int | None
+    rows: int | None
+    columns: int | None
+    frames: int
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Without pydicom's warnings: they quote values of the file, and a patient's data does not belong into a log."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def read_header(stream: BinaryIO) -> Header:
+    """Read a DICOM file up to its pixel data.
+
+    :raises ImageUnreadable: not a DICOM file, or broken before its pixel data.
+    :raises ImageIncomplete: without the identifiers of PS3.3, sections C.7.2.1, C.7.3.1 and C.12.1.
+    :raises TransferSyntaxNotSupported: deflated; a few bytes of it may inflate without bound.
+    """
+    try:
+        with quietly():
+            syntax = _read_transfer_syntax(stream)
+            stream.seek(0)
+            found = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=_WANTED)
+            return _header(found, syntax)
+    except Refusal:
+        raise
+    except Exception as error:
+        # What a broken file makes the parser raise is anything at all; each of it means the same.
+        raise ImageUnreadable from error
+
+
+def read_metadata(stream: BinaryIO) -> dict[str, Any]:
+    """All attributes but pixels and other bulk data, in the DICOM JSON model (PS3.18, annex F).
+
+    :raises ImageUnreadable: an attribute cannot be represented.
+    """
+    try:
+        with quietly():
+            found = pydicom.dcmread(stream, stop_before_pixels=True)
+            metadata: dict[str, Any] = found.to_json_dict(LARGEST_INLINE_BYTES, _leave_out, suppress_invalid_tags=True)
+            return metadata
+    except Refusal:
+        raise
+    except Exception as error:
+        raise ImageUnreadable from error
+
+
+def _leave_out(_element: object) -> str:
+    # Bulk data is part of the instance, which has an address of its own; it has none besides.
+    return ""
+
+
+def _read_transfer_syntax(stream: BinaryIO) -> str:
+    read_preamble(stream, False)
+    syntax = UID(_read_file_meta_info(stream).get("TransferSyntaxUID", ""))
+    if not re.fullmatch(r"[0-9.]{1,64}", syntax):
+        raise ImageUnreadable
+    if syntax.is_transfer_syntax and syntax.is_deflated:
+        raise TransferSyntaxNotSupported
+    return str(syntax)
+
+
+def _header(found: pydicom.Dataset, syntax: str) -> Header:
+    rows, columns = _integer(found, "Rows"), _integer(found, "Columns")
+    is_picture = bool(rows and columns)
+    return Header(
+        sop_class_uid=_uid(found, "SOPClassUID"),
+        sop_instance_uid=_uid(found, "SOPInstanceUID"),
+        study_instance_uid=_uid(found, "StudyInstanceUID"),
+        series_instance_uid=_uid(found, "SeriesInstanceUID"),
+        transfer_syntax_uid=syntax,
+        patient_id=_text(found, "PatientID"),
+        issuer_of_patient_id=_text(found, "IssuerOfPatientID"),
+        birth_date=read_date(_text(found, "PatientBirthDate")),
+        sex=_text(found, "PatientSex"),
+        accession_number=_text(found, "AccessionNumber"),
+        study_description=_text(found, "StudyDescription"),
+        studied_at=_studied_at(found),
+        modality=_text(found, "Modality") or "OT",
+        series_number=_integer(found, "SeriesNumber"),
+        series_description=_text(found, "SeriesDescription"),
+        body_part=_text(found, "BodyPartExamined"),
+        instance_number=_integer(found, "InstanceNumber"),
+        rows=rows if is_picture else None,
+        columns=columns if is_picture else None,
+        frames=max(1, _integer(found, "NumberOfFrames") or 1),
+    )
+
+
+def _uid(found: pydicom.Dataset, keyword: str) -> str:
+    text = str(found.get(keyword) or "")
+    if not re.fullmatch(r"[0-9.]{1,64}", text):
+        raise ImageIncomplete
+    return text
+
+
+def _text(found: pydicom.Dataset, keyword: str) -> str | None:
+    value = _first(found.get(keyword))
+    printable = "".join(character for character in str(value or "") if character.isprintable())
+    # Half a surrogate pair comes out of a text whose declared character set is wrong; no database takes it.
+    return printable.encode("utf-8", "replace").decode()[:256].strip() or None
+
+
+def _integer(found: pydicom.Dataset, keyword: str) -> int | None:
+    try:
+        value = int(_first(found.get(keyword)))
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return value if abs(value) <= _LARGEST_INTEGER else None
+
+
+def _first(value: Any) -> Any:
+    if isinstance(value, (list, pydicom.multival.MultiValue)):
+        return value[0] if value else None
+    return value
+
+
+def read_date(text: str | None) -> date | None:
+    """A DICOM date (PS3.5, section 6.2: YYYYMMDD, formerly YYYY.MM.DD); None when it is none."""
+    try:
+        return datetime.strptime((text or "").replace(".", ""), "%Y%m%d").replace(tzinfo=UTC).date()
+    except ValueError:
+        return None
+
+
+def _studied_at(found: pydicom.Dataset) -> datetime | None:
+    day = read_date(_text(found, "StudyDate"))
+    if day is None or not 1900 <= day.year <= 2200:
+        return None
+    digits = re.match(r"\d{0,6}", (_text(found, "StudyTime") or "").replace(":", ""))
+    text = (digits.group() if digits else "").ljust(6, "0")
+    hour, minute, second = int(text[:2]), int(text[2:4]), int(text[4:])
+    zone = _zone(_text(found, "TimezoneOffsetFromUTC"))
+    if hour > 23 or minute > 59:
+        hour = minute = second = 0
+    local = datetime(day.year, day.month, day.day, hour, minute, min(second, 59), tzinfo=zone)
+    return local.astimezone(UTC)
+
+
+def _zone(offset: str | None) -> Any:
+    """The zone that a file names; the city's when it names none (PS3.3, section C.12.1.1.8)."""
+    named = re.fullmatch(r"([+-])(\d{2})(\d{2})", offset or "")
+    if named is None:
+        return clock.CITY_ZONE
+    distance = timedelta(hours=int(named[2]), minutes=int(named[3]))
+    if distance >= timedelta(hours=24):
+        return clock.CITY_ZONE
+    return timezone(-distance if named[1] == "-" else distance)

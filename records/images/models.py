@@ -1,0 +1,80 @@
+"""The index of imaging studies. What names a patient stays inside the sealed files."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.db import Base, WithId
+
+
+class Study(WithId, Base):
+    """One examination of one person at one hospital. UIDs are DICOM unique identifiers (PS3.5, section 9)."""
+
+    __tablename__ = "studies"
+    __table_args__ = (
+        UniqueConstraint("hospital_id", "study_instance_uid"),
+        Index("ix_studies_person_id", "person_id", text("studied_at DESC"), text("id DESC")),
+        Index("ix_studies_study_instance_uid", "study_instance_uid"),
+        Index("ix_studies_accession_number", "hospital_id", "accession_number"),
+    )
+
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
+    visit_id: Mapped[UUID | None] = mapped_column(ForeignKey("visits.id"))
+    study_instance_uid: Mapped[str]
+    accession_number: Mapped[str | None]
+    description: Mapped[str | None]
+    modalities: Mapped[list[str]] = mapped_column(ARRAY(Text()))
+    studied_at: Mapped[datetime]
+    series_count: Mapped[int] = mapped_column(default=0)
+    instance_count: Mapped[int] = mapped_column(default=0)
+    filed_at: Mapped[datetime]
+
+
+class Series(WithId, Base):
+    """Images of a study that were made together."""
+
+    __tablename__ = "series"
+    __table_args__ = (UniqueConstraint("study_id", "series_instance_uid"),)
+
+    study_id: Mapped[UUID] = mapped_column(ForeignKey("studies.id"))
+    series_instance_uid: Mapped[str]
+    modality: Mapped[str]
+    number: Mapped[int | None]
+    description: Mapped[str | None]
+    body_part: Mapped[str | None]
+    instance_count: Mapped[int] = mapped_column(default=0)
+
+
+class Instance(WithId, Base):
+    """One DICOM file. It never changes: the database refuses an update.
+
+    ``sha256`` is of the file as it was sent; ``storage_key`` and ``data_key`` open it (``core.storage``). Without
+    ``rows`` and ``columns`` it is no picture (a report, a plan, a waveform).
+    """
+
+    __tablename__ = "instances"
+    __table_args__ = (
+        UniqueConstraint("hospital_id", "sop_instance_uid"),
+        Index("ix_instances_series_id", "series_id", "number"),
+        CheckConstraint("frames >= 1", name="frames"),
+        CheckConstraint('("rows" IS NULL) = ("columns" IS NULL)', name="picture"),
+    )
+
+    series_id: Mapped[UUID] = mapped_column(ForeignKey("series.id"))
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
+    sop_instance_uid: Mapped[str]
+    sop_class_uid: Mapped[str]
+    transfer_syntax_uid: Mapped[str]
+    number: Mapped[int | None]
+    rows: Mapped[int | None]
+    columns: Mapped[int | None]
+    frames: Mapped[int]
+    sha256: Mapped[bytes]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    storage_key: Mapped[str]
+    data_key: Mapped[bytes]
+    filed_at: Mapped[datetime]

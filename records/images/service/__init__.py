@@ -1,0 +1,30 @@
+"""Taking images in and showing them: what other packages and protocols may ask."""
+
+from records.images.service.filing import Filed, file_instance
+from records.images.service.reading import (
+    InstanceFile,
+    InstanceView,
+    SeriesView,
+    StudySearch,
+    StudyView,
+    get_instance,
+    get_study,
+    list_instances,
+    list_series,
+    list_studies,
+)
+
+__all__ = [
+    "Filed",
+    "InstanceFile",
+    "InstanceView",
+    "SeriesView",
+    "StudySearch",
+    "StudyView",
+    "file_instance",
+    "get_instance",
+    "get_study",
+    "list_instances",
+    "list_series",
+    "list_studies",
+]

@@ -1,0 +1,266 @@
+"""Filing one DICOM instance: whose it is, which study it belongs to, whether it came before."""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from accounts import service as accounts
+from core import audit, clock, storage
+from core.actor import Actor
+from core.errors import Refusal
+from core.ids import new_id
+from health_card import service as health_card
+from records.images.dicom import Header
+from records.images.models import Instance, Series, Study
+from records.intake import files
+from records.intake.files import FileArrival
+from records.refusals import (
+    ImageContradictsPerson,
+    InstanceDiffers,
+    PersonNotMatched,
+    StudyMismatch,
+    StudyOfAnotherPerson,
+)
+from records.timeline import service as timeline
+from records.visits import service as visits
+
+CHANNEL = "dicomweb"
+MEDIA_TYPE = "application/dicom"
+# A study arrives as hundreds of instances: its owner reads of one arrival.
+FOLD = timedelta(minutes=15)
+
+_SEXES = {"M": "male", "F": "female"}
+_TITLES = {
+    "CT": "CT检查",
+    "MR": "磁共振检查",
+    "CR": "X线检查",
+    "DX": "X线检查",
+    "MG": "乳腺X线检查",
+    "US": "超声检查",
+    "XA": "血管造影",
+    "NM": "核医学检查",
+    "PT": "PET检查",
+    "ES": "内镜检查",
+    "ECG": "心电图",
+}
+
+
+@dataclass(frozen=True)
+class Filed:
+    """Where an instance was filed. ``is_new``: False when it came before, byte for byte."""
+
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    is_new: bool
+
+
+def file_instance(
+    session: Session,
+    actor: Actor,
+    *,
+    staged: storage.Staged,
+    header: Header,
+    card_issuer: str,
+    into_study: str | None = None,
+) -> Filed:
+    """File a staged DICOM file that the actor's hospital sent. The same file again changes nothing.
+
+    :param staged: finished; it is kept when, and only when, a row names it.
+    :param card_issuer: what IssuerOfPatientID says when PatientID is a card number.
+    :param into_study: the StudyInstanceUID that it was sent to, when it was.
+    :raises StudyMismatch: it is of another study than it was sent to.
+    :raises InstanceDiffers: the hospital sent other content under this SOPInstanceUID before.
+    :raises PersonNotMatched: PatientID leads to nobody; kept in quarantine.
+    :raises ImageContradictsPerson: PatientSex or PatientBirthDate are not that person's; kept in quarantine.
+    :raises StudyOfAnotherPerson: other instances of the study are somebody else's; kept in quarantine.
+    """
+    if into_study is not None and into_study != header.study_instance_uid:
+        raise StudyMismatch
+    if _find_same(session, actor, staged, header):
+        return _filed(header, is_new=False)
+    person_id = _match_person(session, actor, header, card_issuer)
+    if person_id is None:
+        raise _set_aside(session, actor, staged, header, PersonNotMatched())
+    if _contradicts(session, person_id, header):
+        raise _set_aside(session, actor, staged, header, ImageContradictsPerson())
+    study = _lock_study(session, actor, person_id, header)
+    if study.person_id != person_id:
+        raise _set_aside(session, actor, staged, header, StudyOfAnotherPerson())
+    # Whoever sent the same file at the same moment has committed by now, or waits for us.
+    if _find_same(session, actor, staged, header):
+        return _filed(header, is_new=False)
+    series = _find_or_add_series(session, study, header)
+    _add_instance(session, actor, series, staged, header)
+    _bring_up_to_date(session, study, series, header)
+    files.accept_waiting_file(session, actor, _arrival(staged, header), person_id=person_id)
+    audit.record_act_once(
+        session,
+        actor,
+        "records.study.filed",
+        within=FOLD,
+        subject_id=person_id,
+        of=("study", study.id),
+        facts={"modality": header.modality[:16]},
+    )
+    return _filed(header, is_new=True)
+
+
+def _filed(header: Header, *, is_new: bool) -> Filed:
+    return Filed(header.study_instance_uid, header.series_instance_uid, header.sop_instance_uid, is_new)
+
+
+def _find_same(session: Session, actor: Actor, staged: storage.Staged, header: Header) -> bool:
+    known = session.scalar(
+        select(Instance.sha256).filter_by(hospital_id=actor.house_id, sop_instance_uid=header.sop_instance_uid)
+    )
+    if known is not None and known != staged.sha256:
+        raise InstanceDiffers
+    return known is not None
+
+
+def _match_person(session: Session, actor: Actor, header: Header, card_issuer: str) -> UUID | None:
+    """Whose the file is, by PatientID as its issuer means it (docs/interfaces/dicomweb.md)."""
+    number, issuer = header.patient_id, header.issuer_of_patient_id
+    if number is None:
+        return None
+    looks_like_card = re.fullmatch(r"[0-9A-Fa-f]{64}", number) is not None
+    if issuer == card_issuer or (issuer is None and looks_like_card):
+        return health_card.find_person(session, actor, card_number=number)
+    # A number of another house means somebody else here, so only our sender's own numbers are looked up.
+    if issuer is None or issuer == accounts.get_hospital(session, actor.house_id).code:
+        return health_card.find_person(session, actor, patient_number=number)
+    return None
+
+
+def _contradicts(session: Session, person_id: UUID, header: Header) -> bool:
+    """Whether sex or birth date are another person's. Names are not compared: PACS write them in pinyin."""
+    person = health_card.get_demographics(session, person_id)
+    sex = _SEXES.get(header.sex or "")
+    is_other_sex = sex is not None and person.sex not in {"unknown", sex}
+    is_other_birth = None not in (header.birth_date, person.birth_date) and header.birth_date != person.birth_date
+    return is_other_sex or is_other_birth
+
+
+def _set_aside(session: Session, actor: Actor, staged: storage.Staged, header: Header, refusal: Refusal) -> Refusal:
+    files.quarantine_file(session, actor, _arrival(staged, header), reason=refusal.code)
+    return refusal
+
+
+def _arrival(staged: storage.Staged, header: Header) -> FileArrival:
+    return FileArrival(CHANNEL, staged, MEDIA_TYPE, header.sop_instance_uid)
+
+
+def _lock_study(session: Session, actor: Actor, person_id: UUID, header: Header) -> Study:
+    """The study's row, locked: the instances of one study are filed one after the other."""
+    now = clock.now()
+    studied_at = header.studied_at or now
+    session.execute(
+        insert(Study)
+        .values(
+            id=new_id(),
+            hospital_id=actor.house_id,
+            person_id=person_id,
+            visit_id=visits.find_latest_visit_id(session, actor, person_id=person_id, at=studied_at),
+            study_instance_uid=header.study_instance_uid,
+            accession_number=header.accession_number,
+            description=header.study_description,
+            modalities=[],
+            studied_at=studied_at,
+            series_count=0,
+            instance_count=0,
+            filed_at=now,
+        )
+        .on_conflict_do_nothing(index_elements=["hospital_id", "study_instance_uid"])
+    )
+    return session.scalars(
+        select(Study)
+        .filter_by(hospital_id=actor.house_id, study_instance_uid=header.study_instance_uid)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def _find_or_add_series(session: Session, study: Study, header: Header) -> Series:
+    series = session.scalars(
+        select(Series)
+        .filter_by(study_id=study.id, series_instance_uid=header.series_instance_uid)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    if series is None:
+        series = Series(
+            study_id=study.id,
+            series_instance_uid=header.series_instance_uid,
+            modality=header.modality,
+            number=header.series_number,
+            description=header.series_description,
+            body_part=header.body_part,
+            instance_count=0,
+        )
+        session.add(series)
+        session.flush()
+        study.series_count += 1
+    return series
+
+
+def _add_instance(session: Session, actor: Actor, series: Series, staged: storage.Staged, header: Header) -> None:
+    added = session.scalar(
+        insert(Instance)
+        .values(
+            id=new_id(),
+            series_id=series.id,
+            hospital_id=actor.house_id,
+            sop_instance_uid=header.sop_instance_uid,
+            sop_class_uid=header.sop_class_uid,
+            transfer_syntax_uid=header.transfer_syntax_uid,
+            number=header.instance_number,
+            rows=header.rows,
+            columns=header.columns,
+            frames=header.frames,
+            sha256=staged.sha256,
+            size_bytes=staged.size_bytes,
+            # First the file, then the row: a crash here leaves a file without a row, never a row without a file.
+            storage_key=storage.keep(staged),
+            data_key=staged.wrapped_key,
+            filed_at=clock.now(),
+        )
+        .on_conflict_do_nothing(index_elements=["hospital_id", "sop_instance_uid"])
+        .returning(Instance.id)
+    )
+    if added is None:
+        # Filed at this very moment under another study, whose lock is not ours: then it is another file.
+        raise InstanceDiffers
+
+
+def _bring_up_to_date(session: Session, study: Study, series: Series, header: Header) -> None:
+    series.instance_count += 1
+    study.instance_count += 1
+    is_first, is_other_kind = study.instance_count == 1, header.modality not in study.modalities
+    if is_other_kind:
+        study.modalities = sorted({*study.modalities, header.modality})
+    session.flush()
+    if is_first or is_other_kind:
+        timeline.place_entry(
+            session,
+            timeline.Placement(
+                person_id=study.person_id,
+                hospital_id=study.hospital_id,
+                visit_id=study.visit_id,
+                object_kind="study",
+                object_id=study.id,
+                category="imaging",
+                title=study.description or _title(study.modalities),
+                status="available",
+                occurred_at=study.studied_at,
+            ),
+        )
+
+
+def _title(modalities: list[str]) -> str:
+    known = [_TITLES[modality] for modality in modalities if modality in _TITLES]
+    return known[0] if known else "影像检查"

@@ -1,0 +1,80 @@
+"""Messages too big for a row: the same quarantine as in ``service``, with the body in a sealed file."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from core import audit, clock, storage
+from core.actor import Actor
+from records.intake.models import InboundMessage
+
+
+@dataclass(frozen=True)
+class FileArrival:
+    """A message as it arrived, staged as a file. ``message_key`` is the sender's own id of it."""
+
+    channel: str
+    file: storage.Staged
+    content_type: str
+    message_key: str
+
+
+def quarantine_file(session: Session, actor: Actor, arrival: FileArrival, *, reason: str) -> UUID:
+    """Keep a file that could not be filed, whole, until somebody resolves it. Sent again, it is kept once.
+
+    :param reason: the code of the refusal.
+    """
+    lock = f"{actor.house_id}/{arrival.channel}/{arrival.message_key}"
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(lock, 0))))
+    waiting = session.scalars(_waiting(actor, arrival)).first()
+    if waiting is not None:
+        return waiting.id
+    message = InboundMessage(
+        hospital_id=actor.house_id,
+        channel=arrival.channel,
+        message_key=arrival.message_key,
+        digest=arrival.file.sha256,
+        content_type=arrival.content_type,
+        data_key=arrival.file.wrapped_key,
+        storage_key=storage.keep(arrival.file),
+        state="quarantined",
+        reason=reason,
+        received_at=clock.now(),
+    )
+    session.add(message)
+    session.flush()
+    audit.record_act(
+        session,
+        actor,
+        "records.message.quarantined",
+        of=("inbound_message", message.id),
+        facts={"channel": arrival.channel, "reason": reason},
+    )
+    return message.id
+
+
+def accept_waiting_file(session: Session, actor: Actor, arrival: FileArrival, *, person_id: UUID) -> None:
+    """Let a file leave quarantine: sent again after what was missing had been put right, it was filed."""
+    for message in session.scalars(_waiting(actor, arrival)).all():
+        message.state, message.reason, message.person_id = "accepted", None, person_id
+        session.flush()
+        audit.record_act(
+            session,
+            actor,
+            "records.message.accepted",
+            subject_id=person_id,
+            of=("inbound_message", message.id),
+            facts={"channel": arrival.channel},
+        )
+
+
+def _waiting(actor: Actor, arrival: FileArrival) -> Select[tuple[InboundMessage]]:
+    return select(InboundMessage).filter_by(
+        hospital_id=actor.house_id,
+        channel=arrival.channel,
+        message_key=arrival.message_key,
+        digest=arrival.file.sha256,
+        state="quarantined",
+    )

@@ -1,0 +1,24 @@
+"""What a person at a desk does next when a scan was refused."""
+
+# By refusal code; the refusal's own title says what is wrong.
+ADVICE = {
+    "health_card.code_malformed": "请扫描患者手机上的健康卡二维码。若内容显示不全，请把电脑输入法切换为英文后重扫。",
+    "health_card.code_forged": "请患者在微信中重新打开健康卡，不要使用截图或翻拍。多次出现时请核对患者证件。",
+    "health_card.code_expired": "二维码每分钟更新一次，请患者下拉刷新后立即重扫。",
+    "health_card.code_redeemed": "每个二维码只能使用一次。请患者刷新二维码；若患者称未在别处使用，请核对证件。",
+    "health_card.code_revoked": "该卡已挂失、注销或换发。请核对患者证件，并请患者重新打开健康卡。",
+    "health_card.second_factor_missing": "这是打印的静态码。请在「证件号码」一栏录入患者证件上的号码，再点登记。",
+    "health_card.second_factor_wrong": "请核对患者出示的证件与健康卡是否为同一人，并重新录入证件号码。",
+    "health_card.terminal_locked": "一分钟内失败次数过多。请稍候再扫，或改用另一终端。",
+    "health_card.patient_number_taken": "请核对门诊号；患者在本院已有门诊号时，此栏可留空。",
+    "accounts.terminal_unknown": "请在「终端」一栏改选本窗口的终端；没有可选项时请联系信息科登记。",
+    "core.malformed_request": "请检查所填内容后重试。",
+}
+
+# For what can only be an accident, and for refusals of packages that a desk seldom meets.
+OTHERWISE = "请稍后重试；仍不成功时，请把下方编号告知信息科。"
+
+
+def advise(code: str) -> str:
+    """One or two sentences on what to do about this refusal."""
+    return ADVICE.get(code, OTHERWISE)

@@ -1,0 +1,143 @@
+"""The desk: a field that a scanner types into, and who was just identified."""
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+from urllib.parse import parse_qsl, urlencode
+from uuid import UUID
+
+from flask import Response, redirect, request, url_for
+
+from accounts import service as accounts
+from core import db
+from core.errors import Refusal
+from core.pages import read_form, show_page, show_refused
+from core.web import Pages, current_actor, current_config, requires
+from records.visits import service
+from records.visits.advice import advise
+from records.visits.codes import DEPARTMENTS, MEDICAL_STEPS, VISIT_KINDS
+from records.visits.routes import scan_code
+from records.visits.schemas import CheckInShown, Scan
+
+pages = Pages("desk_pages", __name__)
+
+# What stays chosen at this workplace from scan to scan; nothing of a patient.
+SETTINGS_COOKIE = "yimatong_desk"
+SETTINGS = ("terminal", "department", "medical_step", "visit_kind")
+FIRST_SETTINGS = {"terminal": "", "department": "0300", "medical_step": "010101", "visit_kind": "O"}
+SETTINGS_SECONDS = 365 * 24 * 3600
+NEWEST_VISITS = 12
+
+# Refused with these, the code is good and the desk has only to type something more.
+_NEEDS_CERTIFICATE = {"health_card.second_factor_missing", "health_card.second_factor_wrong"}
+
+
+@dataclass(frozen=True)
+class VisitLine:
+    """One line of the list of open visits. ``name`` is masked."""
+
+    visit_id: UUID
+    name: str
+    department: str
+    medical_step: str
+    opened_at: datetime
+
+
+@dataclass(frozen=True)
+class DeskForm:
+    """What stands in the form when the page is shown."""
+
+    settings: dict[str, str]
+    code: str = ""
+    patient_number: str = ""
+    certificate_number: str = ""
+    asks_certificate: bool = False
+
+
+@pages.get("/desk")
+@requires("records:visit:open")
+def show_desk() -> Response:
+    """The desk, ready to scan; ``?visit=`` shows one open visit of this hospital again."""
+    wanted = request.args.get("visit", type=UUID)
+    shown = _read_check_in(wanted) if wanted else None
+    return show_page("records/desk.html", form=DeskForm(_read_settings()), check_in=shown, **_surroundings())
+
+
+@pages.post("/desk")
+@requires("records:visit:open")
+def scan() -> Response:
+    """One scan. What was found is shown under an address of its own, so that a reload scans nothing again."""
+    try:
+        body = _read_scan()
+        checked_in = scan_code(body)
+    except Refusal as refusal:
+        form = _form_after(refusal)
+        advice = advise(refusal.code)
+        reply = show_refused("records/desk.html", refusal, form=form, advice=advice, **_surroundings())
+        return _remember_settings(reply, form.settings)
+    reply = cast(Response, redirect(url_for("desk_pages.show_desk", visit=checked_in.visit_id), 303))
+    return _remember_settings(reply, {name: getattr(body, name) for name in SETTINGS})
+
+
+def _read_scan() -> Scan:
+    # A Chinese input method turns a scanner's ":" into "：" and may widen letters; a code is plain ASCII.
+    body = read_form(Scan)
+    return body.model_copy(update={"code": unicodedata.normalize("NFKC", body.code)})
+
+
+def _read_check_in(visit_id: UUID) -> CheckInShown:
+    with db.transaction() as session:
+        return CheckInShown.model_validate(service.get_check_in(session, current_actor(), visit_id=visit_id))
+
+
+def _surroundings() -> dict[str, Any]:
+    """What the desk shows at every time: what can be chosen, and who was here last."""
+    actor = current_actor()
+    with db.snapshot() as session:
+        terminals = {code: code for code in accounts.list_terminals(session, actor)}
+        visits = service.list_visits(session, actor, limit=NEWEST_VISITS)
+        lines = [
+            VisitLine(visit.id, person.name, visit.department, visit.medical_step, visit.opened_at)
+            for visit, person in visits
+        ]
+    return {
+        "terminals": terminals,
+        "departments": DEPARTMENTS,
+        "medical_steps": MEDICAL_STEPS,
+        "visit_kinds": VISIT_KINDS,
+        "visits": lines,
+        "may_read_records": actor.can("records:shared_timeline:read"),
+    }
+
+
+def _form_after(refusal: Refusal) -> DeskForm:
+    """The next scan starts with an empty field, unless this one lacks only the certificate number."""
+    settings = {name: request.form.get(name, "") for name in SETTINGS}
+    asks = refusal.code in _NEEDS_CERTIFICATE
+    keeps = asks or refusal.code == "core.malformed_request"
+    return DeskForm(
+        settings=settings,
+        code=request.form.get("code", "") if asks else "",
+        patient_number=request.form.get("patient_number", "") if keeps else "",
+        certificate_number="",
+        asks_certificate=asks,
+    )
+
+
+def _read_settings() -> dict[str, str]:
+    kept = dict(parse_qsl(request.cookies.get(SETTINGS_COOKIE, "")))
+    return {name: kept.get(name, FIRST_SETTINGS[name]) for name in SETTINGS}
+
+
+def _remember_settings(reply: Response, settings: dict[str, str]) -> Response:
+    reply.set_cookie(
+        SETTINGS_COOKIE,
+        urlencode(settings),
+        max_age=SETTINGS_SECONDS,
+        httponly=True,
+        samesite="Strict",
+        secure=current_config().is_secure_origin,
+        path="/desk",
+    )
+    return reply

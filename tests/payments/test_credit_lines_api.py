@@ -1,0 +1,119 @@
+"""Signing up for credit."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import update
+
+from core import db
+from core.actor import SYSTEM
+from payments import service
+from payments.models import CreditProduct
+from payments.refusals import ProductCodeTaken
+from payments.service import ProductTerms
+from tests.payments.till import AGREEMENT_VERSION, Till, make_product, sign_up
+from tests.support.city import City, bearer
+
+
+def change_product(code: str, **values: object) -> None:
+    with db.transaction() as session:
+        session.execute(update(CreditProduct).where(CreditProduct.code == code).values(**values))
+
+
+def test_signing_up_gives_the_products_limit_and_again_the_same_line(city: City) -> None:
+    patient, code = city.patient(), make_product(city, limit_fen=500_000)
+    first, again = sign_up(city, patient, code), sign_up(city, patient, code)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json == again.json
+    shown = {name: first.json[name] for name in ("limit_fen", "drawn_fen", "held_fen", "available_fen", "state")}
+    assert shown == {
+        "limit_fen": 500_000,
+        "drawn_fen": 0,
+        "held_fen": 0,
+        "available_fen": 500_000,
+        "state": "active",
+    }
+    lines = city.client.get("/api/v1/credit/lines", headers=bearer(patient.token)).json["lines"]
+    assert lines == [first.json]
+
+
+def test_products_on_offer_are_listed_without_those_withdrawn(city: City) -> None:
+    offered, withdrawn = make_product(city), make_product(city)
+    change_product(withdrawn, is_offered=False)
+    products = city.client.get("/api/v1/credit/products", headers=bearer(city.patient().token)).json["products"]
+    codes = {product["code"] for product in products}
+    assert offered in codes
+    assert withdrawn not in codes
+
+
+def test_another_agreement_version_is_refused_and_the_one_in_force_named(city: City) -> None:
+    patient, code = city.patient(), make_product(city)
+    reply = sign_up(city, patient, code, "2025-9")
+    assert (reply.status_code, reply.json["code"]) == (409, "payments.agreement_version_wrong")
+    assert reply.json["current_version"] == AGREEMENT_VERSION
+    assert city.client.get("/api/v1/credit/lines", headers=bearer(patient.token)).json["lines"] == []
+
+
+def test_a_new_agreement_version_leaves_the_line_that_exists(till: Till) -> None:
+    change_product(till.product_code, agreement_version="2027-1", is_offered=False)
+    again = sign_up(till.city, till.patient, till.product_code)
+    assert (again.status_code, again.json["agreement_version"]) == (200, AGREEMENT_VERSION)
+
+
+@pytest.mark.parametrize("withdrawn", [True, False])
+def test_a_product_that_is_not_offered_is_not_found(city: City, withdrawn: bool) -> None:
+    code = make_product(city) if withdrawn else "NO-SUCH"
+    change_product(code, is_offered=False)
+    reply = sign_up(city, city.patient(), code)
+    assert (reply.status_code, reply.json["code"]) == (404, "payments.product_not_offered")
+
+
+def test_a_login_without_a_confirmed_person_cannot_sign_up(city: City) -> None:
+    token, _ = city.login()
+    body = {"product_code": make_product(city), "agreement_version": AGREEMENT_VERSION}
+    reply = city.client.post("/api/v1/credit/lines", json=body, headers=bearer(token))
+    assert (reply.status_code, reply.json["code"]) == (409, "payments.person_not_confirmed")
+
+
+def test_a_product_code_is_given_once(city: City) -> None:
+    code = make_product(city)
+    terms = ProductTerms("名", "行", 1, 0, 1, 1, "1", "文")
+    with pytest.raises(ProductCodeTaken), db.transaction() as session:
+        service.create_product(session, SYSTEM, code=code, terms=terms)
+
+
+def test_somebody_elses_line_is_not_found(till: Till) -> None:
+    other = till.city.patient()
+    path = f"/api/v1/credit/lines/{till.line_id}"
+    headers = bearer(other.token) | {"Idempotency-Key": "somebody-else"}
+    entries = till.city.client.get(f"{path}/entries", headers=headers)
+    repayment = till.city.client.post(f"{path}/repayments", json={"amount_fen": 1}, headers=headers)
+    for reply in (entries, repayment):
+        assert (reply.status_code, reply.json["code"]) == (404, "payments.line_not_found")
+
+
+def test_entries_show_charges_and_repayments_with_the_balance_after_each(till: Till) -> None:
+    for amount in (1000, 250):
+        assert till.capture(amount, medical_step="010103").status_code == 201
+    entries = till.get(f"/lines/{till.line_id}/entries").json["entries"]
+    assert [(entry["kind"], entry["amount_fen"], entry["balance_fen"]) for entry in entries] == [
+        ("charge", 250, 1250),
+        ("charge", 1000, 1000),
+    ]
+    assert entries[0]["hospital_name"]
+    assert entries[0]["medical_step"] == "010103"
+    older = till.get(f"/lines/{till.line_id}/entries?before={entries[0]['entry_id']}").json["entries"]
+    assert older == entries[1:]
+    log = till.city.client.get("/api/v1/access-log", headers=bearer(till.patient.token)).json["rows"]
+    actions = [row["action"] for row in log]
+    assert actions.count("payments.charge.captured") == 2
+    assert "payments.entries.read" in actions
+
+
+def test_20_threads_signing_up_open_one_line(committing_city: City) -> None:
+    city = committing_city
+    patient, code = city.patient(), make_product(city)
+    with ThreadPoolExecutor(20) as pool:
+        replies = list(pool.map(lambda _: sign_up(city, patient, code), range(20)))
+    assert sorted(reply.status_code for reply in replies) == [200] * 19 + [201]
+    assert len({reply.json["line_id"] for reply in replies}) == 1

@@ -1,0 +1,67 @@
+"""Every file that pydicom ships, sound or broken, is filed or refused with a reason. None breaks anything."""
+
+import io
+import warnings
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom.uid import generate_uid
+
+from tests.support import dicom
+from tests.support.city import City, bearer
+
+FILES = dicom.shipped_files()
+# What is known to have no picture that can be shown, and must say so.
+NOT_PICTURES = ("reportsi", "test-SR", "rtplan", "waveform", "TINY_ALPHA", "MR_truncated", "badVR", "embedded-sequence")
+
+
+def test_there_are_files() -> None:
+    assert len(FILES) > 130
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(dicom.SHIPPED)))
+def test_it_is_filed_or_refused_with_a_reason(city: City, path: Path) -> None:
+    hospital, patient = city.hospital(), city.patient()
+    city.bind_number(hospital, patient, "P0001")
+    pacs = city.machine(hospital)
+    as_it_is = path.read_bytes()
+    for content in (as_it_is, given_to_patient(as_it_is)):
+        reply = city.client.post(
+            "/dicomweb/studies",
+            data=dicom.multipart([content]),
+            content_type=dicom.CONTENT_TYPE,
+            headers=bearer(pacs.token),
+        )
+        assert reply.status_code in {200, 409}, reply.text
+        if reply.status_code == 409:
+            sequence = reply.json.get("00081198") or reply.json["0008119A"]
+            assert sequence["Value"][0]["00081197"]["Value"][0] in {0xA900, 0xC000, 0xC001, 0xC122}
+    if reply.status_code == 200:
+        address = reply.json["00081199"]["Value"][0]["00081190"]["Value"][0].removeprefix(city.config.base_url)
+        look_at(city, patient.token, address, path)
+
+
+def look_at(city: City, token: str, address: str, path: Path) -> None:
+    metadata = city.client.get(f"{address}/metadata", headers=bearer(token))
+    assert metadata.status_code == 200, metadata.text
+    assert city.client.get(address, headers=bearer(token)).status_code == 200
+    picture = city.client.get(f"{address}/rendered", headers=bearer(token))
+    if any(name in str(path) for name in NOT_PICTURES):
+        assert (picture.status_code, picture.json["code"]) == (422, "records.image_not_decodable")
+        assert picture.json["reason"]
+    else:
+        assert (picture.status_code, picture.mimetype) == (200, "image/jpeg"), picture.text
+
+
+def given_to_patient(content: bytes) -> bytes:
+    """The same file of a registered patient, where it can be read and written at all."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = dicom.anonymous(pydicom.dcmread(io.BytesIO(content)))
+            if "StudyInstanceUID" in image:
+                image.PatientID, image.SOPInstanceUID = "P0001", generate_uid()
+            return dicom.to_bytes(image)
+    except Exception:
+        return content

@@ -64,9 +64,9 @@ def file_reports(
     :raises MessageKeyReused: the message's id was used for other content. All of these keep the message in quarantine.
     """
     try:
-        with session.begin_nested():
-            return _file_once(session, actor, incoming, arrival, answer)
+        return _file_once(session, actor, incoming, arrival, answer)
     except Refusal as refusal:
+        # Whatever can be refused is refused before the first write: nothing but this row is kept.
         if refusal.keeps_changes:
             intake.quarantine(session, actor, arrival, reason=refusal.code)
         raise

@@ -82,7 +82,7 @@ def test_frames_of_a_cine(address: str, committing_city: City, scene: tuple[Hosp
         for number in (1, 30)
     ]
     assert frames[0].shape == (240, 320, 3)
-    assert not np.array_equal(*frames)
+    assert not np.array_equal(frames[0], frames[1])
 
 
 def test_a_large_instance_comes_in_chunks(address: str, committing_city: City, scene: tuple[Hospital, Patient]) -> None:

@@ -4,6 +4,7 @@ import os
 import secrets
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from simulator.control import Control
@@ -229,7 +230,8 @@ class Story:
         for action in ("records.timeline.read", "records.report.read", "records.image.read"):
             stage.check(action in actions, f"{action} is missing in the access log: {actions}")
         for row in reversed(looked):
-            print(f"      {row['at'][:19]} {row['who']} {row['hospital_name']} {row['action']} {row.get('purpose', '')}")
+            at = datetime.fromisoformat(row["at"]).astimezone(documents.CITY).strftime("%H:%M:%S")
+            print(f"      {at} {row['who']} {row['hospital_name']} {row['action']} {row.get('purpose', '')}")
         stage.say("患者看到谁、哪家医院、看了什么、为什么", "the access log: who, which hospital, what, why")
 
     def pay_later(self) -> None:

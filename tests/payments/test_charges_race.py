@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from werkzeug.test import TestResponse
 
-from tests.payments.till import Notifier, Till, findings, new_key
+from tests.payments.till import Notifier, Till, findings, new_key, sign_up
 from tests.support.city import City
 
 
@@ -42,6 +42,17 @@ def test_one_bill_under_20_keys_is_charged_once(committing_city: City) -> None:
     codes = count_codes(replies)
     assert codes == {"done": 1, "payments.bill_already_charged": 19}
     assert till.line()["drawn_fen"] == 700
+
+
+def test_one_bill_for_8_patients_at_once_is_charged_to_one(committing_city: City) -> None:
+    till = Till.open(committing_city)
+    patients = [committing_city.patient() for _ in range(8)]
+    for patient in patients:
+        assert sign_up(committing_city, patient, till.product_code).status_code == 201
+    visits = [str(committing_city.visit(till.desk, patient, till.hospital)) for patient in patients]
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda visit: till.capture(700, bill_number="B-22", visit_id=visit), visits))
+    assert count_codes(replies) == {"done": 1, "payments.bill_already_charged": 7}
 
 
 def test_20_threads_repaying_never_promise_more_than_the_debt(committing_city: City) -> None:

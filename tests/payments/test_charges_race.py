@@ -77,3 +77,16 @@ def test_one_payment_told_20_times_at_once_is_booked_once(committing_city: City,
     assert {reply.status_code for reply in replies} == {204}
     assert till.line()["drawn_fen"] == 400
     assert findings() == []
+
+
+def test_charges_and_payments_at_the_same_moment_lose_nothing(committing_city: City, notifier: Notifier) -> None:
+    till = Till.open(committing_city)
+    till.capture(1000)
+    told = [notifier.tell(till.transaction_of(till.open_order(50))) for _ in range(10)]
+    with ThreadPoolExecutor(20) as pool:
+        paid = pool.map(till.post, told)
+        charged = pool.map(lambda _: till.capture(30), range(10))
+        assert {reply.status_code for reply in paid} == {204}
+        assert {reply.status_code for reply in charged} == {201}
+    assert till.line()["drawn_fen"] == 1000 - 10 * 50 + 10 * 30
+    assert findings() == []

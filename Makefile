@@ -7,7 +7,7 @@ PIP_OPTIONS := --quiet --disable-pip-version-check --no-input
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run demo test check migrate
+.PHONY: help venv run demo test check migrate docs
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,3 +46,6 @@ check: $(STAMP) ## format, lint, types, and who may import whom
 
 migrate: $(STAMP) ## bring the database at $DATABASE_URL to the newest schema
 	@$(PY) -m flask --app app db upgrade
+
+docs: $(STAMP) ## write docs/errors.md again from the code
+	@$(PY) -m deploy.reference

@@ -25,7 +25,7 @@ import records.visits.pages
 import records.visits.routes
 from accounts import tokens
 from accounts.identify import identify_request
-from core import api, db, health, keys, limits, observe, pages, storage, vault, web
+from core import api, db, error_page, health, keys, limits, observe, pages, storage, vault, web
 from core.config import Config, read_config
 from health_card.service.cards import KEY_PURPOSE
 
@@ -66,7 +66,6 @@ def create_app(config: Config | None = None) -> Flask:
     app.config["SQLALCHEMY_DATABASE_URI"] = config.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 4, "max_overflow": 4, "pool_pre_ping": True}
     app.config["MAX_CONTENT_LENGTH"] = 4 * 1024 * 1024
-    app.json.sort_keys = False  # type: ignore[attr-defined]
     db.orm.init_app(app)
     Migrate(app, db.orm, compare_type=True)
     web.install(app, config, identify_request, sign_in_page=accounts.pages.SIGN_IN_PAGE)
@@ -77,6 +76,7 @@ def create_app(config: Config | None = None) -> Flask:
         app.register_blueprint(page_blueprint)
     app.cli.add_command(prepare)
     app.cli.add_command(payments.commands.ledger)
+    app.cli.add_command(error_page.commands)
     return app
 
 

@@ -50,7 +50,10 @@ class StaffMember(WithId, Base):
     """Somebody who works at a hospital, or an operator of the platform (no hospital)."""
 
     __tablename__ = "staff_members"
-    __table_args__ = (CheckConstraint("(role = 'operator') = (hospital_id IS NULL)", name="operator_has_no_hospital"),)
+    __table_args__ = (
+        CheckConstraint("role IN ('registrar', 'doctor', 'operator')", name="role"),
+        CheckConstraint("(role = 'operator') = (hospital_id IS NULL)", name="operator_has_no_hospital"),
+    )
 
     hospital_id: Mapped[UUID | None] = mapped_column(ForeignKey("hospitals.id"))
     username: Mapped[str] = mapped_column(unique=True)

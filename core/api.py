@@ -5,11 +5,12 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from flask import Flask, Response, current_app, jsonify, render_template
+from flask.json.provider import DefaultJSONProvider
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.info import Info
 from flask_openapi3.models.tag import Tag
 from flask_openapi3.openapi import OpenAPI
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core import reference
 from core.errors import MalformedRequest, list_refusals
@@ -22,6 +23,14 @@ class Received(BaseModel):
     """What comes in: a field that the schema does not name is an error, not a guess."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_nul(cls, sent: Any) -> Any:
+        """PostgreSQL texts cannot hold U+0000, and no word of any language needs it."""
+        if isinstance(sent, dict) and any(isinstance(value, str) and "\0" in value for value in sent.values()):
+            raise ValueError("the character U+0000 is not allowed")
+        return sent
 
 
 class Shown(BaseModel):
@@ -59,9 +68,22 @@ class Api(APIBlueprint):
         self.present_problem = present_problem
 
 
+class JsonProvider(DefaultJSONProvider):
+    """JSON as it is sent to us and by us: names stay in their order, and nesting without end is an error of JSON."""
+
+    sort_keys = False
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """:raises ValueError: not JSON, or nested deeper than anything that we understand."""
+        try:
+            return super().loads(s, **kwargs)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+
+
 def new_app(name: str) -> OpenAPI:
     """A Flask application that collects its OpenAPI 3.1 document."""
-    return OpenAPI(
+    app = OpenAPI(
         name,
         info=Info(
             title="Yimatong 一码通",
@@ -79,6 +101,8 @@ def new_app(name: str) -> OpenAPI:
             }
         },
     )
+    app.json = JsonProvider(app)
+    return app
 
 
 def refuse_malformed(error: ValidationError) -> NoReturn:
@@ -140,6 +164,10 @@ def describe(app: Flask) -> dict[str, Any]:
             operation["operation"]["x-permission"] = guard.permission
         operation["operation"]["responses"].pop("422", None)
         operation["operation"]["responses"]["default"] = _PROBLEM_RESPONSE
+        content = operation["operation"].get("requestBody", {}).get("content", {})
+        if "multipart/form-data" in content:
+            # Our forms carry no files; RFC 6749 wants this type for its own.
+            content["application/x-www-form-urlencoded"] = content.pop("multipart/form-data")
     document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
     return document
 

@@ -1,7 +1,6 @@
 """Configuration: read once from the environment into one frozen object; nothing else reads the environment."""
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -64,7 +63,7 @@ def read_config(environment: Mapping[str, str]) -> Config:
     config = Config(
         profile=profile,
         database_url=reader.database_url("DATABASE_URL"),
-        redis_url=reader.text("REDIS_URL"),
+        redis_url=reader.matching("REDIS_URL", r"(rediss?|unix)://\S+"),
         base_url=reader.base_url("BASE_URL", profile),
         storage_dir=Path(reader.text("STORAGE_DIR")).absolute(),
         issuer_code=reader.matching("ISSUER_CODE", r"[0-9A-Za-z]{4,32}"),
@@ -73,6 +72,8 @@ def read_config(environment: Mapping[str, str]) -> Config:
         metrics_token=reader.matching("METRICS_TOKEN", r"[!-~]{32,}"),
         wechat_base_url=reader.service("WECHAT_BASE_URL", "https://api.weixin.qq.com", profile),
         wechatpay_base_url=reader.service("WECHATPAY_BASE_URL", "https://api.mch.weixin.qq.com", profile),
+        wechatpay_merchant_key=reader.pem("WECHATPAY_MERCHANT_KEY", "PRIVATE KEY"),
+        wechatpay_public_key=reader.pem("WECHATPAY_PUBLIC_KEY", "PUBLIC KEY"),
         wechatpay_apiv3_key=reader.matching("WECHATPAY_APIV3_KEY", r"[0-9A-Za-z]{32}"),
         mllp_host=environment.get("MLLP_HOST") or "127.0.0.1",
         metrics_dir=Path(environment["METRICS_DIR"]) if environment.get("METRICS_DIR") else None,
@@ -87,8 +88,6 @@ _PLAIN_TEXTS = {
     "wechat_app_secret",
     "wechatpay_merchant_id",
     "wechatpay_merchant_serial",
-    "wechatpay_merchant_key",
-    "wechatpay_public_key",
     "wechatpay_public_key_id",
 }
 
@@ -109,6 +108,12 @@ class _Reader:
             raise ConfigurationError(f"{name} must match {pattern}")
         return value
 
+    def pem(self, name: str, label: str) -> str:
+        value = self.text(name).strip()
+        if not value.startswith(f"-----BEGIN {label}-----") or not value.endswith(f"-----END {label}-----"):
+            raise ConfigurationError(f"{name} must be a PEM text: -----BEGIN {label}----- ...")
+        return value
+
     def choice(self, name: str, allowed: tuple[Profile, ...]) -> Profile:
         value = self.text(name)
         for candidate in allowed:
@@ -118,8 +123,8 @@ class _Reader:
 
     def database_url(self, name: str) -> str:
         value = self.text(name)
-        scheme, separator, rest = value.partition("://")
-        if not separator or scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
+        scheme, _, rest = value.partition("://")
+        if not rest or scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
             raise ConfigurationError(f"{name} must be a PostgreSQL address: postgresql://user:password@host/name")
         return f"postgresql+psycopg://{rest}"
 
@@ -130,7 +135,10 @@ class _Reader:
         return self._address(name, self._environment.get(name) or default, profile)
 
     def _address(self, name: str, value: str, profile: Profile) -> str:
-        parts = urlsplit(value)
+        try:
+            parts = urlsplit(value)
+        except ValueError:
+            parts = urlsplit("")
         if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/") or parts.query:
             raise ConfigurationError(f"{name} must be an address without a path, such as https://host")
         if profile == "production" and parts.scheme != "https":
@@ -151,7 +159,7 @@ class _Reader:
 def _decode_key(name: str, encoded: str) -> bytes:
     try:
         key = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
+    except ValueError:  # Not base64, or not even ASCII.
         key = b""
     if len(key) != 32:
         raise ConfigurationError(f"{name} must hold 32 random bytes in base64")

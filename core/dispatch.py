@@ -4,7 +4,7 @@ import select
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -27,13 +27,18 @@ LONGEST_BACKOFF_SECONDS = 3600
 
 @dataclass(frozen=True)
 class Claim:
-    """A message that this worker holds until its lease ends. ``attempts`` fences a late finisher off."""
+    """A message that this worker holds until its lease ends.
+
+    :ivar attempts: this one included. Coming back later as asked (``TryLater``) does not count as one.
+    :ivar leased_until: no two claims of a message have the same; it fences a late finisher off.
+    """
 
     id: UUID
     topic: str
     payload: dict[str, Any]
     request_id: str
     attempts: int
+    leased_until: datetime
 
 
 class TryLater(Exception):
@@ -102,18 +107,24 @@ class Dispatcher:
                 OutboxMessage.payload,
                 OutboxMessage.request_id,
                 OutboxMessage.attempts,
+                OutboxMessage.due_at,
             )
         )
         with self._app.app_context(), db.transaction() as session:
-            return [Claim(*row) for row in session.execute(claimed)]
+            # RETURNING has no order of its own; ids have that of announcing.
+            return sorted((Claim(*row) for row in session.execute(claimed)), key=lambda claim: claim.id)
 
     def _do(self, claim: Claim) -> None:
+        if clock.now() >= claim.leased_until:
+            # Those before it in the batch took long: by now it is another worker's, or due again.
+            return
         observe.begin_request(claim.request_id)
         try:
             with self._app.app_context():
                 self._handlers[claim.topic](claim.payload)
         except TryLater as later:
-            self._settle(claim, "later", due_at=clock.now() + timedelta(seconds=later.seconds), error=None)
+            due_at = clock.now() + timedelta(seconds=later.seconds)
+            self._settle(claim, "later", due_at=due_at, attempts=claim.attempts - 1)
         except Exception as error:
             self._fail(claim, error)
         else:
@@ -132,7 +143,7 @@ class Dispatcher:
     def _settle(self, claim: Claim, outcome: str, *, error: str | None = None, **values: Any) -> None:
         statement = (
             update(OutboxMessage)
-            .where(OutboxMessage.id == claim.id, OutboxMessage.attempts == claim.attempts)
+            .where(OutboxMessage.id == claim.id, OutboxMessage.due_at == claim.leased_until)
             .where(OutboxMessage.done_at.is_(None))
             .values(last_error=error, **values)
         )

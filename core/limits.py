@@ -9,13 +9,19 @@ from core import clock, observe
 from core.config import Config
 from core.errors import RateExceeded
 
+# A Redis that hangs must not hold every request up: longer than this, it is not there.
+TIMEOUT_SECONDS = 1.0
+
 _limiter: MovingWindowRateLimiter | None = None
 
 
 def configure(config: Config) -> None:
     """Connect the process's limiter, once, at its start."""
     global _limiter
-    _limiter = MovingWindowRateLimiter(storage_from_string(config.redis_url))
+    storage = storage_from_string(
+        config.redis_url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
+    )
+    _limiter = MovingWindowRateLimiter(storage)
 
 
 def count(name: str, subject: str, *, per_minute: int) -> None:

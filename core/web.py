@@ -11,6 +11,7 @@ from urllib.parse import urlencode, urlsplit
 from flask import Blueprint, Flask, Response, current_app, g, redirect, render_template, request
 from pydantic import BaseModel
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from core import observe
@@ -30,6 +31,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 Reply = Response | tuple[Response, int]
 
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+_METHODS = _SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE"}
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,8 @@ def install(app: Flask, config: Config, identify: Identify, *, sign_in_page: str
     app.after_request(_finish)
     app.register_error_handler(Refusal, _answer_refusal)
     app.register_error_handler(HTTPException, _answer_http_exception)
-    app.register_error_handler(OperationalError, lambda _error: _answer_refusal(DatabaseUnavailable()))
+    for unavailable in (OperationalError, PoolTimeout):
+        app.register_error_handler(unavailable, lambda _error: _answer_refusal(DatabaseUnavailable()))
     app.register_error_handler(Exception, _answer_mistake)
 
 
@@ -152,8 +155,15 @@ def _check_same_site() -> None:
     origin = request.headers.get("Origin")
     if request.method in _SAFE_METHODS or not origin:
         return
-    if origin != current_config().base_url and urlsplit(origin).netloc != request.host:
+    if origin != current_config().base_url and _host_of(origin) != request.host:
         raise CrossSiteRequest
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def _check_csrf(identity: Identity) -> None:
@@ -166,9 +176,11 @@ def _check_csrf(identity: Identity) -> None:
 
 def _finish(reply: Response) -> Response:
     route = request.url_rule.rule if request.url_rule else "(none)"
+    # A caller may invent any word as a method; each would be a series of its own in the metrics.
+    method = request.method if request.method in _METHODS else "(other)"
     seconds = time.perf_counter() - g.get("started", time.perf_counter())
-    observe.REQUESTS.labels(request.method, route, reply.status_code).inc()
-    observe.REQUEST_SECONDS.labels(request.method, route).observe(seconds)
+    observe.REQUESTS.labels(method, route, reply.status_code).inc()
+    observe.REQUEST_SECONDS.labels(method, route).observe(seconds)
     reply.headers["X-Request-Id"] = observe.request_id()
     reply.headers["X-Content-Type-Options"] = "nosniff"
     # Not no-referrer: with it browsers say "Origin: null" even for our own forms, and the check above refuses them.
@@ -181,7 +193,7 @@ def _finish(reply: Response) -> Response:
     identity = g.get("identity")
     observe.log.info(
         "request",
-        method=request.method,
+        method=method,
         route=route,
         status=reply.status_code,
         milliseconds=round(seconds * 1000, 1),

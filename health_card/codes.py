@@ -84,7 +84,8 @@ def read_code(text: str, keys: Mapping[str, Ed25519PublicKey], issuer: str) -> R
 
 
 def _read_static(card_number: str, token: str | None, code_issuer: str | None, issuer: str) -> ReadCode:
-    if token:
+    # "...:1:" is neither of the two shapes: one card, no third text.
+    if token or (token is not None and code_issuer is None):
         raise CodeMalformed
     if code_issuer not in {None, issuer}:
         raise CodeForged

@@ -16,5 +16,5 @@ def mask_number(number: str) -> str:
 
 
 def mask_phone(phone: str) -> str:
-    """138****1234."""
-    return phone[:3] + "*" * (len(phone) - 7) + phone[-4:] if len(phone) > 7 else "*" * len(phone)
+    """138****1234; a number shorter than a mobile number shows less, as any other."""
+    return phone[:3] + "*" * (len(phone) - 7) + phone[-4:] if len(phone) >= 11 else mask_number(phone)

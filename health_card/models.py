@@ -21,7 +21,10 @@ class Person(WithId, Base):
     """The master record of one person. What names him is sealed with his own data key."""
 
     __tablename__ = "persons"
-    __table_args__ = (CheckConstraint("sex IN ('male', 'female', 'unknown')", name="sex"),)
+    __table_args__ = (
+        CheckConstraint("sex IN ('male', 'female', 'unknown')", name="sex"),
+        CheckConstraint("assurance IN ('asserted', 'document')", name="assurance"),
+    )
 
     data_key: Mapped[bytes]
     certificate_type: Mapped[str]

@@ -1,5 +1,6 @@
 """Hospital systems sign in with a signed assertion (OAuth 2 client credentials, private_key_jwt)."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -76,10 +77,13 @@ def _find_claimed_client(session: Session, assertion: str) -> MachineClient:
         claimed = jwt.decode(assertion, options={"verify_signature": False}).get("iss")
     except jwt.InvalidTokenError as error:
         raise ClientAssertionInvalid from error
+    if not isinstance(claimed, str) or not re.fullmatch(r"[!-~]{1,128}", claimed):
+        # Any other text (U+0000, half a surrogate pair) is not even a question that the database can be asked.
+        raise ClientAssertionInvalid
     client = session.scalar(
         select(MachineClient)
         .join(Hospital, Hospital.id == MachineClient.hospital_id)
-        .where(MachineClient.client_id == str(claimed))
+        .where(MachineClient.client_id == claimed)
         .where(MachineClient.is_enabled.is_(True), Hospital.is_enabled.is_(True))
     )
     if client is None:
@@ -128,8 +132,8 @@ def _check_times_and_names(client: MachineClient, claims: Mapping[str, Any]) -> 
         raise ValueError("not valid now")
     if claims["sub"] != client.client_id or isinstance(claims["aud"], list):
         raise ValueError("sub must be the client, aud one address")
-    if not isinstance(claims["jti"], str) or not 8 <= len(claims["jti"]) <= 128:
-        raise ValueError("jti must be a text of 8 to 128 characters")
+    if not isinstance(claims["jti"], str) or not re.fullmatch(r"[!-~]{8,128}", claims["jti"]):
+        raise ValueError("jti must be a text of 8 to 128 printable characters")
 
 
 def _spend(session: Session, client: MachineClient, claims: Mapping[str, Any]) -> None:

@@ -37,7 +37,9 @@ def identify_bearer(session: Session, text: str, *, issuer: str) -> Actor:
 def end_session(session: Session, actor: Actor) -> None:
     """Sign out: the session that this request came through ends now."""
     if actor.kind is ActorKind.PATIENT:
-        family = session.get_one(LoginSession, actor.session_id, with_for_update=True)
+        # Not the strongest lock: a refresh at this moment holds its token and refers to this row; each would wait
+        # for the other.
+        family = session.get_one(LoginSession, actor.session_id, with_for_update={"key_share": True})
         end_family(session, family, reason="signed_out")
         return
     ended = session.get_one(StaffSession, actor.session_id)

@@ -8,11 +8,13 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
-from core.actor import Actor
+from core.actor import Actor, ActorKind
 from core.audit import AuditEntry
 from health_card import service as health_card
 
 PAGE = 50
+# Somebody else's phone that registered, or acts for, the same person: never to be read as "I myself".
+_OTHER_LOGIN = "另一个微信登录"
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def list_access(session: Session, actor: Actor, *, before: UUID | None = None) -
             at=entry.at,
             action=entry.action,
             who_kind=entry.actor_kind,
-            who=names.get(entry.actor_id, ""),
+            who=_OTHER_LOGIN if _is_other_login(entry, actor) else names.get(entry.actor_id, ""),
             hospital_name=hospitals[entry.hospital_id].name if entry.hospital_id else None,
             object_kind=entry.object_kind,
             object_id=entry.object_id,
@@ -60,3 +62,7 @@ def list_access(session: Session, actor: Actor, *, before: UUID | None = None) -
         )
         for entry in entries
     ]
+
+
+def _is_other_login(entry: AuditEntry, actor: Actor) -> bool:
+    return entry.actor_kind == ActorKind.PATIENT and entry.actor_id != actor.id

@@ -127,6 +127,7 @@ def upgrade():
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.CheckConstraint("sex IN ('male', 'female', 'unknown')", name=op.f("ck_persons_sex")),
+        sa.CheckConstraint("assurance IN ('asserted', 'document')", name=op.f("ck_persons_assurance")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_persons")),
         sa.UniqueConstraint("certificate_index", name=op.f("uq_persons_certificate_index")),
     )
@@ -308,6 +309,7 @@ def upgrade():
         sa.Column("is_enabled", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint("role IN ('registrar', 'doctor', 'operator')", name=op.f("ck_staff_members_role")),
         sa.CheckConstraint(
             "(role = 'operator') = (hospital_id IS NULL)", name=op.f("ck_staff_members_operator_has_no_hospital")
         ),

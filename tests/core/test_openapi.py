@@ -1,0 +1,70 @@
+"""The description of the interface is valid, complete and true."""
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from core.api import list_operations
+from core.web import guard_of
+
+
+@pytest.fixture
+def document(app: Flask) -> dict[str, Any]:
+    reply = app.test_client().get("/openapi.json")
+    assert reply.status_code == 200
+    described: dict[str, Any] = reply.get_json()
+    return described
+
+
+def test_it_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1.")
+    assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
+
+
+def test_every_operation_says_what_it_does_and_how_it_refuses(document: dict[str, Any]) -> None:
+    operations = list_operations(document)
+    assert len(operations) > 10
+    for found in operations:
+        operation, place = found["operation"], (found["method"], found["path"])
+        assert operation.get("summary"), place
+        default = operation["responses"]["default"]["content"]
+        assert default["application/problem+json"]["schema"]["$ref"] == "#/components/schemas/Problem", place
+        assert operation["tags"], place
+
+
+def test_every_machine_route_and_its_permission_stand_in_it(app: Flask, document: dict[str, Any]) -> None:
+    described = {
+        (found["method"].upper(), found["path"]): found["operation"].get("x-permission")
+        for found in list_operations(document)
+    }
+    for rule in app.url_map.iter_rules():
+        if not rule.rule.startswith(("/api/", "/fhir", "/dicomweb", "/oauth")):
+            continue
+        path = "".join(
+            f"{{{part.argument}}}" if part.is_variable else part.text
+            for part in map(PathPart, rule.rule.replace("<", "\0<").replace(">", "\0").split("\0"))
+        )
+        guard = guard_of(app, rule.endpoint)
+        assert guard is not None
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            assert described[(method, path)] == guard.permission, (method, path)
+
+
+def test_building_it_twice_gives_the_same(app: Flask, document: dict[str, Any]) -> None:
+    assert app.test_client().get("/openapi.json").get_json() == document
+
+
+def test_the_token_form_is_of_the_type_that_rfc_6749_names(document: dict[str, Any]) -> None:
+    body = document["paths"]["/oauth/token"]["post"]["requestBody"]
+    assert list(body["content"]) == ["application/x-www-form-urlencoded"]
+
+
+class PathPart:
+    """A piece of a rule: a literal text or ``<converter:argument>``."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.is_variable = text.startswith("<")
+        self.argument = text.lstrip("<").rpartition(":")[2]

@@ -5,12 +5,14 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import payments.jobs
 from app import create_app
 from core import observe
 from core.config import read_config
 from core.dispatch import Dispatcher, Handler
+from records.hl7v2 import mllp
 
 # Outbox topic -> handler.
 HANDLERS: dict[str, Handler] = {**payments.jobs.HANDLERS}
@@ -28,7 +30,8 @@ def main() -> int:
     stop, broken = threading.Event(), threading.Event()
     for wanted in (signal.SIGTERM, signal.SIGINT):
         signal.signal(wanted, lambda *_: stop.set())
-    tasks: list[Task] = [Dispatcher(app, HANDLERS).run_forever] * DISPATCHERS
+    tasks: list[Task] = [*[Dispatcher(app, HANDLERS).run_forever] * DISPATCHERS, partial(mllp.serve, app)]
+    tasks.append(partial(mllp.serve, app))
     threads = [threading.Thread(target=_run, args=(task, stop, broken)) for task in tasks]
     for thread in threads:
         thread.start()

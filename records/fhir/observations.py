@@ -11,7 +11,7 @@ from fhir.resources.R4B.quantity import Quantity
 
 from records.fhir import systems
 from records.fhir.refusals import FhirContentUnsupported, FhirInvalid
-from records.reports.incoming import COMPARATORS, INTERPRETATIONS, UCUM, IncomingObservation, read_decimal
+from records.reports.incoming import COMPARATORS, INTERPRETATIONS, LOCAL_CODE, UCUM, IncomingObservation, read_decimal
 from records.reports.models import ObservationStatus
 
 STATUSES = frozenset(status.value for status in ObservationStatus)
@@ -42,7 +42,7 @@ def read_coding(concept: CodeableConcept | None, at: str) -> tuple[str, str, str
         for coding in concept.coding or []:
             if coding.code:
                 name = concept.text or coding.display or coding.code
-                return coding.code, coding.system or systems.LOCAL_CODE, name
+                return coding.code, coding.system or LOCAL_CODE, name
     raise FhirInvalid((f"{at}.code", "A coding with a code is expected: results are matched by code, never by name."))
 
 

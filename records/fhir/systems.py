@@ -5,8 +5,6 @@ PATIENT_NUMBER = "urn:yimatong:id:patient-number"
 # Followed by the certificate's type (WS 364.3 CV02.01.101), for example urn:yimatong:id:certificate:01.
 CERTIFICATE = "urn:yimatong:id:certificate:"
 VISIT = "urn:yimatong:id:visit"
-# A code that names no system is the hospital's own.
-LOCAL_CODE = "urn:yimatong:code:local"
 REFUSAL = "urn:yimatong:refusal"
 
 INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"

@@ -18,12 +18,14 @@ from records.fhir import systems
 from records.fhir.observations import read_coding, translate_observation
 from records.fhir.refusals import FhirContentUnsupported, FhirInvalid
 from records.reports.incoming import (
+    LONGEST_IDENTIFIER,
     MOST_OBSERVATIONS,
     Incoming,
     IncomingObservation,
     IncomingReport,
     Subject,
     categorise,
+    is_plausible,
 )
 from records.reports.models import ReportCategory, ReportStatus
 
@@ -93,10 +95,14 @@ def translate(bundle: Bundle) -> Translation:
 
 
 def read_message_key(bundle: Bundle) -> str | None:
-    """The sender's own id of the message: Bundle.identifier as ``system|value``."""
+    """The sender's own id of the message: Bundle.identifier as ``system|value``.
+
+    :raises FhirInvalid: too long to be kept.
+    """
     identifier = bundle.identifier
     if identifier is None or not identifier.value:
         return None
+    _check_length("Bundle.identifier", identifier.system or "", identifier.value)
     return f"{identifier.system or ''}|{identifier.value}"
 
 
@@ -116,8 +122,6 @@ def _index_observations(bundle: Bundle) -> dict[str, _Waiting]:
         if not entry.fullUrl or not entry.fullUrl.startswith("urn:uuid:") or entry.fullUrl in found:
             raise FhirInvalid((f"Bundle.entry[{number}].fullUrl", "A urn:uuid of its own is expected."))
         found[entry.fullUrl] = _Waiting(number, entry.resource)
-    if len(found) > MOST_OBSERVATIONS:
-        raise FhirInvalid(("Bundle.entry", f"More than {MOST_OBSERVATIONS} Observations."))
     return found
 
 
@@ -127,6 +131,8 @@ def _check_whole(reports: list[IncomingReport], waiting: dict[str, _Waiting]) ->
     if waiting:
         left = next(iter(waiting.values()))
         raise FhirInvalid((left.at, "This Observation is the result of no DiagnosticReport in this Bundle."))
+    if sum(len(report.observations) for report in reports) > MOST_OBSERVATIONS:
+        raise FhirInvalid(("Bundle.entry", f"More than {MOST_OBSERVATIONS} Observations and components."))
     if len({report.identifier for report in reports}) != len(reports):
         raise FhirInvalid(("Bundle.entry", "Two DiagnosticReports have one identifier."))
 
@@ -169,8 +175,14 @@ def _translate_report(
 def _read_identifier(identifiers: list[Identifier], at: str) -> tuple[str, str]:
     for identifier in identifiers:
         if identifier.system and identifier.value:
+            _check_length(f"{at}.identifier", identifier.system, identifier.value)
             return identifier.system, identifier.value
     raise FhirInvalid((f"{at}.identifier", "The sender's identifier of the report, with its system, is expected."))
+
+
+def _check_length(at: str, *texts: str) -> None:
+    if max(len(text) for text in texts) > LONGEST_IDENTIFIER:
+        raise FhirInvalid((at, f"At most {LONGEST_IDENTIFIER} characters are expected."))
 
 
 def _read_category(concepts: list[CodeableConcept]) -> ReportCategory:
@@ -191,11 +203,11 @@ def _read_effective(report: DiagnosticReport, at: str) -> datetime:
 
 def _read_moment(given: object, at: str) -> datetime:
     """A day without a time means its beginning in the city."""
-    if isinstance(given, datetime):
-        return given
-    if isinstance(given, date):
-        return datetime.combine(given, time(), clock.CITY_ZONE)
-    raise FhirInvalid((at, "A time, or at least a whole date, is expected."))
+    if isinstance(given, date) and not isinstance(given, datetime):
+        given = datetime.combine(given, time(), clock.CITY_ZONE)
+    if not isinstance(given, datetime) or not is_plausible(given):
+        raise FhirInvalid((at, "A time, or at least a whole date, is expected; not one to come."))
+    return given
 
 
 def _read_subject(resources: Iterable[Any]) -> Subject:

@@ -1,10 +1,12 @@
 """What every protocol translates its messages into: one message, one person, one or more reports."""
 
+import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from uuid import UUID
 
+from core import clock
 from records.reports.models import ReportCategory
 
 # HL7 ObservationInterpretation (http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation; HL7 v2 table
@@ -21,9 +23,14 @@ _LABORATORY = "LAB BG BLB CG CH CP GE HM IMM MB MCB MYC OSL PAR PAT SP SR TX URN
 _IMAGING = "CT CTH CUS NMR NMS OUS RAD RUS RX US VUS XRC"
 
 LOINC = "http://loinc.org"
+# A code whose system is not named is the hospital's own.
+LOCAL_CODE = "urn:yimatong:code:local"
 UCUM = "http://unitsofmeasure.org"
 MOST_OBSERVATIONS = 2000
+LONGEST_IDENTIFIER = 255
+_EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 _MOST_DIGITS = 38
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 
 
 @dataclass(frozen=True)
@@ -95,10 +102,13 @@ def read_decimal(written: str | Decimal) -> Decimal:
 
     :raises ValueError: not a number, or one of more than 38 digits before or behind the point.
     """
+    # Python would also read 1_000, Infinity and digits of other scripts.
+    if isinstance(written, str) and not _NUMBER.fullmatch(written):
+        raise ValueError("not a decimal number")
     try:
         number = Decimal(written)
     except InvalidOperation:
-        raise ValueError("not a decimal number") from None
+        raise ValueError("an exponent that cannot be kept") from None
     if not number.is_finite():
         raise ValueError("not a finite number")
     _, digits, exponent = number.as_tuple()
@@ -106,6 +116,11 @@ def read_decimal(written: str | Decimal) -> Decimal:
     if len(digits) > _MOST_DIGITS or not -_MOST_DIGITS <= exponent <= _MOST_DIGITS:
         raise ValueError("more digits than can be kept exactly")
     return number.quantize(Decimal(1)) if exponent > 0 and number.adjusted() < 27 else number
+
+
+def is_plausible(moment: datetime) -> bool:
+    """Whether something can have been performed or issued then: not a century ago, not after tomorrow."""
+    return _EARLIEST <= moment <= clock.now() + timedelta(days=1)
 
 
 def is_storable(written: str) -> bool:

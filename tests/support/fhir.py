@@ -34,8 +34,8 @@ def report(subject: tuple[str, str], **changes: Any) -> dict[str, Any]:
         "category": [{"coding": [{"system": systems.DIAGNOSTIC_SERVICE, "code": "LAB"}]}],
         "code": {"coding": [{"system": LOINC, "code": "24323-8"}], "text": "生化全套"},
         "subject": {"identifier": {"system": subject[0], "value": subject[1]}},
-        "effectiveDateTime": "2026-11-20T08:30:00+08:00",
-        "issued": "2026-11-20T10:00:00+08:00",
+        "effectiveDateTime": "2026-03-20T08:30:00+08:00",
+        "issued": "2026-03-20T10:00:00+08:00",
     } | changes
     return {name: value for name, value in resource.items() if value is not None}
 

@@ -26,16 +26,16 @@ def test_a_report_is_filed_and_the_patient_reads_it_exactly_as_sent(city: City) 
     reply = send(city, machine, exact.replace('"value": 7.2', '"value": 7.20'))
     assert reply.status_code == 200, reply.text
     assert reply.headers["Content-Type"] == "application/fhir+json; charset=utf-8"
-    answer = Bundle.model_validate(json.loads(reply.text))
-    assert answer.type == "transaction-response"
-    assert [entry.response.status for entry in answer.entry] == ["201 Created"] * 3
+    assert Bundle.model_validate(json.loads(reply.text)).type == "transaction-response"
+    responses = [entry["response"] for entry in json.loads(reply.text)["entry"]]
+    assert [response["status"] for response in responses] == ["201 Created"] * 3
     report_id = report_id_of(reply)
-    assert [entry.response.location for entry in answer.entry] == [
+    assert [response["location"] for response in responses] == [
         f"DiagnosticReport/{report_id}/_history/1",
         f"Observation/{report_id}.1/_history/1",
         f"Observation/{report_id}.2/_history/1",
     ]
-    assert answer.entry[0].response.etag == 'W/"1"'
+    assert responses[0]["etag"] == 'W/"1"'
     shown = read(city, patient.token, report_id)
     lines = shown.pop("observations")
     assert shown == {
@@ -47,8 +47,8 @@ def test_a_report_is_filed_and_the_patient_reads_it_exactly_as_sent(city: City) 
         "code_system": "http://loinc.org",
         "name": "生化全套",
         "hospital_name": "市中心测试医院",
-        "performed_at": "2026-11-20T00:30:00Z",
-        "issued_at": "2026-11-20T02:00:00Z",
+        "performed_at": "2026-03-20T00:30:00Z",
+        "issued_at": "2026-03-20T02:00:00Z",
     }
     assert lines[0] == {
         "position": 1,
@@ -94,7 +94,7 @@ def test_a_correction_is_the_next_version_of_the_same_report(city: City) -> None
     patient, machine = city.patient(), city.machine(city.hospital())
     sent = report(card(patient.card_number))
     first = send(city, machine, bundle(sent, observation()))
-    corrected = sent | {"status": "corrected", "issued": "2026-11-20T12:00:00+08:00"}
+    corrected = sent | {"status": "corrected", "issued": "2026-03-20T12:00:00+08:00"}
     second = send(city, machine, bundle(corrected, observation(valueQuantity={"value": 5.2, "unit": "mmol/L"})))
     assert report_id_of(second) == report_id_of(first)
     assert json.loads(second.text)["entry"][0]["response"]["etag"] == 'W/"2"'
@@ -124,7 +124,7 @@ def test_the_same_report_in_a_new_message_makes_no_version(city: City) -> None:
         ({"valueCodeableConcept": {"coding": [{"code": "A", "display": "A 型"}]}}, {"text": "A 型"}),
         ({"valueRange": {"low": {"value": 1, "unit": "/HP"}, "high": {"value": 3}}}, {"text": "1-3", "unit": "/HP"}),
         ({"valueRatio": {"numerator": {"value": 1}, "denominator": {"value": 128}}}, {"text": "1:128"}),
-        ({"valueDateTime": "2026-11-20"}, {"text": "2026-11-20"}),
+        ({"valueDateTime": "2026-03-20"}, {"text": "2026-03-20"}),
         ({"valueTime": "08:30:00"}, {"text": "08:30:00"}),
         ({"dataAbsentReason": {"text": "标本溶血"}}, {"note": "标本溶血"}),
         ({"note": [{"text": "已复查"}], "valueString": "+"}, {"note": "已复查", "text": "+"}),
@@ -256,8 +256,8 @@ INVALID = [
     change_report(code={"text": "by name only"}),
     change_report(effectiveDateTime=None, issued=None),
     change_report(effectiveDateTime="2026-11"),
-    change_report(effectiveDateTime="2026-11-20T08:30:00"),
-    change_report(issued="2026-11-20"),
+    change_report(effectiveDateTime="2026-03-20T08:30:00"),
+    change_report(issued="2026-03-20"),
     change_report(subject=None),
     change_report(subject={"reference": "Patient/1"}),
     change_report(encounter={"identifier": {"system": systems.VISIT, "value": "not-an-id"}}),
@@ -300,7 +300,7 @@ UNSUPPORTED = [
     change_report(presentedForm=[{"contentType": "application/pdf", "data": "AAAA"}]),
     change_report(subject={"identifier": {"system": "urn:other", "value": "1"}}),
     change_result(interpretation=[{"text": "偏高"}]),
-    change_result(valueQuantity=None, valuePeriod={"start": "2026-11-20"}),
+    change_result(valueQuantity=None, valuePeriod={"start": "2026-03-20"}),
 ]
 
 
@@ -331,7 +331,8 @@ def test_a_method_that_fhir_has_not_there_is_an_outcome(city: City) -> None:
 
 def test_the_capability_statement_says_what_is_there(city: City) -> None:
     reply = city.client.get("/fhir/metadata")
-    statement = CapabilityStatement.model_validate(json.loads(reply.text))
-    assert statement.fhirVersion == "4.0.1"
-    assert [interaction.code for interaction in statement.rest[0].interaction] == ["transaction"]
-    assert statement.rest[0].resource is None
+    statement = json.loads(reply.text)
+    assert CapabilityStatement.model_validate(statement).fhirVersion == "4.0.1"
+    (server,) = statement["rest"]
+    assert server["interaction"] == [{"code": "transaction"}]
+    assert "resource" not in server

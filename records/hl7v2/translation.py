@@ -1,0 +1,167 @@
+"""ORU^R01 to what reports file (HL7 v2.5.1, section 7.3.1)."""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from records.hl7v2.parsing import Message, Segment, part
+from records.hl7v2.refusals import MessageNotUnderstood
+from records.hl7v2.results import read_code, read_moment, translate_observation
+from records.reports.incoming import (
+    LONGEST_IDENTIFIER,
+    MOST_OBSERVATIONS,
+    Incoming,
+    IncomingObservation,
+    IncomingReport,
+    Subject,
+    categorise,
+)
+from records.reports.models import ObservationStatus, ReportStatus
+
+# The assigning authority of what the platform itself gave out (card numbers, visit ids).
+PLATFORM = "YIMATONG"
+# The assigning authority of certificates: the name of the code table of their types.
+CERTIFICATE_TABLE = "CV02.01.101"
+FILLER_ORDER = "urn:yimatong:hl7v2:filler-order"
+
+_CERTIFICATES = {"NNCHN": "01", "NI": "01", "PPN": "03"}
+_PATIENT_NUMBERS = {"", "MR", "PI", "PT", "PN"}
+# HL7 table 0123; what has no results to file (I, O, S, Y, Z) is missing.
+_STATUSES = {
+    "A": ReportStatus.PRELIMINARY,
+    "P": ReportStatus.PRELIMINARY,
+    "R": ReportStatus.PRELIMINARY,
+    "F": ReportStatus.FINAL,
+    "C": ReportStatus.CORRECTED,
+    "X": ReportStatus.CANCELLED,
+}
+_UNFINISHED = {ObservationStatus.REGISTERED.value, ObservationStatus.PRELIMINARY.value}
+
+
+@dataclass
+class _Order:
+    """One OBR with what belongs to it; each OBX with its notes."""
+
+    obr: Segment
+    notes: list[str] = field(default_factory=list)
+    results: list[tuple[Segment, list[str]]] = field(default_factory=list)
+
+    def add_note(self, text: str) -> None:
+        """A note belongs to what it follows."""
+        (self.results[-1][1] if self.results else self.notes).append(text)
+
+
+def translate(message: Message, hospital_code: str) -> Incoming:
+    """Everything in a message, about one patient; each OBR is a report of its own.
+
+    :param hospital_code: whose patient numbers are meant by an assigning authority of this name.
+    :raises MessageNotUnderstood: it does not hold what docs/interfaces/hl7v2.md asks for.
+    """
+    patients = [segment for segment in message.segments if segment.name == "PID"]
+    if len(patients) != 1:
+        raise MessageNotUnderstood("PID", "Exactly one PID segment is expected.")
+    reports = [_translate_order(order) for order in _group_orders(message)]
+    if not reports:
+        raise MessageNotUnderstood("OBR", "At least one OBR segment is expected.")
+    if len({report.identifier for report in reports}) != len(reports):
+        raise MessageNotUnderstood("OBR-3", "Two OBR segments have one filler order number.")
+    if sum(len(report.observations) for report in reports) > MOST_OBSERVATIONS:
+        raise MessageNotUnderstood("OBX", f"More than {MOST_OBSERVATIONS} OBX segments.")
+    return Incoming(_read_subject(patients[0], hospital_code), _read_visit(message), tuple(reports))
+
+
+def _group_orders(message: Message) -> list[_Order]:
+    orders: list[_Order] = []
+    for segment in message.segments:
+        match segment.name:
+            case "OBR":
+                orders.append(_Order(segment))
+            case "OBX" if orders:
+                orders[-1].results.append((segment, []))
+            case "OBX":
+                raise MessageNotUnderstood("OBX", "An OBX segment stands before the first OBR.")
+            case "NTE" if orders:
+                orders[-1].add_note(segment.text(3))
+            case "DSC":
+                raise MessageNotUnderstood("DSC", "Continued messages are not taken in; send the report whole.")
+    return orders
+
+
+def _translate_order(order: _Order) -> IncomingReport:
+    code, code_system, name = read_code(order.obr, 4)
+    observations = tuple(translate_observation(obx, notes) for obx, notes in order.results)
+    issued_at = read_moment(order.obr, 22)
+    taken_at = [read_moment(obx, 14) for obx, _ in order.results]
+    effective_at = next((at for at in (read_moment(order.obr, 7), *taken_at, issued_at) if at is not None), None)
+    if effective_at is None:
+        raise MessageNotUnderstood("OBR-7", "The time of the observation is expected.")
+    return IncomingReport(
+        identifier=_read_identifier(order.obr),
+        status=_read_status(order.obr, observations).value,
+        category=categorise(order.obr.component(24) or "LAB").value,
+        code=code,
+        code_system=code_system,
+        name=name,
+        effective_at=effective_at,
+        issued_at=issued_at,
+        conclusion="\n".join(order.notes) or None,
+        observations=observations,
+    )
+
+
+def _read_identifier(obr: Segment) -> tuple[str, str]:
+    number, namespace, universal, kind = (obr.component(3, position) for position in (1, 2, 3, 4))
+    if not number:
+        raise MessageNotUnderstood("OBR-3", "The filler order number is expected: it identifies the report.")
+    if universal and kind == "ISO":
+        system = f"urn:oid:{universal}"
+    else:
+        system = f"{FILLER_ORDER}:{namespace}" if namespace else FILLER_ORDER
+    if max(len(system), len(number)) > LONGEST_IDENTIFIER:
+        raise MessageNotUnderstood("OBR-3", f"At most {LONGEST_IDENTIFIER} characters are expected.")
+    return system, number
+
+
+def _read_status(obr: Segment, observations: tuple[IncomingObservation, ...]) -> ReportStatus:
+    written = obr.component(25)
+    if written:
+        if written not in _STATUSES:
+            raise MessageNotUnderstood("OBR-25", "Not a status with results to file (HL7 table 0123).")
+        return _STATUSES[written]
+    found = {observation.status for observation in observations}
+    if ObservationStatus.CORRECTED in found or ObservationStatus.WITHDRAWN in found:
+        return ReportStatus.CORRECTED
+    return ReportStatus.PRELIMINARY if found & _UNFINISHED else ReportStatus.FINAL
+
+
+def _read_subject(pid: Segment, hospital_code: str) -> Subject:
+    """Who is meant by PID-3. Numbers that another authority gave out say nothing here and are passed over."""
+    cards, numbers, certificates = set(), set(), set()
+    for identifier in pid.repetitions(3):
+        value, authority, kind = part(identifier, 1), _authority(pid, part(identifier, 4)), part(identifier, 5)
+        if not value:
+            continue
+        if kind == "HC":
+            cards.add(value)
+        elif kind in _CERTIFICATES:
+            certificates.add((_CERTIFICATES[kind], value))
+        elif authority == CERTIFICATE_TABLE:
+            certificates.add((kind, value))
+        elif kind in _PATIENT_NUMBERS and authority in {"", hospital_code}:
+            numbers.add(value)
+    return Subject(frozenset(cards), frozenset(numbers), frozenset(certificates))
+
+
+def _read_visit(message: Message) -> UUID | None:
+    """PV1-19, when it is the platform's visit id and not the hospital's own number."""
+    for segment in message.segments:
+        if segment.name == "PV1" and _authority(segment, segment.component(19, 4)) == PLATFORM:
+            try:
+                return UUID(segment.component(19))
+            except ValueError:
+                raise MessageNotUnderstood("PV1-19", "The visit id that the desk scan returned is expected.") from None
+    return None
+
+
+def _authority(segment: Segment, component: str) -> str:
+    """The namespace of an assigning authority (HD)."""
+    return segment.coding.split(component, segment.coding.subcomponent)[0]

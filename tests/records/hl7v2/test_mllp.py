@@ -1,0 +1,281 @@
+"""MLLP over real sockets: frames, broken and slow peers, parallel repeats, ports that come and go, a clean stop."""
+
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import pytest
+from flask import Flask
+from hl7.client import MLLPClient
+from sqlalchemy import func, select, text, update
+
+from accounts import service as accounts
+from accounts.models import MllpEndpoint
+from core import db
+from core.actor import SYSTEM
+from records.hl7v2 import mllp
+from records.hl7v2.mllp import Limits
+from records.reports.models import Report
+from tests.support.city import City, Hospital, Patient
+from tests.support.hl7v2 import oru
+
+QUICK = Limits(frame_bytes=64 * 1024, connections=20, frame_seconds=0.5, idle_seconds=5.0)
+
+
+@dataclass(frozen=True)
+class Listening:
+    """A listener at work, one hospital's port, and a patient whom that hospital knows as ``number``."""
+
+    city: City
+    hospital: Hospital
+    patient: Patient
+    number: str
+    port: int
+
+    def message(self, **changes: str) -> bytes:
+        return oru(self.hospital.code, self.number, **changes).encode()
+
+    def count_reports(self) -> int:
+        with db.transaction() as session:
+            return session.scalar(select(func.count()).where(Report.person_id == self.patient.person_id)) or 0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(app: Flask, limits: Limits = QUICK) -> Iterator[threading.Event]:
+    """A listener in a thread of its own, as in the worker."""
+    stop = threading.Event()
+    thread = threading.Thread(target=partial(mllp.serve, app, stop, limits=limits, poll_seconds=0.05))
+    thread.start()
+    try:
+        yield stop
+    finally:
+        stop.set()
+        thread.join(timeout=30)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def listening(committing_app: Flask, committing_city: City) -> Iterator[Listening]:
+    city, port = committing_city, free_port()
+    hospital, patient = city.hospital(), city.patient()
+    number = f"MZ{secrets.token_hex(4)}"
+    city.visit(city.staff(hospital), patient, hospital, patient_number=number)
+    with db.transaction() as session:
+        accounts.open_mllp_port(session, SYSTEM, hospital_id=hospital.id, port=port)
+    with serving(committing_app):
+        wait_until(lambda: can_connect(port))
+        yield Listening(city, hospital, patient, number, port)
+    with db.transaction() as session:
+        session.execute(update(MllpEndpoint).where(MllpEndpoint.port == port).values(is_enabled=False))
+
+
+def wait_until(done: Callable[[], bool]) -> None:
+    for _ in range(400):
+        if done():
+            return
+        threading.Event().wait(0.05)
+    pytest.fail("waited for nothing")
+
+
+def can_connect(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def connect(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=20)
+
+
+def frame(message: bytes) -> bytes:
+    return b"\x0b" + message + b"\x1c\r"
+
+
+def read_all(peer: socket.socket) -> bytes:
+    """What is sent until the other side closes."""
+    received = b""
+    while more := peer.recv(65536):
+        received += more
+    return received
+
+
+def read_frame(peer: socket.socket) -> bytes:
+    received = b""
+    while not received.endswith(b"\x1c\r"):
+        more = peer.recv(65536)
+        assert more, "closed before the acknowledgement"
+        received += more
+    return received
+
+
+def test_an_independent_client_is_acknowledged(listening: Listening) -> None:
+    with MLLPClient("127.0.0.1", listening.port) as client:
+        first = client.send_message(listening.message(control_id="K1"))
+        again = client.send_message(listening.message(control_id="K2"))
+    assert b"MSA|AA|K1\r" in first
+    assert b"MSA|AA|K2\r" in again
+    assert listening.count_reports() == 2
+
+
+def test_an_acknowledged_report_is_committed(listening: Listening) -> None:
+    with connect(listening.port) as peer:
+        peer.sendall(frame(listening.message()))
+        assert b"MSA|AA|" in read_frame(peer)
+        assert listening.count_reports() == 1
+
+
+def test_parallel_repeats_of_one_message_are_one_report_with_one_acknowledgement(listening: Listening) -> None:
+    message = listening.message()
+
+    def send(_: int) -> bytes:
+        with connect(listening.port) as peer:
+            peer.sendall(frame(message))
+            return read_frame(peer)
+
+    with ThreadPoolExecutor(16) as pool:
+        acknowledgements = set(pool.map(send, range(16)))
+    assert len(acknowledgements) == 1
+    assert b"MSA|AA|" in acknowledgements.pop()
+    assert listening.count_reports() == 1
+
+
+def test_frames_may_come_in_pieces_together_and_with_line_ends_between(listening: Listening) -> None:
+    messages = [listening.message(control_id=f"K{number}") for number in range(3)]
+    with connect(listening.port) as peer:
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sent = b"\r\n".join(frame(message) for message in messages)
+        for start in range(0, len(sent), 97):
+            peer.sendall(sent[start : start + 97])
+        peer.shutdown(socket.SHUT_WR)
+        received = read_all(peer)
+    assert [f"MSA|AA|K{number}\r".encode() in received for number in range(3)] == [True] * 3
+    assert received.count(b"\x0b") == 3
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\x0b" + b"x" * (QUICK.frame_bytes * 3),
+        b"\x0bMSH|^~\\&|never ends",
+        b"\x16\x03\x01\x02\x00",
+    ],
+    ids=["http", "too large", "too slow", "tls"],
+)
+def test_a_broken_peer_is_dropped_and_harms_nobody(listening: Listening, sent: bytes) -> None:
+    with connect(listening.port) as peer:
+        try:
+            peer.sendall(sent)
+            assert read_all(peer) == b""
+        except (ConnectionResetError, BrokenPipeError):
+            pass
+    with connect(listening.port) as peer:
+        peer.sendall(frame(listening.message()))
+        assert b"MSA|AA|" in read_frame(peer)
+
+
+def test_a_peer_that_leaves_in_the_middle_leaves_nothing(listening: Listening) -> None:
+    with connect(listening.port) as peer:
+        peer.sendall(frame(listening.message())[:-1])
+        peer.shutdown(socket.SHUT_WR)
+        assert read_all(peer) == b""
+    assert listening.count_reports() == 0
+
+
+def test_too_many_connections_are_turned_away(listening: Listening) -> None:
+    peers: list[socket.socket] = []
+
+    def hold_one_more() -> bool:
+        # A connection of before may not have been cleared away yet: then this one is turned away, and tried again.
+        peer = connect(listening.port)
+        if not is_served(peer):
+            peer.close()
+            return False
+        peers.append(peer)
+        return len(peers) == QUICK.connections
+
+    try:
+        wait_until(hold_one_more)
+        with connect(listening.port) as one_more:
+            assert not is_served(one_more)
+    finally:
+        for peer in peers:
+            peer.close()
+    peers.clear()
+    wait_until(lambda: hold_one_more() or bool(peers))
+    peers[0].close()
+
+
+def is_served(peer: socket.socket) -> bool:
+    try:
+        peer.sendall(frame(b"hello"))
+        return b"MSA|AR|" in peer.recv(65536)
+    except (ConnectionResetError, BrokenPipeError):
+        return False
+
+
+def test_a_port_that_is_closed_stops_listening_and_its_connections_end(listening: Listening) -> None:
+    with connect(listening.port) as peer:
+        peer.sendall(frame(b"hello"))
+        read_frame(peer)
+        with db.transaction() as session:
+            session.execute(
+                update(MllpEndpoint).where(MllpEndpoint.hospital_id == listening.hospital.id).values(is_enabled=False)
+            )
+        wait_until(lambda: not can_connect(listening.port))
+        peer.sendall(frame(listening.message()))
+        assert read_all(peer) == b""
+    assert listening.count_reports() == 0
+
+
+def test_a_message_for_one_hospital_is_not_taken_at_anothers_port(listening: Listening) -> None:
+    other = listening.city.hospital()
+    with connect(listening.port) as peer:
+        peer.sendall(frame(oru(other.code, listening.number).encode()))
+        answer = read_frame(peer)
+    assert b"MSA|AR|" in answer
+    assert b"records.facility_wrong" in answer
+
+
+def test_stopping_ends_idle_connections_and_answers_what_is_in_work(
+    committing_app: Flask, committing_city: City
+) -> None:
+    port, hospital = free_port(), committing_city.hospital()
+    with db.transaction() as session:
+        accounts.open_mllp_port(session, SYSTEM, hospital_id=hospital.id, port=port)
+    with serving(committing_app) as stop:
+        wait_until(lambda: can_connect(port))
+        with connect(port) as idle, connect(port) as busy:
+            assert is_served(idle)
+            with db.transaction() as session:
+                # We hold what a message of this control id must wait for, so it is in work while we stop.
+                key = func.hashtextextended(f"{hospital.id}/hl7v2/K1", 0)
+                session.execute(select(func.pg_advisory_xact_lock(key)))
+                busy.sendall(frame(oru(hospital.code, "nobody", control_id="K1").encode()))
+                wait_until(lambda: session.scalar(text(_WAITING)) == 1)
+                stop.set()
+                assert read_all(idle) == b""
+            assert b"records.person_not_matched" in read_all(busy)
+    assert not can_connect(port)
+    with db.transaction() as session:
+        session.execute(update(MllpEndpoint).where(MllpEndpoint.port == port).values(is_enabled=False))
+
+
+_WAITING = """
+SELECT count(*) FROM pg_locks
+WHERE locktype = 'advisory' AND NOT granted
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""

@@ -30,8 +30,7 @@ def main() -> int:
     stop, broken = threading.Event(), threading.Event()
     for wanted in (signal.SIGTERM, signal.SIGINT):
         signal.signal(wanted, lambda *_: stop.set())
-    tasks: list[Task] = [Dispatcher(app, HANDLERS).run_forever] * DISPATCHERS
-    tasks.append(partial(mllp.serve, app))
+    tasks: list[Task] = [*[Dispatcher(app, HANDLERS).run_forever] * DISPATCHERS, partial(mllp.serve, app)]
     threads = [threading.Thread(target=_run, args=(task, stop, broken)) for task in tasks]
     for thread in threads:
         thread.start()

@@ -63,10 +63,11 @@ class Subject:
 
 @dataclass(frozen=True)
 class Structure:
-    """A named schema."""
+    """A named schema: an object of fields, or one of some values."""
 
     name: str
     note: str
+    values: str | None
     lines: list[Line]
 
 
@@ -80,12 +81,16 @@ def read_subjects(document: dict[str, Any], operations: list[dict[str, Any]]) ->
 
 
 def read_structures(document: dict[str, Any]) -> list[Structure]:
-    """Every named schema that has fields, by name."""
+    """Every named schema, by name; one without fields says what its values are."""
     schemas: dict[str, Any] = document.get("components", {}).get("schemas", {})
     return [
-        Structure(name, schema.get("description", ""), list(_read_fields(schema)))
+        Structure(
+            name=name,
+            note=schema.get("description", ""),
+            values=None if "properties" in schema else _describe_kind(schema)[0],
+            lines=list(_read_fields(schema)),
+        )
         for name, schema in sorted(schemas.items())
-        if "properties" in schema
     ]
 
 

@@ -15,7 +15,7 @@ HAEMOGLOBIN = "718-7"
 _LOINC = "http://loinc.org"
 _UCUM = "http://unitsofmeasure.org"
 _INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
-_CITY = timezone(timedelta(hours=8))
+CITY = timezone(timedelta(hours=8))
 
 # LOINC code, name, value, unit, UCUM code, low, high, flag.
 _BLOOD_COUNT = [
@@ -53,7 +53,7 @@ def blood_count_bundle(patient_number: str, hospital: dict[str, Any], visit_id: 
 
 def glucose_message(patient_number: str, hospital: dict[str, Any]) -> str:
     """An ORU^R01 with one result."""
-    now = datetime.now(_CITY).strftime("%Y%m%d%H%M%S+0800")
+    now = datetime.now(CITY).strftime("%Y%m%d%H%M%S+0800")
     order = f"GLU{secrets.token_hex(6)}"
     segments = [
         f"MSH|^~\\&|LIS|{hospital['code']}|YIMATONG|CITY|{now}||ORU^R01^ORU_R01|{secrets.token_hex(10)}|P|2.5.1"
@@ -74,7 +74,7 @@ def ct_image(patient_number: str, hospital: dict[str, Any]) -> tuple[bytes, str,
     image.PatientID, image.IssuerOfPatientID = patient_number, hospital["code"]
     image.PatientName, image.PatientSex, image.PatientBirthDate = "CHEN^CESHI", "M", "19880808"
     image.StudyDescription = "CHEST CT"
-    now = datetime.now(_CITY)
+    now = datetime.now(CITY)
     image.StudyDate, image.StudyTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
     image.TimezoneOffsetFromUTC = "+0800"
     uids = {level: generate_uid() for level in ("study", "series", "instance")}

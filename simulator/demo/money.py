@@ -50,7 +50,7 @@ def _charge(story: "Story") -> None:
     reused = "core.idempotency_key_reused"
     stage.refused("POST", path, token=billing.token, json=other, headers=key, code=reused, expect=409)
     stage.say("同一幂等键、不同金额：拒绝", "the same key with another amount is refused")
-    too_much = bill | {"amount_fen": 10**9, "bill_number": f"B{secrets.token_hex(6)}"}
+    too_much = bill | {"amount_fen": 10**8, "bill_number": f"B{secrets.token_hex(6)}"}
     fresh = {"Idempotency-Key": secrets.token_urlsafe(16)}
     limit = "payments.limit_exceeded"
     stage.refused("POST", path, token=billing.token, json=too_much, headers=fresh, code=limit, expect=409)

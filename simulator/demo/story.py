@@ -4,6 +4,7 @@ import os
 import secrets
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from simulator.control import Control
@@ -224,12 +225,13 @@ class Story:
         self._see_nothing(doctor)
         stage.say("患者撤回授权，下一次请求即被拒绝", "the patient revokes; the very next request is refused")
         rows = phone.get("/api/v1/access-log")["rows"]
-        looked = [row for row in rows if row["hospital_name"] == self.hospital_b["name"] and row["grant_id"]]
+        looked = [row for row in rows if row.get("hospital_name") == self.hospital_b["name"] and "grant_id" in row]
         actions = {row["action"] for row in looked}
         for action in ("records.timeline.read", "records.report.read", "records.image.read"):
             stage.check(action in actions, f"{action} is missing in the access log: {actions}")
         for row in reversed(looked):
-            print(f"      {row['at'][:19]} {row['who']} {row['hospital_name']} {row['action']} {row['purpose'] or ''}")
+            at = datetime.fromisoformat(row["at"]).astimezone(documents.CITY).strftime("%H:%M:%S")
+            print(f"      {at} {row['who']} {row['hospital_name']} {row['action']} {row.get('purpose', '')}")
         stage.say("患者看到谁、哪家医院、看了什么、为什么", "the access log: who, which hospital, what, why")
 
     def pay_later(self) -> None:

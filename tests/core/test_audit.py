@@ -1,5 +1,6 @@
 """The audit trail: written once, with the act or not at all."""
 
+import secrets
 from collections.abc import Callable
 
 import pytest
@@ -12,8 +13,6 @@ from core import db
 from core.audit import AuditEntry
 from health_card.models import Person
 from tests.support.city import City, bearer, resident_id
-
-BROKEN = "audit-is-broken-for-this-request"
 
 
 def count(entity: type[db.Base]) -> int:
@@ -42,35 +41,37 @@ def test_the_database_refuses_every_change_of_the_trail(city: City, change: str)
 
 
 @pytest.fixture
-def broken_audit(city: City) -> None:
-    """No audit row can be written for requests that carry the id BROKEN."""
+def broken_id(city: City) -> str:
+    """No audit row can be written for requests that carry this id."""
+    broken = f"broken-{secrets.token_hex(8)}"
     with db.transaction() as session:
         session.execute(
             text(
                 "CREATE TRIGGER audit_is_broken BEFORE INSERT ON audit_entries FOR EACH ROW "
-                f"WHEN (NEW.request_id = '{BROKEN}') EXECUTE FUNCTION refuse_change()"
+                f"WHEN (NEW.request_id = '{broken}') EXECUTE FUNCTION refuse_change()"
             )
         )
+    return broken
 
 
-def test_without_its_audit_row_nothing_is_written(city: City, broken_audit: None) -> None:
+def test_without_its_audit_row_nothing_is_written(city: City, broken_id: str) -> None:
     token, _ = city.login()
     body = {"certificate_type": "01", "certificate_number": resident_id(), "name": "张测试", "phone": "13800000001"}
     before = count(Person)
-    broken = city.client.post("/api/v1/registrations", json=body, headers=bearer(token) | {"X-Request-Id": BROKEN})
+    broken = city.client.post("/api/v1/registrations", json=body, headers=bearer(token) | {"X-Request-Id": broken_id})
     assert (broken.status_code, broken.json["code"]) == (500, "core.internal_error")
     assert count(Person) == before
     assert city.client.post("/api/v1/registrations", json=body, headers=bearer(token)).status_code == 201
 
 
-def test_without_its_audit_row_nothing_is_read(city: City, broken_audit: None) -> None:
+def test_without_its_audit_row_nothing_is_read(city: City, broken_id: str) -> None:
     hospital, patient = city.hospital(), city.patient()
     doctor = city.staff(hospital)
     visit_id = city.visit(doctor, patient, hospital)
     city.place_report(patient, hospital, title="血常规")
     for token, path in ((doctor.token, f"/api/v1/visits/{visit_id}/timeline"), (patient.token, "/api/v1/timeline")):
         assert "血常规" in city.client.get(path, headers=bearer(token)).text
-        unseen = city.client.get(path, headers=bearer(token) | {"X-Request-Id": BROKEN})
+        unseen = city.client.get(path, headers=bearer(token) | {"X-Request-Id": broken_id})
         assert unseen.status_code == 500
         assert "血常规" not in unseen.text
 

@@ -51,7 +51,7 @@ class Gate:
 def gate(config: Config) -> Gate:
     app = new_app("gate")
     built = Gate(app, config=config)
-    web.install(app, config, built.identify)
+    web.install(app, config, built.identify, sign_in_page="/sign-in")
     api = Api("things", tag="Things")
 
     @api.post("/things")

@@ -59,6 +59,12 @@ def test_the_same_bill_under_another_key_is_refused(till: Till) -> None:
     assert till.line()["drawn_fen"] == 1000
 
 
+def test_a_bill_sent_twice_is_told_so_even_when_the_credit_is_used_up(city: City) -> None:
+    till = Till.open(city, limit_fen=1000)
+    till.capture(1000, bill_number="B-4")
+    assert till.capture(1000, bill_number="B-4").json["code"] == "payments.bill_already_charged"
+
+
 def test_a_bill_number_is_each_hospitals_own(till: Till) -> None:
     till.capture(1000, bill_number="B-5")
     assert Till.open(till.city).capture(1000, bill_number="B-5").status_code == 201

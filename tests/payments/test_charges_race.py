@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from werkzeug.test import TestResponse
 
-from tests.payments.till import Notifier, Till, findings, new_key
+from tests.payments.till import Notifier, Till, findings, new_key, sign_up
 from tests.support.city import City
 
 
@@ -44,6 +44,17 @@ def test_one_bill_under_20_keys_is_charged_once(committing_city: City) -> None:
     assert till.line()["drawn_fen"] == 700
 
 
+def test_one_bill_for_8_patients_at_once_is_charged_to_one(committing_city: City) -> None:
+    till = Till.open(committing_city)
+    patients = [committing_city.patient() for _ in range(8)]
+    for patient in patients:
+        assert sign_up(committing_city, patient, till.product_code).status_code == 201
+    visits = [str(committing_city.visit(till.desk, patient, till.hospital)) for patient in patients]
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda visit: till.capture(700, bill_number="B-22", visit_id=visit), visits))
+    assert count_codes(replies) == {"done": 1, "payments.bill_already_charged": 7}
+
+
 def test_20_threads_repaying_never_promise_more_than_the_debt(committing_city: City) -> None:
     till = Till.open(committing_city)
     till.capture(1000)
@@ -65,4 +76,17 @@ def test_one_payment_told_20_times_at_once_is_booked_once(committing_city: City,
         replies = list(pool.map(till.post, told))
     assert {reply.status_code for reply in replies} == {204}
     assert till.line()["drawn_fen"] == 400
+    assert findings() == []
+
+
+def test_charges_and_payments_at_the_same_moment_lose_nothing(committing_city: City, notifier: Notifier) -> None:
+    till = Till.open(committing_city)
+    till.capture(1000)
+    told = [notifier.tell(till.transaction_of(till.open_order(50))) for _ in range(10)]
+    with ThreadPoolExecutor(20) as pool:
+        paid = pool.map(till.post, told)
+        charged = pool.map(lambda _: till.capture(30), range(10))
+        assert {reply.status_code for reply in paid} == {204}
+        assert {reply.status_code for reply in charged} == {201}
+    assert till.line()["drawn_fen"] == 1000 - 10 * 50 + 10 * 30
     assert findings() == []

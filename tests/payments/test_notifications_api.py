@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import func, select
 
 from core import db
+from core.actor import SYSTEM
 from payments import ledger, service
 from payments.models import GatewayNotification, LedgerJournal, Repayment, RepaymentState
 from tests.payments.till import Notifier, Signed, Till, findings
@@ -64,6 +65,22 @@ def test_it_has_one_effect_however_often_it_comes(till: Till, notifier: Notifier
     with db.transaction() as session:
         kept = select(func.count(GatewayNotification.notification_id)).filter_by(out_trade_no=repayment.out_trade_no)
         assert session.scalar(kept) == 1
+
+
+@pytest.mark.parametrize("again", [("first", "TRANSACTION.SUCCESS"), ("second", "TRANSACTION.SUCCESS")])
+def test_the_same_id_and_the_same_event_of_an_order_are_not_new(
+    till: Till, repayment: Repayment, again: tuple[str, str]
+) -> None:
+    paid = service.PaidOrder(repayment.out_trade_no, "4200-1", 600, "CNY", till.openid())
+    answers = []
+    for notification_id, event_type in (("first", "TRANSACTION.SUCCESS"), again):
+        with db.transaction() as session:
+            answers.append(
+                service.accept_notification(
+                    session, SYSTEM, notification_id=notification_id, event_type=event_type, paid=paid
+                )
+            )
+    assert answers == [True, False]
 
 
 @pytest.mark.parametrize(

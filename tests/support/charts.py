@@ -57,9 +57,9 @@ def send_image(city: City, hospital: Hospital, patient: Patient) -> UUID:
     return next(UUID(item["object_id"]) for item in page["items"] if item["object_kind"] == "study")
 
 
-def _result(value: float, low: float, high: float, flag: str) -> dict[str, object]:
+def _result(value: float, low: float, high: float, flag: str, unit: str = "mmol/L") -> dict[str, object]:
     return {
-        "valueQuantity": {"value": value, "unit": "mmol/L"},
+        "valueQuantity": {"value": value, "unit": unit},
         "referenceRange": [{"low": {"value": low}, "high": {"value": high}}],
         "interpretation": [{"coding": [{"system": systems.INTERPRETATION, "code": flag}]}],
     }

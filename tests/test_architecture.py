@@ -234,7 +234,7 @@ def test_only_core_db_says_commit_or_rollback() -> None:
 
 def test_only_routes_jobs_and_mechanisms_open_transactions() -> None:
     """Services take the session of their caller."""
-    openers = {"routes", "jobs", "pages", "identify", "listener", "mllp", "settlement"}
+    openers = {"routes", "jobs", "pages", "commands", "identify", "listener", "mllp", "settlement"}
     said = [
         place(path, node)
         for path, module in sources(*(PRODUCT - {"core"})).items()

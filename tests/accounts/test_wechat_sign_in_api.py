@@ -50,7 +50,7 @@ def test_a_code_is_good_once(patients_city: City, wechat: Running) -> None:
     [
         ("40029", 401, "accounts.wechat_code_invalid"),
         ("40226", 401, "accounts.wechat_user_blocked"),
-        ("45011", 503, "accounts.wechat_too_often"),
+        ("45011", 429, "accounts.wechat_too_often"),
         ("-1", 503, "accounts.wechat_unavailable"),
         ("500", 503, "accounts.wechat_unavailable"),
         ("garbage", 503, "accounts.wechat_unavailable"),

@@ -78,7 +78,7 @@ def test_a_login_without_a_confirmed_person_cannot_sign_up(city: City) -> None:
 def test_a_product_code_is_given_once(city: City) -> None:
     code = make_product(city)
     terms = ProductTerms("名", "行", 1, 0, 1, 1, "1", "文")
-    with pytest.raises(ProductCodeTaken), db.transaction() as session:
+    with pytest.raises(ProductCodeTaken) as refused, db.transaction() as session:
         service.create_product(session, SYSTEM, code=code, terms=terms)
 
 

@@ -3,6 +3,7 @@
 import io
 import tracemalloc
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from core import db
 from core.config import Config
+from core.errors import list_refusals
 from core.storage import Staging
 from records.dicomweb import stow
 from records.images.models import Instance, Study
@@ -326,3 +328,24 @@ def test_a_large_body_is_not_held_in_memory(city: City) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 4 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("records.instance_differs", 0x0111),
+        ("core.storage_full", 0xA700),
+        ("records.image_incomplete", 0xA900),
+        ("records.study_mismatch", 0xA901),
+        ("records.image_unreadable", 0xC000),
+        ("records.person_not_matched", 0xC001),
+        ("records.image_contradicts_person", 0xC002),
+        ("records.study_of_another_person", 0xC003),
+        ("records.transfer_syntax_not_supported", 0xC122),
+    ],
+)
+def test_each_refusal_has_its_failure_reason_and_both_are_documented(code: str, reason: int) -> None:
+    refusal = next(kind for kind in list_refusals() if kind.code == code)
+    assert stow.failure_reason(refusal()) == reason
+    page = Path("docs/interfaces/dicomweb.md").read_text()
+    assert any(f"{reason:04X}" in line and code in line for line in page.splitlines())

@@ -17,6 +17,7 @@ import recognition.routes
 import records.chart.pages
 import records.dicomweb.routes
 import records.fhir.routes
+import records.hl7v2.refusals  # worker.py speaks HL7 v2, but its codes stand at /docs/errors too
 import records.images.routes
 import records.intake.routes
 import records.reports.routes

@@ -24,11 +24,10 @@ PATIENT_PERMISSIONS = frozenset(
 _SIGNED_IN = frozenset({"accounts:session:end"})
 
 ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
-    Role.REGISTRAR: _SIGNED_IN | {"records:visit:open", "records:visit:read"},
+    Role.REGISTRAR: _SIGNED_IN | {"records:visit:open"},
     Role.DOCTOR: _SIGNED_IN
     | {
         "records:visit:open",
-        "records:visit:read",
         "records:shared_timeline:read",
         "records:report:read",
         "records:image:read",

@@ -22,28 +22,6 @@ BESIDE = {"templates", "static", "mini_program", "simulator", "tests", "bench", 
 
 LONGEST_FILE, LONGEST_FUNCTION, MOST_PARAMETERS = 400, 60, 7
 
-# Named in accounts/roles.py before the route that will demand them exists. Take a line out when its route has come.
-PERMISSIONS_BEFORE_THEIR_ROUTES = {
-    "payments:charge:capture",
-    "payments:credit_line:open",
-    "payments:credit_line:read",
-    "payments:repayment:create",
-    "recognition:decision:record",
-    "recognition:order:check",
-    "records:image:read",
-    "records:image:submit",
-    "records:quarantine:read",
-    "records:report:read",
-    "records:report:submit",
-    "records:visit:read",
-}
-# Refusals declared before the slice that raises and tests them. Take a line out when its test has come.
-REFUSALS_BEFORE_THEIR_TESTS = {
-    "records.image_not_found",
-    "records.person_not_matched",
-    "records.report_not_found",
-}
-
 
 @cache
 def tracked_files() -> tuple[Path, ...]:
@@ -164,9 +142,7 @@ def test_permissions_are_demanded_by_routes_and_held_by_somebody(migrated_app: F
     held = set().union(*roles)
     assert [name for name in demanded | held if not re.fullmatch(r"[a-z_]+:[a-z_]+:[a-z_]+", name)] == []
     assert demanded - held == set(), "nobody can use these routes"
-    assert held - demanded - PERMISSIONS_BEFORE_THEIR_ROUTES == set(), "no route demands these"
-    assert PERMISSIONS_BEFORE_THEIR_ROUTES & demanded == set(), "their routes have come: take them out of the list"
-    assert held >= PERMISSIONS_BEFORE_THEIR_ROUTES
+    assert held - demanded == set(), "no route demands these"
 
 
 # Refusals
@@ -214,8 +190,7 @@ def test_every_code_is_met_by_a_test(migrated_app: Flask) -> None:
     tests = "\n".join(path.read_text() for path in sources("tests") if path != own)
     codes = {refusal.code for refusal in our_refusals()}
     untested = {code for code in codes if f'"{code}"' not in tests}
-    assert untested - REFUSALS_BEFORE_THEIR_TESTS == set()
-    assert untested >= REFUSALS_BEFORE_THEIR_TESTS, "their tests have come: take them out of the list"
+    assert untested == set()
 
 
 # Transactions, the environment and who imports whom

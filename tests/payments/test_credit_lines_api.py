@@ -80,6 +80,7 @@ def test_a_product_code_is_given_once(city: City) -> None:
     terms = ProductTerms("名", "行", 1, 0, 1, 1, "1", "文")
     with pytest.raises(ProductCodeTaken) as refused, db.transaction() as session:
         service.create_product(session, SYSTEM, code=code, terms=terms)
+    assert refused.value.code == "payments.product_code_taken"
 
 
 def test_somebody_elses_line_is_not_found(till: Till) -> None:

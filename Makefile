@@ -44,8 +44,8 @@ check: $(STAMP) ## format, lint, types, and who may import whom
 	@$(PY) -m mypy --no-error-summary .
 	@$(VENV)/bin/lint-imports
 
-migrate: $(STAMP) ## bring the database at $DATABASE_URL to the newest schema
-	@$(PY) -m flask --app app db upgrade
+migrate: $(STAMP) ## bring the database at $DATABASE_URL to the newest schema, make missing signing keys
+	@$(PY) -m flask --app app prepare
 
 docs: $(STAMP) ## write docs/errors.md again from the code
 	@$(PY) -m deploy.reference

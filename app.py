@@ -1,11 +1,12 @@
 """The web application: the only module, beside worker.py, that knows every package."""
 
 import os
+from pathlib import Path
 
 import click
 from flask import Flask
 from flask.cli import with_appcontext
-from flask_migrate import Migrate
+from flask_migrate import Migrate, upgrade
 
 import accounts.pages
 import accounts.routes
@@ -49,6 +50,8 @@ BLUEPRINTS = [
 ]
 PAGES = [api.pages, accounts.pages.pages, records.visits.pages.pages, records.chart.pages.pages]
 
+MIGRATIONS = str(Path(__file__).parent / "migrations")
+
 # The purposes for which the platform signs.
 KEY_RINGS = [tokens.PURPOSE, KEY_PURPOSE]
 
@@ -68,7 +71,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 4, "max_overflow": 4, "pool_pre_ping": True}
     app.config["MAX_CONTENT_LENGTH"] = 4 * 1024 * 1024
     db.orm.init_app(app)
-    Migrate(app, db.orm, compare_type=True)
+    Migrate(app, db.orm, directory=MIGRATIONS, compare_type=True)
     web.install(app, config, identify_request, sign_in_page=accounts.pages.SIGN_IN_PAGE)
     pages.install(app)
     for blueprint in BLUEPRINTS:
@@ -84,7 +87,8 @@ def create_app(config: Config | None = None) -> Flask:
 @click.command("prepare")
 @with_appcontext
 def prepare() -> None:
-    """Make what the platform needs before its first request: its signing keys. Safe to repeat."""
+    """Bring the database to the newest schema and make the signing keys that are missing. Safe to repeat."""
+    upgrade()
     with db.transaction() as session:
         for purpose in KEY_RINGS:
             keys.prepare_ring(session, purpose)

@@ -89,7 +89,6 @@ def run_everything(supervisor: Supervisor, folder: Path) -> None:
     supervisor.start(simulator)
     supervisor.wait_until_answering(simulator, f"{installation.simulator_url}/healthz", READY_SECONDS)
     say("正在准备数据 … · preparing the data ...")
-    supervisor.run_to_end(installation.inside("migrate", "-m", "flask", "--app", "app", "db", "upgrade"))
     supervisor.run_to_end(installation.inside("prepare", "-m", "flask", "--app", "app", "prepare"))
     supervisor.run_to_end(installation.outside("city", "-m", "simulator.city"))
     address = ("--host", "127.0.0.1", "--port", str(installation.port))

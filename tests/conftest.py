@@ -11,7 +11,6 @@ from typing import Any, cast
 
 import pytest
 from flask import Flask
-from flask_migrate import upgrade
 from sqlalchemy import create_engine, make_url, text
 
 from app import create_app
@@ -81,7 +80,6 @@ def migrated_app(config: Config) -> Iterator[Flask]:
     """The application on a database whose schema the migrations made, with its keys."""
     app = create_app(config)
     with app.app_context():
-        upgrade(directory=str(Path(__file__).parent.parent / "migrations"))
         app.test_cli_runner().invoke(args=["prepare"], catch_exceptions=False)
         keys.forget_rings()
         db.orm.session.configure(join_transaction_mode="create_savepoint")

@@ -15,8 +15,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 
 def play(platform: Platform) -> str:
-    demo = platform.play_demo()
-    output, _ = demo.communicate(timeout=180)
+    with platform.play_demo() as demo:
+        output, _ = demo.communicate(timeout=180)
     assert demo.returncode == 0, output
     return output
 
@@ -39,14 +39,14 @@ def test_a_restart_keeps_the_data_and_leaves_no_process(platform: Platform) -> N
 
 def test_the_story_goes_on_when_server_and_worker_are_killed_in_the_middle(platform: Platform) -> None:
     victims = {"四、": "server", "五、": "worker", "七、": "server", "九、": "worker"}
-    demo = platform.play_demo()
-    assert demo.stdout is not None
     output = []
-    for line in demo.stdout:
-        output.append(line)
-        if line[:2] in victims:
-            platform.kill(victims.pop(line[:2]))
-    assert demo.wait(timeout=60) == 0, "".join(output)
+    with platform.play_demo() as demo:
+        assert demo.stdout is not None
+        for line in demo.stdout:
+            output.append(line)
+            if line[:2] in victims:
+                platform.kill(victims.pop(line[:2]))
+    assert demo.returncode == 0, "".join(output)
     assert victims == {}
 
 

@@ -97,8 +97,8 @@ class Load:
         self.acknowledged["charges"] += 1
 
     def repay(self) -> None:
-        drawn = self.phone.get("/api/v1/credit/lines")["lines"][0]["drawn_fen"]
-        if drawn < 20 * CHARGE_FEN:
+        # What is under way counts, so that no repayment is refused for exceeding the debt.
+        if self.phone.get("/api/v1/credit/lines")["lines"][0]["payable_fen"] < REPAYMENT_FEN:
             return
         headers = {"Idempotency-Key": secrets.token_urlsafe(16)}
         path = f"/api/v1/credit/lines/{self.line_id}/repayments"

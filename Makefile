@@ -36,7 +36,7 @@ demo: $(STAMP) ## play the whole story against the running platform ($BASE_URL, 
 	@$(PY) -m simulator.demo
 
 test: $(STAMP) ## all tests, on servers of their own; ARGS="-k card" chooses
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(STAMP) ## format, lint, types, and who may import whom
 	@$(PY) -m ruff format --check --quiet .

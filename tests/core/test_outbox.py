@@ -121,12 +121,12 @@ def test_a_claimed_message_is_not_waited_for(topic: str, dispatcher: Callable[[H
     announce(topic, 2)
     done: list[int] = []
     worker = dispatcher(lambda payload: done.append(payload["number"]))
-    with db.transaction() as session:
+    # The pool is left after the transaction: a worker that waits for the lock fails the test and can end.
+    with ThreadPoolExecutor(1) as pool, db.transaction() as session:
         session.execute(
             text("SELECT id FROM outbox_messages WHERE topic = :topic ORDER BY id LIMIT 1 FOR UPDATE"), {"topic": topic}
         )
-        with ThreadPoolExecutor(1) as pool:
-            assert pool.submit(worker.run_due).result(timeout=30) == 1
+        assert pool.submit(worker.run_due).result(timeout=20) == 1
     assert done == [2]
     assert worker.run_due() == 1
 
@@ -235,7 +235,8 @@ def test_a_waiting_worker_wakes_at_once_and_outlives_its_connection(
     stop = threading.Event()
     worker = dispatcher(lambda _: done.release())
     # Its own look at the table comes after ten minutes: whatever is done before was told by NOTIFY.
-    running = threading.Thread(target=worker.run_forever, args=(stop,), kwargs={"idle_seconds": 600.0})
+    waiting = {"idle_seconds": 600.0}
+    running = threading.Thread(target=worker.run_forever, args=(stop,), kwargs=waiting, daemon=True)
     announce(topic)
     running.start()
     assert done.acquire(timeout=20)

@@ -122,7 +122,11 @@ def test_who_asks_is_found_out_once_a_request_and_anew_for_the_next(gate: Gate) 
         assert "identity" in g
 
 
-@pytest.mark.parametrize("offered", [None, "", "0" * 32, CSRF_TOKEN[:-1], CSRF_TOKEN.upper() + "x", "钥"])
+@pytest.mark.parametrize(
+    "offered",
+    [None, "", "0" * 32, CSRF_TOKEN[:-1], CSRF_TOKEN.upper() + "x", "钥"],
+    ids=["none", "empty", "zeros", "cut", "other_case", "no_ascii"],
+)
 def test_a_cookie_alone_changes_nothing(gate: Gate, offered: str | None) -> None:
     gate.sign_in("tests:thing:create", csrf_token=CSRF_TOKEN)
     form = {} if offered is None else {"csrf_token": offered}

@@ -1,5 +1,8 @@
 """Rate limits, counted in Redis over a moving window."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
 from limits import RateLimitItemPerMinute
 from limits.storage import storage_from_string
 from limits.strategies import MovingWindowRateLimiter
@@ -7,7 +10,7 @@ from redis.exceptions import RedisError
 
 from core import clock, observe
 from core.config import Config
-from core.errors import RateExceeded
+from core.errors import RateExceeded, Refusal
 
 # A Redis that hangs must not hold every request up: longer than this, it is not there.
 TIMEOUT_SECONDS = 1.0
@@ -38,6 +41,22 @@ def check(name: str, subject: str, *, per_minute: int) -> None:
     :raises RateExceeded: as ``count``.
     """
     _check(name, subject, per_minute, counting=False)
+
+
+@contextmanager
+def counting_failures(name: str, subject: str, failure: type[Refusal], *, per_minute: int) -> Iterator[None]:
+    """Wrap an act: only its failures count, and when there were too many it is not tried any more.
+
+    :param failure: the refusals that count; the one that fills the window is still answered as what it is.
+    :raises RateExceeded: ``per_minute`` of them came within the last 60 seconds.
+    """
+    check(name, subject, per_minute=per_minute)
+    try:
+        yield
+    except failure:
+        with suppress(RateExceeded):
+            count(name, subject, per_minute=per_minute)
+        raise
 
 
 def _check(name: str, subject: str, per_minute: int, *, counting: bool) -> None:

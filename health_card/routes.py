@@ -2,10 +2,11 @@
 
 from flask import Response, request
 
-from core import db
+from core import db, limits
 from core.api import Api
 from core.web import current_actor, current_config, present, requires
 from health_card import pictures, service
+from health_card.refusals import PersonDetailsDiffer
 from health_card.schemas import (
     Application,
     CardList,
@@ -18,6 +19,8 @@ from health_card.schemas import (
 
 api = Api("health_card", tag="Health card 健康卡", url_prefix="/api/v1")
 
+GUESSES_PER_MINUTE = 5
+
 _PICTURES = {"image/svg+xml": pictures.draw_svg, "image/png": pictures.draw_png}
 
 
@@ -25,8 +28,13 @@ _PICTURES = {"image/svg+xml": pictures.draw_svg, "image/png": pictures.draw_png}
 @requires("health_card:card:apply")
 def register(body: Application) -> Response:
     """Register as a person with real name and certificate, and get the card; again: the same card"""
-    with db.transaction() as session:
-        done = service.register_person(session, current_actor(), **dict(body))
+    actor = current_actor()
+    # Nobody may find out a person's name or phone by trying.
+    guessing = limits.counting_failures(
+        "registration_details", str(actor.id), PersonDetailsDiffer, per_minute=GUESSES_PER_MINUTE
+    )
+    with guessing, db.transaction() as session:
+        done = service.register_person(session, actor, **dict(body))
     return present(RegistrationShown.of(done), 201 if done.is_new else 200)
 
 

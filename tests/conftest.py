@@ -13,6 +13,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import create_engine, make_url, text
 
+from accounts.service import staff
 from app import create_app
 from core import clock, db, embedded, keys
 from core.config import Config, read_config
@@ -73,6 +74,11 @@ def environment(server_urls: tuple[str, str], folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def config(environment: dict[str, str]) -> Config:
     return read_config(environment)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_passwords() -> None:
+    staff.HASHING = "pbkdf2:sha256:1"
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -58,16 +58,10 @@ def counting_failures(subject: str) -> Iterator[None]:
     :raises TerminalLocked: it is locked now.
     """
     try:
-        limits.check("refused_codes", subject, per_minute=FAILURES_PER_MINUTE)
+        with limits.counting_failures("refused_codes", subject, CodeRefused, per_minute=FAILURES_PER_MINUTE):
+            yield
     except RateExceeded as reached:
         raise TerminalLocked(int(reached.headers["Retry-After"])) from None
-    try:
-        yield
-    except CodeRefused:
-        # The one that fills the window is answered as what it is; the next scan meets the lock above.
-        with suppress(RateExceeded):
-            limits.count("refused_codes", subject, per_minute=FAILURES_PER_MINUTE)
-        raise
 
 
 def redeem_code(

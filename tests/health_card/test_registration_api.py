@@ -2,6 +2,7 @@
 
 import pytest
 
+from health_card.routes import GUESSES_PER_MINUTE
 from tests.support.city import City, bearer, resident_id
 
 
@@ -67,3 +68,17 @@ def test_one_login_is_one_person(city: City) -> None:
     patient = city.patient()
     reply = city.client.post("/api/v1/registrations", json=application(), headers=bearer(patient.token))
     assert (reply.status_code, reply.json["code"]) == (409, "health_card.login_holds_another")
+
+
+def test_name_and_phone_cannot_be_found_out_by_trying(city: City) -> None:
+    patient = city.patient()
+    token, _ = city.login()
+
+    def guess(number: int) -> tuple[int, str]:
+        body = application(certificate_number=patient.certificate_number, phone=f"139000000{number:02d}")
+        reply = city.client.post("/api/v1/registrations", json=body, headers=bearer(token))
+        return reply.status_code, reply.json["code"]
+
+    refused = [guess(number) for number in range(GUESSES_PER_MINUTE + 1)]
+    assert set(refused[:-1]) == {(409, "health_card.person_details_differ")}
+    assert refused[-1] == (429, "core.rate_exceeded")

@@ -149,7 +149,8 @@ def _open_hospital(session: Session, config: Config, name: str, level: int) -> d
         "private_jwk": private,
         "scopes": sorted(SCOPE_PERMISSIONS),
         "terminals": ["W01", "W02", "K01"],
-        "mllp": {"host": config.mllp_host, "port": port},
+        "mllp_host": config.mllp_host,
+        "mllp_port": port,
     }
 
 

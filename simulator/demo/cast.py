@@ -134,7 +134,7 @@ class HospitalSystems:
                 time.sleep(0.3)
 
     def _exchange(self, message: str) -> str:
-        address = (self.hospital["mllp"]["host"], self.hospital["mllp"]["port"])
+        address = (self.hospital["mllp_host"], self.hospital["mllp_port"])
         with socket.create_connection(address, timeout=10) as connection:
             connection.sendall(b"\x0b" + message.encode() + b"\x1c\x0d")
             received = b""

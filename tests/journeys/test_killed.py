@@ -149,6 +149,8 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(platform: Platfo
     assert min(load.acknowledged.values()) > 0, load.acknowledged
     check_records(load)
     check_money(load)
+    verified = platform.run_command("ledger", "verify")
+    assert verified.returncode == 0, verified.stdout
 
 
 def check_records(load: Load) -> None:

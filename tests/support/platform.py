@@ -77,6 +77,14 @@ class Platform:
                 return
         raise AssertionError(f"no {program} runs")
 
+    def run_command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command of the operator (``flask --app app ...``) in the environment of the running worker."""
+        assert self._process is not None
+        children = psutil.Process(self._process.pid).children()
+        environment = next(child.environ() for child in children if "worker" in child.cmdline())
+        command = [sys.executable, "-m", "flask", "--app", "app", *arguments]
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
     def play_demo(self) -> subprocess.Popen[str]:
         """``make demo`` against this installation."""
         return subprocess.Popen(

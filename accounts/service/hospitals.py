@@ -64,7 +64,7 @@ def check_terminal(session: Session, actor: Actor, *, code: str) -> UUID:
 def list_terminals(session: Session, actor: Actor) -> list[str]:
     """The codes of the terminals that may be chosen at the actor's hospital, in order."""
     mine = select(Terminal.code).where(Terminal.hospital_id == actor.house_id, Terminal.is_enabled.is_(True))
-    return list(session.scalars(mine.order_by(Terminal.code)))
+    return list(session.scalars(mine.order_by(Terminal.kind, Terminal.code)))
 
 
 def open_mllp_port(session: Session, actor: Actor, *, hospital_id: UUID, port: int) -> None:

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from typing import Any
 import psutil
 import requests
 
+from core.embedded.process import find_port
+
 ROOT = Path(__file__).resolve().parents[2]
 _READY_WITHIN_SECONDS = 120
 _STOPPED_WITHIN_SECONDS = 60
@@ -25,9 +26,7 @@ class Platform:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = find_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -18,6 +18,7 @@ from accounts import service as accounts
 from accounts.models import MllpEndpoint
 from core import db
 from core.actor import SYSTEM
+from core.embedded.process import find_port
 from records.hl7v2 import mllp
 from records.hl7v2.mllp import Limits
 from records.reports.models import Report
@@ -45,12 +46,6 @@ class Listening:
             return session.scalar(select(func.count()).where(Report.person_id == self.patient.person_id)) or 0
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def serving(app: Flask, limits: Limits = QUICK) -> Iterator[threading.Event]:
     """A listener in a thread of its own, as in the worker."""
@@ -67,7 +62,7 @@ def serving(app: Flask, limits: Limits = QUICK) -> Iterator[threading.Event]:
 
 @pytest.fixture
 def listening(committing_app: Flask, committing_city: City) -> Iterator[Listening]:
-    city, port = committing_city, free_port()
+    city, port = committing_city, find_port()
     hospital, patient = city.hospital(), city.patient()
     number = f"MZ{secrets.token_hex(4)}"
     city.visit(city.staff(hospital), patient, hospital, patient_number=number)
@@ -253,7 +248,7 @@ def test_a_message_for_one_hospital_is_not_taken_at_anothers_port(listening: Lis
 def test_stopping_ends_idle_connections_and_answers_what_is_in_work(
     committing_app: Flask, committing_city: City
 ) -> None:
-    port, hospital = free_port(), committing_city.hospital()
+    port, hospital = find_port(), committing_city.hospital()
     with db.transaction() as session:
         accounts.open_mllp_port(session, SYSTEM, hospital_id=hospital.id, port=port)
     with serving(committing_app) as stop:

@@ -90,7 +90,8 @@ class Stage:
                 reply = self._http.request(
                     method, self.base_url + path, timeout=_TIMEOUT_SECONDS, allow_redirects=False, **fresh
                 )
-            except requests.ConnectionError as error:
+            except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
+                # Refused, reset, or cut off in the middle of the answer: whether it took effect is not known.
                 if time.monotonic() > gives_up_at:
                     raise NotAsExpected(f"{method} {path}: {self.base_url} does not answer") from error
             else:

@@ -68,7 +68,7 @@ def _repay(story: "Story", line_id: str) -> None:
         found: dict[str, Any] | None = phone.get(repayment_path).get("payment")
         return found
 
-    arguments = stage.wait_for(find_payment_request, "the order at WeChat Pay")
+    arguments = stage.wait_for(find_payment_request, "the order at WeChat Pay", seconds=90)
     prepay_id = arguments["package"].removeprefix("prepay_id=")
     story.control.pay({**{k: v for k, v in arguments.items() if k != "package"}, "prepay_id": prepay_id})
     stage.wait_for(lambda: True if phone.get(repayment_path)["state"] == "paid" else None, "the payment", seconds=60)

@@ -1,6 +1,6 @@
 """What other packages may ask of health_card."""
 
-from health_card.service.cards import CardView, get_card, issue_code, list_cards, revoke_codes
+from health_card.service.cards import CardView, issue_code, list_cards, revoke_codes
 from health_card.service.demographics import Demographics, get_demographics
 from health_card.service.numbers import bind_patient_number, find_person, get_patient_number
 from health_card.service.persons import Registration, held_person_ids, list_held_person_ids, register_person
@@ -14,7 +14,6 @@ __all__ = [
     "bind_patient_number",
     "counting_failures",
     "find_person",
-    "get_card",
     "get_demographics",
     "get_patient_number",
     "held_person_ids",

@@ -44,11 +44,6 @@ def list_cards(session: Session, actor: Actor) -> list[CardView]:
     return [_view(session, card) for card in session.scalars(_held_cards(actor).order_by(Card.issued_at))]
 
 
-def get_card(session: Session, actor: Actor, card_id: UUID) -> CardView:
-    """:raises CardNotFound: not a card of this login."""
-    return _view(session, _get_held(session, actor, card_id))
-
-
 def issue_code(session: Session, actor: Actor, *, card_id: UUID, kind: str, issuer: str) -> ShownCode:
     """A code for a desk to scan.
 

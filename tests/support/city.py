@@ -22,7 +22,7 @@ from core.actor import SYSTEM, Actor, ActorKind
 from core.config import Config
 from core.ids import new_id
 from health_card import service as health_card
-from health_card.certificates import CertificateType, check_character
+from health_card.certificates import CertificateType, check_certificate, check_character
 from records.timeline import service as timeline
 from records.timeline.service import Placement
 from tests.support import dicom
@@ -168,10 +168,9 @@ class City:
             done = health_card.register_person(
                 session,
                 actor,
-                certificate_type=CertificateType.RESIDENT_ID,
-                certificate_number=number,
-                name=name,
-                phone=phone,
+                details=health_card.Details(
+                    name=name, phone=phone, certificate=check_certificate(CertificateType.RESIDENT_ID, number)
+                ),
             )
         return Patient(token, refresh_token, actor, done.person_id, done.card.id, done.card.number, number, name, phone)
 

@@ -30,12 +30,15 @@ from tests.support import dicom
 ALL_SCOPES = ["system/*.write", "dicomweb.write", "billing.write", "quarantine.read"]
 
 
-def resident_id(born: str = "19850412") -> str:
+def resident_id(born: str = "19850412", sex: str | None = None) -> str:
     """A well-formed resident ID number of nobody (no area begins with 99).
 
     Ten million a birth date: tests that commit leave their persons behind, and nobody may meet them by chance.
     """
-    first_17 = f"99{secrets.randbelow(10_000):04d}{born}{secrets.randbelow(1000):03d}"
+    order = secrets.randbelow(1000)
+    if sex is not None:
+        order = order // 2 * 2 + (sex == "male")
+    first_17 = f"99{secrets.randbelow(10_000):04d}{born}{order:03d}"
     return first_17 + check_character(first_17)
 
 

@@ -85,6 +85,10 @@ class _Scanner:
         """Do it all, committed durably when this returns; None: refused."""
         return self._connection().execute(_SCAN, values).fetchone()
 
+    def close(self) -> None:
+        """Close the calling thread's connection."""
+        self._connection().close()
+
     def _connection(self) -> psycopg.Connection[dict[str, Any]]:
         if not hasattr(self._own, "connection"):
             self._own.connection = psycopg.connect(self._address, autocommit=True, row_factory=dict_row)
@@ -98,6 +102,7 @@ def create_app() -> Flask:
     vault.configure(config)
     scanner = _Scanner(config.database_url)
     app = Flask(__name__)
+    app.extensions["bench.scanner"] = scanner
 
     @app.post("/api/v1/desk/scans")
     def scan() -> Response:

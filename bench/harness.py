@@ -66,11 +66,14 @@ def alternate(bench: str, contenders: Mapping[str, Callable[[], Round]], rounds:
     ]
 
 
-def ratio(figures: Sequence[Figure], key: str) -> dict[str, float]:
-    """The first contender to the second, round by round: the median, the lowest and the highest."""
-    product, ceiling = figures[0].rounds, figures[1].rounds
-    ratios = [one[key] / other[key] for one, other in zip(product, ceiling, strict=True)]
-    return {"median": statistics.median(ratios), "lowest": min(ratios), "highest": max(ratios)}
+def ratios(figures: Sequence[Figure]) -> dict[str, dict[str, float]]:
+    """The first contender to the second, round by round: of each value the median, the lowest and the highest."""
+    pairs = list(zip(figures[0].rounds, figures[1].rounds, strict=True))
+    each = {key: [one[key] / other[key] for one, other in pairs] for key in figures[0].values}
+    return {
+        key: {"median": statistics.median(all_), "lowest": min(all_), "highest": max(all_)}
+        for key, all_ in each.items()
+    }
 
 
 def percentile(values: Sequence[float], percent: int) -> float:

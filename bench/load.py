@@ -58,7 +58,7 @@ def send_all(port: int, requests: Sequence[bytes], *, connections: int, seconds:
     seen, waiting = Load(), iter(requests)
     with selectors.DefaultSelector() as selector:
         started, cpu_started = time.perf_counter(), time.process_time()
-        for request, _ in zip(waiting, range(connections), strict=False):
+        for _, request in zip(range(connections), waiting, strict=False):
             connection = _Connection(port)
             selector.register(connection.socket, selectors.EVENT_READ, connection)
             connection.send(request)

@@ -159,7 +159,6 @@ class Machines:
             "web_cpu_ms": (after[0] - before[0]) * 1000 / answered,
             "database_cpu_ms": (after[1] - before[1]) * 1000 / answered,
             "client_cpu_ms": load.cpu_seconds * 1000 / answered,
-            "answered": answered,
         }
 
     def _spent(self, program: Program) -> tuple[float, float]:

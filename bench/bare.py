@@ -65,10 +65,13 @@ WITH staff AS (
         (%(act_3)s, 'consent.grant.opened', 'grant', %(grant_id)s, 'treatment', %(grant_id)s, 1, '{}')
     ) AS act (id, action, object_kind, object_id, purpose, basis_id, basis_version, facts)
 )
-SELECT p.data_key, p.name_sealed, p.certificate_sealed, p.phone_sealed, p.certificate_type, p.sex, p.birth_date,
-    p.assurance, n.number AS patient_number
-FROM visit JOIN persons p ON p.id = visit.person_id
-    LEFT JOIN patient_numbers n ON n.hospital_id = visit.hospital_id AND n.person_id = visit.person_id
+SELECT p.data_key, p.name_sealed, c.number_sealed AS certificate_sealed, p.phone_sealed, c.type AS certificate_type,
+    p.sex, p.birth_date, p.assurance, (
+        SELECT n.number FROM patient_numbers n JOIN persons same ON same.id = n.person_id
+        WHERE n.hospital_id = visit.hospital_id AND same.root_id = p.id ORDER BY n.bound_at DESC LIMIT 1
+    ) AS patient_number
+FROM visit JOIN persons own ON own.id = visit.person_id JOIN persons p ON p.id = own.root_id
+    LEFT JOIN person_certificates c ON c.person_id = p.id AND c.is_primary
 """
 
 

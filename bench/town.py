@@ -17,7 +17,7 @@ from core.actor import SYSTEM
 from core.config import Config
 from health_card import codes
 from health_card import service as health_card
-from health_card.certificates import CertificateType, check_character
+from health_card.certificates import CertificateType, check_certificate, check_character
 
 HOSPITALS, DESKS_PER_HOSPITAL = 4, 3
 _PERSONS_PER_COMMIT = 100
@@ -90,14 +90,12 @@ def _register(session: Session, config: Config, chance: random.Random, number: i
     identity = WechatIdentity(config.wechat_app_id, f"o{secrets.token_urlsafe(20)}", None)
     token = accounts.sign_in_login(session, identity, issuer=config.base_url).access.text
     actor = accounts.identify_bearer(session, token, issuer=config.base_url)
-    registered = health_card.register_person(
-        session,
-        actor,
-        certificate_type=CertificateType.RESIDENT_ID,
-        certificate_number=_certificate_number(chance, number),
+    details = health_card.Details(
         name=chance.choice(_SURNAMES) + chance.choice(_GIVEN),
         phone=f"1700000{chance.randrange(10**4):04d}",
+        certificate=check_certificate(CertificateType.RESIDENT_ID, _certificate_number(chance, number)),
     )
+    registered = health_card.register_person(session, actor, details=details)
     return registered.card.number
 
 

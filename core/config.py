@@ -114,7 +114,7 @@ _PLAIN_TEXTS = {
 }
 
 # What the keywords of a message template can be filled with.
-_MESSAGE_WORDS = {"title", "hospital", "time"}
+_MESSAGE_WORDS = ("title", "hospital", "time")
 
 
 class _Reader:
@@ -178,7 +178,8 @@ class _Reader:
         except (ValueError, TypeError, KeyError, AttributeError):
             templates = {"": MessageTemplate("", {})}
         for each in templates.values():
-            if not isinstance(each.id, str) or not each.id or not set(each.data.values()) <= _MESSAGE_WORDS:
+            is_known = all(word in _MESSAGE_WORDS for word in each.data.values())
+            if not isinstance(each.id, str) or not each.id or not is_known:
                 raise ConfigurationError(
                     f'{name} must be JSON: {{"kind": {{"template_id": "...", "data": {{"thing1": "title"}}}}}}'
                 )

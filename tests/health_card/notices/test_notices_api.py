@@ -1,6 +1,6 @@
 """A patient reads what happened with the card: who, which hospital, which desk, when."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import func, select, text
@@ -18,7 +18,7 @@ from tests.support.city import City, Patient, bearer
 def list_notices(city: City, patient: Patient, **query: Any) -> dict[str, Any]:
     reply = city.client.get("/api/v1/notices", query_string=query, headers=bearer(patient.token))
     assert reply.status_code == 200, reply.text
-    return dict(reply.json)
+    return cast("dict[str, Any]", reply.json)
 
 
 def tell(patient: Patient, kind: NoticeKind = NoticeKind.CARD_LOST, **more: Any) -> str:

@@ -11,42 +11,114 @@ from core.db import Base, WithId
 
 
 class Assurance(StrEnum):
-    """How well an identity was checked; shown at every scan."""
+    """How well an identity was checked, weakest first; shown at every scan."""
 
     ASSERTED = "asserted"
     DOCUMENT = "document"
+    BANK = "bank"
+    FACE = "face"
 
 
 class Person(WithId, Base):
-    """The master record of one person. What names him is sealed with his own data key."""
+    """The master record of one person. What names him is sealed with his own data key.
+
+    ``root_id`` names the record that stands for the person: this one, or the one that it was merged into. What is
+    known of a person hangs on the record through which it came, so that taking a merge back gives each its own again;
+    whoever reads asks for all records of the same person (``service.same_persons``).
+    """
 
     __tablename__ = "persons"
     __table_args__ = (
         CheckConstraint("sex IN ('male', 'female', 'unknown')", name="sex"),
-        CheckConstraint("assurance IN ('asserted', 'document')", name="assurance"),
+        CheckConstraint("assurance IN ('asserted', 'document', 'bank', 'face')", name="assurance"),
+        CheckConstraint("nation ~ '^[0-9]{2}$'", name="nation"),
+        Index("ix_persons_root_id", "root_id"),
     )
 
+    root_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
     data_key: Mapped[bytes]
-    certificate_type: Mapped[str]
-    certificate_index: Mapped[bytes] = mapped_column(unique=True)
-    certificate_sealed: Mapped[bytes]
     name_sealed: Mapped[bytes]
     phone_sealed: Mapped[bytes]
+    address_sealed: Mapped[bytes | None]
     sex: Mapped[str]
     birth_date: Mapped[date | None]
+    nation: Mapped[str | None]
     assurance: Mapped[str]
     created_at: Mapped[datetime]
 
 
+class CertificateState(StrEnum):
+    """``former`` was renewed and still leads to the person; ``withdrawn`` was a mistake and leads to nobody."""
+
+    CURRENT = "current"
+    FORMER = "former"
+    WITHDRAWN = "withdrawn"
+
+
+class PersonCertificate(WithId, Base):
+    """A certificate of a person. One of the current ones is shown first (``is_primary``).
+
+    ``type``: WS 364.3 CV02.01.101. ``country``: who issued it, ISO 3166-1 alpha-3; empty for our own authorities.
+    """
+
+    __tablename__ = "person_certificates"
+    __table_args__ = (
+        Index(
+            "uq_person_certificates_number",
+            "number_index",
+            "country",
+            unique=True,
+            postgresql_where=text("state <> 'withdrawn'"),
+        ),
+        Index("uq_person_certificates_primary", "person_id", unique=True, postgresql_where=text("is_primary")),
+        Index("ix_person_certificates_person_id", "person_id"),
+        CheckConstraint("state IN ('current', 'former', 'withdrawn')", name="state"),
+        CheckConstraint("NOT is_primary OR state = 'current'", name="primary_is_current"),
+        CheckConstraint("country ~ '^([A-Z]{3})?$'", name="country"),
+    )
+
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
+    type: Mapped[str]
+    country: Mapped[str] = mapped_column(default="")
+    number_index: Mapped[bytes]
+    number_sealed: Mapped[bytes]
+    state: Mapped[str] = mapped_column(default=CertificateState.CURRENT.value)
+    is_primary: Mapped[bool]
+    added_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class Relation(StrEnum):
+    """What the person is to the holder of the login."""
+
+    SELF = "self"
+    CHILD = "child"
+    WARD = "ward"
+    SPOUSE = "spouse"
+    PARENT = "parent"
+    OTHER = "other"
+
+
 class Holder(WithId, Base):
-    """A login that may act for a person. Unconfirmed, it may do nothing but wait for a desk."""
+    """A login that may act for a person. Unconfirmed, it may do nothing but wait for a desk.
+
+    ``valid_until``: it ends by itself then, as a guardian's access does when the child comes of age.
+    """
 
     __tablename__ = "holders"
     __table_args__ = (
-        UniqueConstraint("login_id", "person_id"),
-        Index("uq_holders_self", "login_id", unique=True, postgresql_where=text("relation = 'self'")),
+        Index(
+            "uq_holders_login_person", "login_id", "person_id", unique=True, postgresql_where=text("ended_at IS NULL")
+        ),
+        Index(
+            "uq_holders_self",
+            "login_id",
+            unique=True,
+            postgresql_where=text("relation = 'self' AND ended_at IS NULL"),
+        ),
         Index("ix_holders_person_id", "person_id"),
-        CheckConstraint("relation IN ('self')", name="relation"),
+        CheckConstraint("relation IN ('self', 'child', 'ward', 'spouse', 'parent', 'other')", name="relation"),
+        CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)", name="end_reason"),
     )
 
     login_id: Mapped[UUID] = mapped_column(ForeignKey("logins.id"))
@@ -54,6 +126,9 @@ class Holder(WithId, Base):
     relation: Mapped[str]
     created_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]
+    valid_until: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    end_reason: Mapped[str | None]
 
 
 class CardState(IntEnum):

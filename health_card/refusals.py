@@ -12,6 +12,12 @@ class CertificateInvalid(Invalid):
     )
 
 
+class DetailsContradictCertificate(Invalid):
+    code = "health_card.details_contradict_certificate"
+    title = "性别或出生日期与证件号码不符,请核对"
+    detail = "The certificate number tells another sex or birth date than was sent. Leave them out, or correct them."
+
+
 class PersonDetailsDiffer(Conflict):
     code = "health_card.person_details_differ"
     title = "姓名或手机号与已登记的信息不一致,请到医院窗口办理"

@@ -34,7 +34,7 @@ def register(body: Application) -> Response:
         "registration_details", str(actor.id), PersonDetailsDiffer, per_minute=GUESSES_PER_MINUTE
     )
     with guessing, db.transaction() as session:
-        done = service.register_person(session, actor, **dict(body))
+        done = service.register_person(session, actor, details=body.as_details())
     return present(RegistrationShown.of(done), 201 if done.is_new else 200)
 
 

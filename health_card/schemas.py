@@ -1,13 +1,14 @@
 """What health_card takes in and gives out."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from core.api import Received, Shown
-from health_card.certificates import CertificateType
+from health_card.certificates import CertificateType, check_certificate
+from health_card.service.identities import Details
 from health_card.service.persons import Registration
 
 
@@ -16,6 +17,17 @@ class Application(Received):
     certificate_number: str = Field(min_length=4, max_length=32)
     name: str = Field(min_length=1, max_length=50, pattern=r"^[^\x00-\x1f<>]+$")
     phone: str = Field(pattern=r"^(1[3-9][0-9]{9}|\+[1-9][0-9]{5,14})$")
+    country: str = Field("", pattern=r"^([A-Z]{3})?$", description="of a foreign passport: ISO 3166-1 alpha-3")
+    sex: Literal["male", "female", "unknown"] = Field("unknown", description="needed when the number does not tell it")
+    birth_date: date | None = Field(None, description="needed when the number does not tell it")
+    nation: str | None = Field(None, pattern=r"^[0-9]{2}$", description="ethnic group, GB/T 3304, for example 01 汉族")
+    address: str | None = Field(None, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f<>]+$")
+
+    def as_details(self) -> Details:
+        """:raises CertificateInvalid: the number cannot be one of its type."""
+        certificate = check_certificate(self.certificate_type, self.certificate_number, self.country)
+        fields = self.model_dump(exclude={"certificate_type", "certificate_number", "country"})
+        return Details(certificate=certificate, **fields)
 
 
 class RegistrationShown(Shown):

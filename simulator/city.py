@@ -27,7 +27,7 @@ from core.actor import SYSTEM
 from core.config import Config, read_config
 from core.embedded.process import find_port
 from health_card import service as health_card
-from health_card.certificates import CertificateType
+from health_card.certificates import CertificateType, check_certificate
 from payments import service as payments
 from payments.service import ProductTerms
 from recognition import service as recognition
@@ -172,10 +172,11 @@ def _register(session: Session, config: Config, person: SyntheticPerson) -> dict
     done = health_card.register_person(
         session,
         actor,
-        certificate_type=CertificateType.RESIDENT_ID,
-        certificate_number=person.certificate_number,
-        name=person.name,
-        phone=person.phone,
+        details=health_card.Details(
+            name=person.name,
+            phone=person.phone,
+            certificate=check_certificate(CertificateType.RESIDENT_ID, person.certificate_number),
+        ),
     )
     return {
         "name": person.name,

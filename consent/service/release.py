@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from consent.models import Grant, Purpose
@@ -29,7 +29,7 @@ def readable_person_ids(actor: Actor) -> Select[tuple[UUID]]:
     """The persons whose records the actor may see now, to be used inside the ``where`` of every query on records."""
     if actor.kind is ActorKind.PATIENT:
         return health_card.held_person_ids(actor)
-    return select(Grant.person_id).where(*_in_force(actor))
+    return health_card.same_persons(select(Grant.person_id).where(*_in_force(actor)))
 
 
 def release(
@@ -84,21 +84,26 @@ def release(
 
 def find_access_until(session: Session, actor: Actor, *, person_id: UUID) -> datetime | None:
     """Until when the actor's hospital may see the person's records; None when it may not."""
-    return session.scalar(select(func.max(Grant.expires_at)).where(Grant.person_id == person_id, *_in_force(actor)))
+    return session.scalar(select(func.max(Grant.expires_at)).where(_is_of(person_id), *_in_force(actor)))
 
 
 def _find_release(session: Session, actor: Actor, person_id: UUID) -> Release | None:
     if actor.kind is ActorKind.PATIENT:
-        is_own = person_id in health_card.list_held_person_ids(session, actor)
+        held = health_card.held_person_ids(actor).subquery()
+        is_own = session.scalar(select(held.c.id).where(held.c.id == person_id).limit(1)) is not None
         return Release(person_id, Purpose.OWN, None) if is_own else None
     grant = session.scalars(
         select(Grant)
-        .where(Grant.person_id == person_id, *_in_force(actor))
+        .where(_is_of(person_id), *_in_force(actor))
         .order_by(Grant.expires_at.desc())
         .limit(1)
         .with_for_update(read=True)
     ).one_or_none()
     return Release(person_id, grant.purpose, (grant.id, grant.version)) if grant else None
+
+
+def _is_of(person_id: UUID) -> ColumnElement[bool]:
+    return Grant.person_id.in_(health_card.same_person_ids(person_id))
 
 
 def _in_force(actor: Actor) -> tuple[Any, ...]:

@@ -11,10 +11,10 @@ from core import clock, db
 from core.circuit import Circuit
 from core.dispatch import Handler, TryLater
 from core.web import current_config
-from health_card.notices import service
+from health_card.notices import sending
 from health_card.notices.models import DeliveryOutcome
-from health_card.notices.service import Push
-from health_card.notices.telling import WRITTEN_TOPIC
+from health_card.notices.sending import Push
+from health_card.notices.service import WRITTEN_TOPIC
 from health_card.notices.texts import LONGEST_THING
 
 _RETRY_SECONDS = 30
@@ -41,8 +41,8 @@ def deliver_notice(payload: dict[str, Any]) -> None:
     """
     notice_id = UUID(payload["notice_id"])
     with db.transaction() as session:
-        service.raise_two_places_alarm(session, notice_id)
-        push = service.find_push(session, notice_id)
+        sending.raise_two_places_alarm(session, notice_id)
+        push = sending.find_push(session, notice_id)
     templates = current_config().wechat_templates
     template = templates.get(push.kind, templates.get(ANY_KIND)) if push else None
     if push is None or template is None:
@@ -72,7 +72,7 @@ def _deliver(push: Push, login_id: UUID, template_id: str, data: Mapping[str, st
 
 def _record(push: Push, login_id: UUID, outcome: DeliveryOutcome) -> None:
     with db.transaction() as session:
-        service.record_delivery(session, notice_id=push.notice_id, login_id=login_id, outcome=outcome)
+        sending.record_delivery(session, notice_id=push.notice_id, login_id=login_id, outcome=outcome)
 
 
 def _words(push: Push) -> dict[str, str]:

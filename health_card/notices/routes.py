@@ -5,7 +5,7 @@ from flask import Response
 from core import db
 from core.api import Api
 from core.web import current_actor, present, requires
-from health_card.notices import service
+from health_card.notices import reading
 from health_card.notices.schemas import NoticeList, NoticePath, NoticeQuery, NoticeShown
 
 api = Api("notices", tag="Notices 通知", url_prefix="/api/v1")
@@ -16,8 +16,8 @@ api = Api("notices", tag="Notices 通知", url_prefix="/api/v1")
 def list_notices(query: NoticeQuery) -> Response:
     """What happened with my card, and my family's: which hospital, which desk, when"""
     with db.snapshot() as session:
-        notices = service.list_notices(session, current_actor(), **dict(query))
-        unread = service.count_unread(session, current_actor())
+        notices = reading.list_notices(session, current_actor(), **dict(query))
+        unread = reading.count_unread(session, current_actor())
     return present(NoticeList(notices=[NoticeShown.model_validate(each) for each in notices], unread=unread))
 
 
@@ -26,5 +26,5 @@ def list_notices(query: NoticeQuery) -> Response:
 def see_notice(path: NoticePath) -> Response:
     """Mark a notice as seen"""
     with db.transaction() as session:
-        notice = service.see_notice(session, current_actor(), notice_id=path.notice_id)
+        notice = reading.see_notice(session, current_actor(), notice_id=path.notice_id)
     return present(NoticeShown.model_validate(notice))

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from core.api import Received, Shown
-from health_card.notices.service import PAGE
+from health_card.notices.reading import PAGE
 
 
 class NoticeQuery(Received):

@@ -9,12 +9,12 @@ from sqlalchemy.orm import Session
 from core import audit, clock
 from core.actor import SYSTEM
 from core.vault import vault
-from health_card.models import Assurance, Card, CardState, Person
+from health_card.models import Assurance, Card, CardState, Person, PersonCertificate
+from health_card.notices import service as notices
 from health_card.notices.models import NoticeKind
-from health_card.notices.telling import tell_person
 from health_card.realname.asking import find_real_name_state
 from health_card.realname.models import Outcome, RealNameCheck
-from health_card.service.persons import CERTIFICATE, NAME
+from health_card.service.identities import CERTIFICATE, NAME
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,13 @@ class Answered:
 
 
 def find_identity(session: Session, *, person_id: UUID, asking_id: UUID) -> Identity | None:
-    """Name and certificate as they stand now; None when this asking was answered already."""
+    """Name and certificate as they stand now.
+
+    :returns: None when this asking was answered already, or there is no certificate: a newborn may have none yet.
+    """
     if session.scalar(select(RealNameCheck.id).filter_by(asking_id=asking_id)):
         return None
-    return _open_identity(session.get_one(Person, person_id))
+    return _open_identity(session, session.get_one(Person, person_id))
 
 
 def record_real_name(
@@ -55,7 +58,7 @@ def record_real_name(
     """
     person = session.get_one(Person, person_id, with_for_update={"key_share": True})
     is_answered = session.scalar(select(RealNameCheck.id).filter_by(asking_id=asking_id)) is not None
-    if is_answered or _open_identity(person) != asked:
+    if is_answered or _open_identity(session, person) != asked:
         return
     before = find_real_name_state(session, person_id)
     session.add(
@@ -100,13 +103,17 @@ def _change_card(session: Session, card: Card, state: CardState, kind: NoticeKin
         of=("card", card.id),
         facts={"state": state.value, "reason": kind.value},
     )
-    tell_person(session, person_id=card.person_id, kind=kind, of=("card", card.id))
+    notices.tell(session, person_id=card.person_id, kind=kind, of=("card", card.id))
 
 
-def _open_identity(person: Person) -> Identity:
+def _open_identity(session: Session, person: Person) -> Identity | None:
+    """Name and certificate that stand in the record itself, whatever it was merged into."""
+    shown = session.scalars(select(PersonCertificate).filter_by(person_id=person.id, is_primary=True)).one_or_none()
+    if shown is None:
+        return None
     key = vault().unwrap(person.data_key)
     return Identity(
         name=key.unseal(person.name_sealed, context=NAME),
-        certificate_type=person.certificate_type,
-        number=key.unseal(person.certificate_sealed, context=CERTIFICATE),
+        certificate_type=shown.type,
+        number=key.unseal(shown.number_sealed, context=CERTIFICATE),
     )

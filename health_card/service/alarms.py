@@ -9,8 +9,9 @@ from accounts import service as accounts
 from core import audit
 from core.actor import Actor
 from health_card.models import Card, CodeRedemption
+from health_card.notices import service as notices
 from health_card.notices.models import NoticeKind
-from health_card.notices.telling import tell_person
+from health_card.service.identities import same_person_ids
 
 
 def raise_replay_alarm(
@@ -22,7 +23,7 @@ def raise_replay_alarm(
     """
     first = accounts.get_terminal(session, earlier.terminal_id)
     second = accounts.get_terminal(session, terminal_id)
-    told = tell_person(
+    told = notices.tell(
         session,
         person_id=person_id,
         kind=NoticeKind.CODE_REPLAYED,
@@ -47,20 +48,18 @@ def raise_replay_alarm(
 
 
 def end_codes(session: Session, actor: Actor, *, person_id: UUID) -> None:
-    """Make every dynamic code that was ever shown for the person's card worthless, from the next scan on.
+    """Make every dynamic code that was ever shown for the person's cards worthless, from the next scan on.
 
-    The caller has decided that the actor may.
+    The caller has decided that the actor may. A person whose records were merged may have several living cards.
     """
-    living = select(Card).where(Card.person_id == person_id, Card.replaced_at.is_(None))
-    card = session.scalars(living.with_for_update()).one_or_none()
-    if card is None:
-        return
-    card.epoch += 1
-    audit.record_act(
-        session,
-        actor,
-        "health_card.codes.revoked",
-        subject_id=person_id,
-        of=("card", card.id),
-        facts={"epoch": card.epoch},
-    )
+    living = select(Card).where(Card.person_id.in_(same_person_ids(person_id)), Card.replaced_at.is_(None))
+    for card in session.scalars(living.order_by(Card.id).with_for_update()).all():
+        card.epoch += 1
+        audit.record_act(
+            session,
+            actor,
+            "health_card.codes.revoked",
+            subject_id=card.person_id,
+            of=("card", card.id),
+            facts={"epoch": card.epoch},
+        )

@@ -4,47 +4,90 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import clock
-from core.vault import vault
+from core.vault import DataKey, vault
 from health_card.masks import mask_name, mask_number, mask_phone
-from health_card.models import Person
-from health_card.service.persons import CERTIFICATE, NAME, PHONE
+from health_card.models import Person, PersonCertificate
+from health_card.service.identities import ADDRESS, CERTIFICATE, NAME, PHONE, get_root
 
 
 @dataclass(frozen=True)
 class Demographics:
-    """A person as shown to somebody. ``sex``: male, female or unknown."""
+    """A person as shown to somebody. ``sex``: male, female or unknown.
+
+    ``certificate_type`` and ``certificate_number`` are None for a newborn who has no certificate yet.
+    """
 
     name: str
     sex: str
     birth_date: date | None
     age: int | None
-    certificate_type: str
-    certificate_number: str
+    nation: str | None
+    certificate_type: str | None
+    certificate_number: str | None
     phone: str
+    assurance: str
+
+
+@dataclass(frozen=True)
+class PlainDemographics:
+    """A person's own details, whole: for himself and for interfaces whose answer needs them."""
+
+    name: str
+    sex: str
+    birth_date: date | None
+    nation: str | None
+    certificate_type: str | None
+    certificate_number: str | None
+    phone: str
+    address: str | None
     assurance: str
 
 
 def get_demographics(session: Session, person_id: UUID, *, masked: bool = True) -> Demographics:
     """A person's demographics. The caller has decided, and recorded, that the asker may see them.
 
-    :param masked: shorten name and numbers as trust demands for desks; a treating doctor sees the name whole.
+    :param masked: shorten the name as trust demands for desks; a treating doctor sees it whole. Numbers are always
+        masked.
     """
-    person = session.get_one(Person, person_id)
-    key = vault().unwrap(person.data_key)
-    name = key.unseal(person.name_sealed, context=NAME)
+    plain = get_plain_demographics(session, person_id)
     return Demographics(
-        name=mask_name(name) if masked else name,
+        name=mask_name(plain.name) if masked else plain.name,
+        sex=plain.sex,
+        birth_date=plain.birth_date,
+        age=_age(plain.birth_date),
+        nation=plain.nation,
+        certificate_type=plain.certificate_type,
+        certificate_number=mask_number(plain.certificate_number) if plain.certificate_number else None,
+        phone=mask_phone(plain.phone),
+        assurance=plain.assurance,
+    )
+
+
+def get_plain_demographics(session: Session, person_id: UUID) -> PlainDemographics:
+    """As ``get_demographics``, with nothing masked."""
+    person = get_root(session, person_id)
+    key = vault().unwrap(person.data_key)
+    certificate_type, certificate_number = _primary_certificate(session, person, key)
+    return PlainDemographics(
+        name=key.unseal(person.name_sealed, context=NAME),
         sex=person.sex,
         birth_date=person.birth_date,
-        age=_age(person.birth_date),
-        certificate_type=person.certificate_type,
-        certificate_number=mask_number(key.unseal(person.certificate_sealed, context=CERTIFICATE)),
-        phone=mask_phone(key.unseal(person.phone_sealed, context=PHONE)),
+        nation=person.nation,
+        certificate_type=certificate_type,
+        certificate_number=certificate_number,
+        phone=key.unseal(person.phone_sealed, context=PHONE),
+        address=key.unseal(person.address_sealed, context=ADDRESS) if person.address_sealed else None,
         assurance=person.assurance,
     )
+
+
+def _primary_certificate(session: Session, person: Person, key: DataKey) -> tuple[str | None, str | None]:
+    shown = session.scalars(select(PersonCertificate).filter_by(person_id=person.id, is_primary=True)).one_or_none()
+    return (shown.type, key.unseal(shown.number_sealed, context=CERTIFICATE)) if shown else (None, None)
 
 
 def _age(born: date | None) -> int | None:

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, false, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -11,7 +11,7 @@ from core.actor import Actor
 from health_card.certificates import CertificateType, check_certificate
 from health_card.models import Card, PatientNumber, Person
 from health_card.refusals import CertificateInvalid, PatientNumberTaken
-from health_card.service.persons import certificate_index
+from health_card.service.identities import certificate_owners, is_same_person, same_person_ids
 
 
 def bind_patient_number(session: Session, actor: Actor, *, person_id: UUID, number: str) -> None:
@@ -33,7 +33,10 @@ def bind_patient_number(session: Session, actor: Actor, *, person_id: UUID, numb
 
 def get_patient_number(session: Session, actor: Actor, person_id: UUID) -> str | None:
     """The person's number at the actor's hospital, when one is bound."""
-    return session.scalar(select(PatientNumber.number).filter_by(hospital_id=actor.house_id, person_id=person_id))
+    mine = select(PatientNumber.number).where(
+        PatientNumber.hospital_id == actor.house_id, PatientNumber.person_id.in_(same_person_ids(person_id))
+    )
+    return session.scalar(mine.order_by(PatientNumber.bound_at.desc()).limit(1))
 
 
 def find_person(
@@ -59,13 +62,16 @@ def find_person(
         )
         if question is not None
     ]
-    found = [session.scalar(question) for question in asked]
-    return found[0] if found and len(set(found)) == 1 else None
+    found = [session.scalars(question).all() for question in asked]
+    if not found or any(len(owners) != 1 for owners in found):
+        return None
+    owners = [owner for (owner,) in found]
+    return owners[0] if all(is_same_person(session, owners[0], owner) for owner in owners[1:]) else None
 
 
 def _check_bound_already(session: Session, actor: Actor, person_id: UUID, number: str) -> None:
     owner = session.scalar(select(PatientNumber.person_id).filter_by(hospital_id=actor.house_id, number=number))
-    if owner != person_id:
+    if owner is None or not is_same_person(session, owner, person_id):
         raise PatientNumberTaken
 
 
@@ -89,5 +95,5 @@ def _by_certificate(certificate: tuple[str, str] | None) -> Select[tuple[UUID]] 
         checked = check_certificate(CertificateType(certificate[0]), certificate[1])
     except (ValueError, CertificateInvalid):
         # It leads to nobody, which is not the same as not having been given.
-        return select(Person.id).where(Person.certificate_index == b"")
-    return select(Person.id).where(Person.certificate_index == certificate_index(checked))
+        return select(Person.id).where(false())
+    return certificate_owners(checked)

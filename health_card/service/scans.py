@@ -17,7 +17,7 @@ from core.errors import RateExceeded
 from core.ids import new_id
 from health_card import codes
 from health_card.certificates import CertificateType, check_certificate
-from health_card.models import Card, CardState, CodeRedemption, Person
+from health_card.models import Card, CardState, CertificateState, CodeRedemption, PersonCertificate
 from health_card.refusals import (
     CertificateInvalid,
     CodeExpired,
@@ -31,7 +31,7 @@ from health_card.refusals import (
 )
 from health_card.service.alarms import raise_replay_alarm
 from health_card.service.cards import DYNAMIC_LIFE, KEY_PURPOSE
-from health_card.service.persons import certificate_index
+from health_card.service.identities import certificate_index, same_person_ids
 
 FAILURES_PER_MINUTE = 20
 CLOCK_SKEW = timedelta(seconds=30)
@@ -117,13 +117,20 @@ def _check_in_force(card: Card, epoch: int | None = None) -> None:
 def _check_second_factor(session: Session, card: Card, certificate_number: str | None) -> None:
     if not certificate_number:
         raise SecondFactorMissing
-    person = session.get_one(Person, card.person_id)
-    try:
-        offered = certificate_index(check_certificate(CertificateType(person.certificate_type), certificate_number))
-    except CertificateInvalid:
-        raise SecondFactorWrong from None
-    if not hmac.compare_digest(offered, person.certificate_index):
-        raise SecondFactorWrong
+    for certificate in _current_certificates(session, card):
+        try:
+            offered = certificate_index(check_certificate(CertificateType(certificate.type), certificate_number))
+        except CertificateInvalid:
+            continue
+        if hmac.compare_digest(offered, certificate.number_index):
+            return
+    raise SecondFactorWrong
+
+
+def _current_certificates(session: Session, card: Card) -> list[PersonCertificate]:
+    mine = PersonCertificate.person_id.in_(same_person_ids(card.person_id))
+    current = PersonCertificate.state == CertificateState.CURRENT
+    return list(session.scalars(select(PersonCertificate).where(mine, current)))
 
 
 def _redeem(session: Session, actor: Actor, read: codes.ReadCode, card: Card, terminal_id: UUID) -> UUID:

@@ -1,7 +1,7 @@
 """notices
 
 Revision ID: 0009
-Revises: 0005
+Revises: 0006
 Create Date: 2026-11-22 06:39:51.131211
 
 """
@@ -12,15 +12,14 @@ from sqlalchemy.dialects import postgresql
 
 # revision identifiers, used by Alembic.
 revision = "0009"
-down_revision = "0005"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
-# What was answered and told is written once; refuse_change() comes from the foundation. Whose it is may change, since
-# persons are merged, and so may whether it was seen.
+# What was answered and told is written once; only whether it was seen may change.
 _WRITTEN_ONCE = {
-    "notices": "UPDATE OF id, kind, facts, hospital_id, object_kind, object_id, key, created_at",
-    "real_name_checks": "UPDATE OF id, asking_id, outcome, source, reference, checked_at",
+    "notices": "UPDATE OF id, person_id, kind, facts, hospital_id, object_kind, object_id, key, created_at",
+    "real_name_checks": "UPDATE",
     "notice_deliveries": "UPDATE",
 }
 _APPEND_ONLY = """

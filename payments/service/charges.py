@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from core import audit, clock, idempotency
 from core.actor import Actor
 from core.ids import new_id
+from health_card import service as health_card
 from payments import ledger
 from payments.models import Charge, CreditLine, JournalKind, LineState
 from payments.refusals import BillAlreadyCharged, LimitExceeded, LineSuspended, NoCreditLine
@@ -108,7 +109,8 @@ def _lock_usable_lines(session: Session, visit: visits.VisitContext) -> list[Cre
     """The lines that may pay for this visit, oldest first, locked: whoever draws on them or repays waits for us."""
     lines = session.scalars(
         select(CreditLine)
-        .where(CreditLine.person_id == visit.person_id, CreditLine.state != LineState.CLOSED)
+        .where(CreditLine.person_id.in_(health_card.same_person_ids(visit.person_id)))
+        .where(CreditLine.state != LineState.CLOSED)
         .order_by(CreditLine.opened_at, CreditLine.id)
         .with_for_update()
         .execution_options(populate_existing=True)

@@ -100,14 +100,17 @@ def _view(session: Session, *conditions: ColumnElement[bool]) -> list[LineView]:
 
 
 def _get_own_person(session: Session, actor: Actor) -> UUID:
-    held = health_card.list_held_person_ids(session, actor)
-    if len(held) != 1:
+    own = health_card.find_own_person_id(session, actor)
+    if own is None:
         raise PersonNotConfirmed
-    return held[0]
+    return own
 
 
 def _find_line(session: Session, person_id: UUID, product: CreditProduct) -> CreditLine | None:
-    return session.scalars(select(CreditLine).filter_by(person_id=person_id, product_id=product.id)).one_or_none()
+    mine = select(CreditLine).where(
+        CreditLine.person_id.in_(health_card.same_person_ids(person_id)), CreditLine.product_id == product.id
+    )
+    return session.scalars(mine.order_by(CreditLine.opened_at, CreditLine.id).limit(1)).one_or_none()
 
 
 def _insert_line(session: Session, actor: Actor, person_id: UUID, product: CreditProduct) -> UUID | None:

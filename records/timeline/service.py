@@ -13,6 +13,7 @@ from consent import service as consent
 from core import clock
 from core.actor import Actor
 from core.ids import new_id
+from health_card import service as health_card
 from records.timeline.models import TimelineEntry
 
 PAGE = 30
@@ -86,7 +87,7 @@ def find_kind(session: Session, actor: Actor, *, person_id: UUID, object_id: UUI
     return session.scalar(
         select(TimelineEntry.object_kind).where(
             TimelineEntry.object_id == object_id,
-            TimelineEntry.person_id == person_id,
+            TimelineEntry.person_id.in_(health_card.same_person_ids(person_id)),
             TimelineEntry.person_id.in_(consent.readable_person_ids(actor)),
         )
     )
@@ -97,7 +98,7 @@ def _read_page(
 ) -> list[TimelineEntry]:
     page = select(TimelineEntry).where(TimelineEntry.person_id.in_(consent.readable_person_ids(actor)))
     if person_id is not None:
-        page = page.where(TimelineEntry.person_id == person_id)
+        page = page.where(TimelineEntry.person_id.in_(health_card.same_person_ids(person_id)))
     if before is not None:
         last = select(TimelineEntry.occurred_at, TimelineEntry.id).where(TimelineEntry.id == before)
         page = page.where(tuple_(TimelineEntry.occurred_at, TimelineEntry.id) < last.scalar_subquery())

@@ -33,10 +33,12 @@ class PersonShown(Shown):
     sex: str
     birth_date: date | None
     age: int | None
-    certificate_type: str
-    certificate_number: str = Field(description="masked")
+    certificate_type: str | None = Field(description="WS 364.3 CV02.01.101; absent for a newborn who has none yet")
+    certificate_number: str | None = Field(description="masked")
     phone: str = Field(description="masked")
-    assurance: str = Field(description="asserted: typed by the patient; document: a desk has seen the document")
+    assurance: str = Field(
+        description="asserted: typed by the patient; document: a desk has seen the document; bank, face: proved so"
+    )
 
 
 class CheckInShown(Shown):

@@ -161,7 +161,8 @@ def find_latest_visit_id(session: Session, actor: Actor, *, person_id: UUID, at:
     """
     return session.scalar(
         select(Visit.id)
-        .where(Visit.hospital_id == actor.hospital_id, Visit.person_id == person_id, Visit.opened_at <= at)
+        .where(Visit.hospital_id == actor.hospital_id, Visit.opened_at <= at)
+        .where(Visit.person_id.in_(health_card.same_person_ids(person_id)))
         .where(Visit.opened_at > at - timedelta(days=30))
         .order_by(Visit.opened_at.desc())
         .limit(1)

@@ -90,6 +90,7 @@ def test_nobody_is_born_tomorrow_and_the_day_begins_in_the_city(stepping_clock: 
         (CertificateType.PASSPORT, "e1234 5678", "E12345678"),
         (CertificateType.HONG_KONG_MACAU_PERMIT, "H12345678(01)", "H12345678(01)"),
         (CertificateType.OFFICER, "军字第1234567号", "军字第1234567号"),
+        (CertificateType.BIRTH_CERTIFICATE, "r 370123456", "R370123456"),
     ],
 )
 def test_other_types_are_kept_in_one_spelling(kind: CertificateType, number: str, kept: str) -> None:
@@ -100,6 +101,19 @@ def test_other_types_are_kept_in_one_spelling(kind: CertificateType, number: str
 def test_no_type_takes_just_anything(number: str) -> None:
     with pytest.raises(CertificateInvalid):
         check_certificate(CertificateType.PASSPORT, number)
+
+
+@pytest.mark.parametrize("number", ["370123456", "RR37012345", "R37012345", "R3701234567"])
+def test_a_birth_certificate_is_a_letter_and_nine_digits(number: str) -> None:
+    with pytest.raises(CertificateInvalid):
+        check_certificate(CertificateType.BIRTH_CERTIFICATE, number)
+
+
+def test_our_own_passports_name_no_country() -> None:
+    assert check_certificate(CertificateType.PASSPORT, "E12345678", "CHN").country == ""
+    assert check_certificate(CertificateType.PASSPORT, "E12345678", "KOR").country == "KOR"
+    with pytest.raises(CertificateInvalid):
+        check_certificate(CertificateType.PASSPORT, "E12345678", "Korea")
 
 
 @pytest.mark.parametrize(

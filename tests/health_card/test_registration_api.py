@@ -1,7 +1,13 @@
 """Real-name registration through the API."""
 
+import secrets
+from uuid import UUID
+
 import pytest
 
+from core import db
+from health_card import service as health_card
+from health_card.models import Card
 from health_card.routes import GUESSES_PER_MINUTE
 from tests.support.city import City, bearer, resident_id
 
@@ -9,7 +15,7 @@ from tests.support.city import City, bearer, resident_id
 def application(**changes: object) -> dict[str, object]:
     return {
         "certificate_type": "01",
-        "certificate_number": resident_id(),
+        "certificate_number": resident_id(sex="male"),
         "name": "张测试",
         "phone": "13800000001",
     } | changes
@@ -45,6 +51,9 @@ def test_a_second_login_gets_the_same_card_but_waits_for_a_desk(city: City) -> N
         ({"certificate_number": "110105194912310021"}, 422, "health_card.certificate_invalid"),
         ({"certificate_number": "11010519491331002X"}, 422, "health_card.certificate_invalid"),
         ({"certificate_type": "55"}, 422, "core.malformed_request"),
+        ({"sex": "female"}, 422, "health_card.details_contradict_certificate"),
+        ({"birth_date": "1985-04-13"}, 422, "health_card.details_contradict_certificate"),
+        ({"certificate_type": "03", "country": "Korea"}, 422, "core.malformed_request"),
         ({"phone": "12345"}, 422, "core.malformed_request"),
         ({"surprise": 1}, 422, "core.malformed_request"),
     ],
@@ -82,3 +91,29 @@ def test_name_and_phone_cannot_be_found_out_by_trying(city: City) -> None:
     refused = [guess(number) for number in range(GUESSES_PER_MINUTE + 1)]
     assert set(refused[:-1]) == {(409, "health_card.person_details_differ")}
     assert refused[-1] == (429, "core.rate_exceeded")
+
+
+def test_what_the_number_tells_need_not_be_said_but_may_be(city: City) -> None:
+    token, _ = city.login()
+    body = application(sex="male", birth_date="1985-04-12", nation="01", address="测试路1号")
+    reply = city.client.post("/api/v1/registrations", json=body, headers=bearer(token))
+    assert reply.status_code == 201
+    with db.snapshot() as session:
+        person_id = session.get_one(Card, UUID(reply.json["card_id"])).person_id
+        shown = health_card.get_plain_demographics(session, person_id)
+    assert (shown.sex, str(shown.birth_date), shown.nation, shown.address) == ("male", "1985-04-12", "01", "测试路1号")
+
+
+def test_two_countries_may_give_out_one_passport_number(city: City) -> None:
+    number = f"M{secrets.randbelow(10**8):08d}"
+    body = application(certificate_type="03", certificate_number=number, sex="female", birth_date="1990-01-02")
+    cards = []
+    for country in ("KOR", "FRA", "KOR"):
+        token, _ = city.login()
+        reply = city.client.post("/api/v1/registrations", json=body | {"country": country}, headers=bearer(token))
+        cards.append(reply.json["card_id"])
+    assert cards[0] == cards[2] != cards[1]
+    actor = city.machine(city.hospital()).actor
+    with db.snapshot() as session:
+        # Without its country the number could be either's.
+        assert health_card.find_person(session, actor, certificate=("03", number)) is None

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from werkzeug.test import TestResponse
 
 from accounts.models import Role
@@ -15,7 +15,7 @@ from consent.models import Grant
 from core import db
 from core.audit import AuditEntry
 from core.outbox import OutboxMessage
-from health_card.models import Card
+from health_card.models import Card, Person
 from health_card.notices.models import Notice
 from records.visits.models import Visit
 from records.visits.service import DISOWNED_TOPIC
@@ -91,6 +91,16 @@ def test_every_code_shown_before_is_dead_and_the_next_one_is_good(scene: Scene) 
     assert (refused.status_code, refused.json["code"]) == (410, "health_card.code_revoked")
     scene.city.visit(scene.doctor, scene.patient, scene.hospital)
     assert scene.read().status_code == 200
+
+
+def test_codes_of_every_record_that_was_merged_are_dead(scene: Scene) -> None:
+    other = scene.city.patient()
+    code = scene.city.code(other)
+    with db.transaction() as session:
+        session.execute(update(Person).where(Person.id == other.person_id).values(root_id=scene.patient.person_id))
+    assert scene.disown(patient=other).status_code == 200
+    assert scene.city.scan(scene.doctor, code, scene.hospital).json["code"] == "health_card.code_revoked"
+    assert scene.state()["epoch"] == 1
 
 
 def test_saying_it_again_changes_nothing(scene: Scene, stepping_clock: SteppingClock) -> None:

@@ -22,7 +22,7 @@ from core.actor import SYSTEM, Actor, ActorKind
 from core.config import Config
 from core.ids import new_id
 from health_card import service as health_card
-from health_card.certificates import CertificateType, check_character
+from health_card.certificates import CertificateType, check_certificate, check_character
 from records.timeline import service as timeline
 from records.timeline.service import Placement
 from tests.support import dicom
@@ -30,12 +30,15 @@ from tests.support import dicom
 ALL_SCOPES = ["system/*.write", "dicomweb.write", "billing.write", "quarantine.read"]
 
 
-def resident_id(born: str = "19850412") -> str:
+def resident_id(born: str = "19850412", sex: str | None = None) -> str:
     """A well-formed resident ID number of nobody (no area begins with 99).
 
     Ten million a birth date: tests that commit leave their persons behind, and nobody may meet them by chance.
     """
-    first_17 = f"99{secrets.randbelow(10_000):04d}{born}{secrets.randbelow(1000):03d}"
+    order = secrets.randbelow(1000)
+    if sex is not None:
+        order = order // 2 * 2 + (sex == "male")
+    first_17 = f"99{secrets.randbelow(10_000):04d}{born}{order:03d}"
     return first_17 + check_character(first_17)
 
 
@@ -168,10 +171,9 @@ class City:
             done = health_card.register_person(
                 session,
                 actor,
-                certificate_type=CertificateType.RESIDENT_ID,
-                certificate_number=number,
-                name=name,
-                phone=phone,
+                details=health_card.Details(
+                    name=name, phone=phone, certificate=check_certificate(CertificateType.RESIDENT_ID, number)
+                ),
             )
         return Patient(token, refresh_token, actor, done.person_id, done.card.id, done.card.number, number, name, phone)
 

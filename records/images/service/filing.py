@@ -90,7 +90,7 @@ def file_instance(
     if _contradicts(session, person_id, header):
         raise _set_aside(session, actor, staged, header, ImageContradictsPerson())
     study = _lock_study(session, actor, person_id, header)
-    if study.person_id != person_id:
+    if not health_card.is_same_person(session, study.person_id, person_id):
         raise _set_aside(session, actor, staged, header, StudyOfAnotherPerson())
     # Whoever sent the same file at the same moment has committed by now, or waits for us.
     if _find_same(session, actor, staged, header):

@@ -103,14 +103,16 @@ def _file_once(
 
 
 def _match_person(session: Session, actor: Actor, subject: Subject) -> UUID:
-    found = {health_card.find_person(session, actor, card_number=number) for number in subject.card_numbers}
-    found |= {health_card.find_person(session, actor, patient_number=number) for number in subject.patient_numbers}
-    found |= {health_card.find_person(session, actor, certificate=certificate) for certificate in subject.certificates}
+    found = [health_card.find_person(session, actor, card_number=number) for number in subject.card_numbers]
+    found += [health_card.find_person(session, actor, patient_number=number) for number in subject.patient_numbers]
+    found += [health_card.find_person(session, actor, certificate=certificate) for certificate in subject.certificates]
     # An identifier that leads to nobody counts as a contradiction: better asked about than filed on half the proof.
-    person_id = next(iter(found)) if len(found) == 1 else None
-    if person_id is None:
+    if not found or None in found:
         raise PersonNotMatched
-    return person_id
+    first, *others = [person_id for person_id in found if person_id is not None]
+    if not all(health_card.is_same_person(session, first, other) for other in others):
+        raise PersonNotMatched
+    return first
 
 
 def _check_visit(session: Session, actor: Actor, person_id: UUID, visit_id: UUID | None) -> None:
@@ -120,7 +122,7 @@ def _check_visit(session: Session, actor: Actor, person_id: UUID, visit_id: UUID
         visit = visits.get_visit(session, actor, visit_id)
     except VisitNotFound:
         raise VisitNotMatched from None
-    if visit.person_id != person_id:
+    if not health_card.is_same_person(session, visit.person_id, person_id):
         raise VisitNotMatched
 
 
@@ -139,7 +141,7 @@ def _decide(session: Session, actor: Actor, person_id: UUID, report: IncomingRep
     ).one_or_none()
     if current is None:
         return _Decision(FiledReport(new_id(), 1, True), report)
-    if current.person_id != person_id:
+    if not health_card.is_same_person(session, current.person_id, person_id):
         raise ReportOfAnotherPerson
     if _says_the_same(session, current, report):
         return _Decision(FiledReport(current.id, current.version, False), report)

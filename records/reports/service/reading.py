@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from accounts import service as accounts
 from consent import service as consent
 from core.actor import Actor
+from health_card import service as health_card
 from records.refusals import ReportNotFound
 from records.reports.incoming import LOINC
 from records.reports.models import Observation, Report, ReportStatus
@@ -114,7 +115,8 @@ def list_results(
     rows = session.execute(
         select(Report.id, Report.version, Report.hospital_id, Report.effective_at)
         .join(Observation, and_(Observation.report_id == Report.id, Observation.report_version == Report.version))
-        .where(Report.is_current, Report.person_id == person_id, Report.effective_at >= since)
+        .where(Report.is_current, Report.effective_at >= since)
+        .where(Report.person_id.in_(health_card.same_person_ids(person_id)))
         .where(Report.person_id.in_(consent.readable_person_ids(actor)), Report.status.in_(completed))
         .where(Observation.code == code, Observation.code_system == code_system)
         .where(Observation.status.in_(completed), or_(Observation.value.is_not(None), Observation.text.is_not(None)))

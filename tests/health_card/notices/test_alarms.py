@@ -11,7 +11,7 @@ from accounts import service as accounts
 from core import db
 from core.actor import SYSTEM
 from core.audit import AuditEntry
-from health_card.notices import service
+from health_card.notices import sending
 from health_card.notices.models import Notice
 from tests.conftest import SteppingClock
 from tests.support.city import City, Patient, bearer
@@ -111,7 +111,7 @@ def test_two_hospitals_within_five_minutes_are_told_of_once(
     identified = [notice.id for notice in alarms(patient, "identified")]
     for notice_id in sorted(identified, reverse=is_reversed) * 2:
         with db.transaction() as session:
-            service.raise_two_places_alarm(session, notice_id)
+            sending.raise_two_places_alarm(session, notice_id)
     (alarm,) = alarms(patient, "two_places")
     assert (alarm.hospital_id, alarm.object_id) == (second.id, later)
     assert alarm.facts["other_hospital_id"] == str(first.id)
@@ -130,5 +130,5 @@ def test_one_hospital_twice_or_two_after_more_than_five_minutes_is_no_alarm(
     city.visit(city.staff(second), patient, second)
     for notice in [*alarms(patient, "identified"), *alarms(other, "identified")]:
         with db.transaction() as session:
-            service.raise_two_places_alarm(session, notice.id)
+            sending.raise_two_places_alarm(session, notice.id)
     assert alarms(patient, "two_places") == alarms(other, "two_places") == []

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from accounts import wechat
@@ -14,9 +14,10 @@ from core import db
 from core.config import MessageTemplate
 from core.dispatch import TryLater
 from health_card import service as health_card
+from health_card.models import Person
 from health_card.notices import jobs
 from health_card.notices.models import NoticeDelivery
-from health_card.notices.telling import WRITTEN_TOPIC
+from health_card.notices.service import WRITTEN_TOPIC
 from health_card.service import NoticeKind
 from tests.conftest import SteppingClock
 from tests.health_card.conftest import TEMPLATE, Town
@@ -88,6 +89,18 @@ def test_a_login_that_waits_for_a_desk_is_sent_nothing(town: Town, patient: Pati
     assert outcomes(payload) == {patient.actor.id: "sent"}
 
 
+def test_what_came_through_a_record_that_was_merged_reaches_the_same_phone(town: Town, patient: Patient) -> None:
+    openid, other = town.accept(patient), town.city.patient()
+    with db.transaction() as session:
+        session.execute(update(Person).where(Person.id == other.person_id).values(root_id=patient.person_id))
+    payload = tell(other)
+    jobs.deliver_notice(payload)
+    assert set(outcomes(payload)) == {patient.actor.id, other.actor.id}
+    assert len(town.control.list_messages(openid)) == 1
+    shown = town.city.client.get("/api/v1/notices", headers=bearer(patient.token)).json
+    assert [notice["id"] for notice in shown["notices"]] == [payload["notice_id"]]
+
+
 def test_a_user_who_has_not_accepted_is_not_asked_again(town: Town, patient: Patient) -> None:
     openid, payload = town.accept(patient, times=1), tell(patient)
     jobs.deliver_notice(payload)
@@ -105,8 +118,18 @@ def test_a_phone_that_wechat_does_not_know_ends_it(town: Town, patient: Patient)
     assert outcomes(payload) == {patient.actor.id: "undeliverable"}
 
 
-@pytest.mark.parametrize("fault", ["busy", "500", "429", "drop", "garbage"])
-@pytest.mark.parametrize("path", [SEND, "/cgi-bin/stable_token"])
+@pytest.mark.parametrize(
+    ("path", "fault"),
+    [
+        (SEND, "busy"),
+        (SEND, "500"),
+        (SEND, "429"),
+        (SEND, "drop"),
+        (SEND, "garbage"),
+        ("/cgi-bin/stable_token", "busy"),
+        ("/cgi-bin/stable_token", "500"),
+    ],
+)
 def test_an_ill_wechat_gets_it_later_and_once(town: Town, patient: Patient, path: str, fault: str) -> None:
     openid, payload = town.accept(patient), tell(patient)
     town.control.order_fault(path, fault)

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from core import audit, db
 from core.outbox import OutboxMessage
 from health_card import service as health_card
-from health_card.notices.telling import WRITTEN_TOPIC
+from health_card.notices.service import WRITTEN_TOPIC
 from health_card.service import NoticeKind
 from tests.conftest import SteppingClock
 from tests.support.city import City, Patient, bearer

@@ -17,7 +17,7 @@ from health_card.realname import jobs
 from health_card.realname.asking import DUE_TOPIC
 from health_card.realname.models import RealNameCheck
 from health_card.realname.source import Answer, RealNameSource
-from health_card.service.persons import NAME
+from health_card.service.identities import NAME
 from tests.health_card.conftest import Town
 from tests.support.city import Patient
 

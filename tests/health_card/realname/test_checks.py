@@ -3,19 +3,21 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from core import db
 from core.audit import AuditEntry
 from core.dispatch import TryLater
+from core.ids import new_id
 from core.vault import vault
 from health_card import service as health_card
-from health_card.models import Card, CardState, Person
+from health_card.models import Card, CardState, Person, PersonCertificate
 from health_card.notices.models import Notice
-from health_card.realname import jobs
+from health_card.realname import jobs, service
 from health_card.realname.asking import DUE_TOPIC
-from health_card.realname.models import RealNameCheck
+from health_card.realname.models import Outcome, RealNameCheck
+from health_card.realname.service import Answered
 from health_card.realname.source import Answer, RealNameSource
 from health_card.service.identities import NAME
 from tests.health_card.conftest import Town
@@ -119,11 +121,37 @@ def test_one_asking_has_one_answer_however_often_the_job_runs(town: Town) -> Non
     patient = town.city.patient()
     payload = ask(town, patient)
     town.control.disagree(patient.certificate_number)
-    for _ in range(3):
-        jobs.check_real_name(payload)
+    jobs.check_real_name(payload)
+    town.control.order_fault(CHECKS, "500")
+    jobs.check_real_name(payload)
     assert (card(patient)[1], told(patient)) == (1, ["real_name_disagreed"])
     with db.transaction() as session:
         assert len(session.scalars(select(RealNameCheck).filter_by(person_id=patient.person_id)).all()) == 1
+
+
+def test_of_two_workers_with_one_asking_the_second_answer_is_dropped(town: Town) -> None:
+    patient, asking_id = town.city.patient(), new_id()
+    for reference in ("R1", "R2"):
+        with db.transaction() as session:
+            asked = service._open_identity(session, session.get_one(Person, patient.person_id))
+            assert asked is not None
+            service.record_real_name(
+                session,
+                person_id=patient.person_id,
+                asking_id=asking_id,
+                asked=asked,
+                answered=Answered(Outcome.DISAGREED, "tests", reference),
+            )
+    assert (card(patient)[1], told(patient)) == (1, ["real_name_disagreed"])
+
+
+def test_a_newborn_without_a_certificate_is_not_asked_about(town: Town) -> None:
+    patient = town.city.patient()
+    with db.transaction() as session:
+        session.execute(delete(PersonCertificate).where(PersonCertificate.person_id == patient.person_id))
+    town.control.order_fault(CHECKS, "500")
+    jobs.check_real_name(ask(town, patient))
+    assert state(patient) == "unchecked"
 
 
 @pytest.mark.parametrize("fault", ["500", "drop", "garbage"])

@@ -55,18 +55,16 @@ def outside_world(environment: dict[str, str], tmp_path_factory: pytest.TempPath
 @pytest.fixture
 def outside(outside_world: Outside) -> Iterator[Outside]:
     """The shared world, healthy and trusted before the test and after it."""
-    for _ in _healthy(outside_world):
-        yield outside_world
+    _make_healthy(outside_world)
+    yield outside_world
+    _make_healthy(outside_world)
 
 
-def _healthy(world: Outside) -> Iterator[None]:
-    for has_ended in (False, True):
-        world.control.clear_faults()
-        world.control.agree_again()
-        notice_jobs.circuit.close()
-        real_name_jobs.circuit.close()
-        if not has_ended:
-            yield
+def _make_healthy(world: Outside) -> None:
+    world.control.clear_faults()
+    world.control.agree_again()
+    notice_jobs.circuit.close()
+    real_name_jobs.circuit.close()
 
 
 @dataclass(frozen=True)

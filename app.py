@@ -11,6 +11,7 @@ from flask_migrate import Migrate, upgrade
 import accounts.pages
 import accounts.routes
 import consent.routes
+import health_card.notices.routes
 import health_card.routes
 import payments.commands
 import payments.routes
@@ -36,6 +37,7 @@ BLUEPRINTS = [
     accounts.routes.api,
     accounts.routes.oauth,
     health_card.routes.api,
+    health_card.notices.routes.api,
     consent.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,

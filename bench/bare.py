@@ -64,6 +64,13 @@ WITH staff AS (
         (%(act_2)s, 'records.visit.opened', 'visit', %(visit_id)s, NULL, NULL, NULL, %(facts)s),
         (%(act_3)s, 'consent.grant.opened', 'grant', %(grant_id)s, 'treatment', %(grant_id)s, 1, '{}')
     ) AS act (id, action, object_kind, object_id, purpose, basis_id, basis_version, facts)
+), told AS (
+    INSERT INTO notices (id, person_id, kind, facts, hospital_id, object_kind, object_id, created_at)
+    SELECT %(notice_id)s, person_id, 'identified', %(notice_facts)s, hospital_id, 'visit', %(visit_id)s, %(now)s
+    FROM visit
+), announced AS (
+    INSERT INTO outbox_messages (id, topic, payload, request_id, created_at, due_at, attempts)
+    SELECT %(message_id)s, 'health_card.notice_written', %(message)s, %(request_id)s, %(now)s, %(now)s, 0 FROM visit
 )
 SELECT p.data_key, p.name_sealed, c.number_sealed AS certificate_sealed, p.phone_sealed, c.type AS certificate_type,
     p.sex, p.birth_date, p.assurance, (
@@ -127,7 +134,9 @@ def create_app() -> Flask:
 
 def _values(sent: dict[str, Any], read: codes.ReadCode, token: str) -> dict[str, Any]:
     now = clock.now()
-    new_ids = {name: new_id() for name in ("redemption_id", "visit_id", "grant_id", "act_1", "act_2", "act_3")}
+    rows = ("redemption_id", "visit_id", "grant_id", "act_1", "act_2", "act_3", "notice_id", "message_id")
+    new_ids = {name: new_id() for name in rows}
+    facts = {"step": sent["medical_step"], "department": sent["department"]}
     return new_ids | {
         "token_hash": sha256(token.encode()).digest(),
         "now": now,
@@ -141,7 +150,9 @@ def _values(sent: dict[str, Any], read: codes.ReadCode, token: str) -> dict[str,
         "step": sent["medical_step"],
         "request_id": str(new_id()),
         "read": '{"kind": "D"}',
-        "facts": json.dumps({"step": sent["medical_step"], "department": sent["department"]}),
+        "facts": json.dumps(facts),
+        "notice_facts": json.dumps({"terminal": sent["terminal"], **facts}),
+        "message": json.dumps({"notice_id": str(new_ids["notice_id"])}),
     }
 
 

@@ -67,7 +67,8 @@ def test_the_bare_handler_answers_and_writes_what_the_product_does(
     by_hand, written_by_hand = scan_counting(bare_client, town.show_code(card_number), desk)
     assert (product.status_code, by_hand.status_code) == (201, 201), (product.text, by_hand.text)
     assert written_by_hand == written
-    assert written_by_hand == {"code_redemptions": 1, "visits": 1, "grants": 1, "audit_entries": 3}
+    once = ("code_redemptions", "visits", "grants", "notices", "outbox_messages")
+    assert written_by_hand == {**dict.fromkeys(once, 1), "audit_entries": 3}
     assert by_hand.json.keys() == product.json.keys()
     alike = ("person", "medical_step", "department")
     assert [by_hand.json[name] for name in alike] == [product.json[name] for name in alike]

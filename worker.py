@@ -9,13 +9,13 @@ from functools import partial
 
 import payments.jobs
 from app import create_app
-from core import observe
+from core import key_commands, observe
 from core.config import read_config
 from core.dispatch import Dispatcher, Handler
 from records.hl7v2 import mllp
 
 # Outbox topic -> handler.
-HANDLERS: dict[str, Handler] = {**payments.jobs.HANDLERS}
+HANDLERS: dict[str, Handler] = {**key_commands.HANDLERS, **payments.jobs.HANDLERS}
 DISPATCHERS = 2
 
 Task = Callable[[threading.Event], None]

@@ -47,3 +47,20 @@ class CheckInShown(Shown):
     department: str
     opened_at: datetime
     access_until: datetime | None = Field(description="records are shared with this hospital until then")
+
+
+class ConfirmationVisitPath(Received):
+    visit_id: UUID
+
+
+class ConfirmationRequest(Received):
+    purpose: Literal["records", "account", "credit"] = Field(
+        description="records: open records of other hospitals; account: bind an account; credit: sign up for credit"
+    )
+
+
+class ConfirmationAsked(Shown):
+    confirmation_id: UUID
+    purpose: str
+    state: Literal["waiting", "confirmed", "refused", "expired"]
+    expires_at: datetime

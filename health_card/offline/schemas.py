@@ -25,6 +25,16 @@ class OfflineEntry(Received):
         description="base64url of 64 bytes: EdDSA or ES256 (r and s) over the signed text (docs/interfaces/codes.md)",
     )
 
+    def read(self) -> Entry:
+        """The same for the service."""
+        return Entry(
+            sequence=self.sequence,
+            previous=bytes.fromhex(self.previous),
+            scanned_at=self.scanned_at,
+            code=self.code,
+            signature=base64.urlsafe_b64decode(self.signature + "=="),
+        )
+
 
 class OfflineScans(Received):
     terminal: str = Field(min_length=1, max_length=32, pattern=r"^[^\n]+$", description="of this hospital")
@@ -33,17 +43,7 @@ class OfflineScans(Received):
 
     def read(self) -> Submission:
         """The same for the service."""
-        entries = [
-            Entry(
-                sequence=entry.sequence,
-                previous=bytes.fromhex(entry.previous),
-                scanned_at=entry.scanned_at,
-                code=entry.code,
-                signature=base64.urlsafe_b64decode(entry.signature + "=="),
-            )
-            for entry in self.entries
-        ]
-        return Submission(self.terminal, self.key, entries)
+        return Submission(self.terminal, self.key, [entry.read() for entry in self.entries])
 
 
 class EntryResult(Shown):

@@ -128,7 +128,8 @@ def upgrade():
         sa.Column("submitted_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.CheckConstraint(
-            "outcome IN ('accepted', 'double_used', 'revoked', 'expired', 'unknown', 'not_genuine', 'wrong_class', 'clock_wrong')",
+            "outcome IN ('accepted', 'double_used', 'revoked', 'expired', 'unknown', 'not_genuine', 'wrong_class', "
+            "'clock_wrong')",
             name=op.f("ck_offline_scans_outcome"),
         ),
         sa.ForeignKeyConstraint(["card_id"], ["cards.id"], name=op.f("fk_offline_scans_card_id")),

@@ -52,7 +52,7 @@ def mutated(draw: st.DrawFn) -> str:
 
 
 @given(mutated())
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_no_mutation_of_a_good_code_is_read(text: str) -> None:
     if text in GOOD:
         return

@@ -196,7 +196,7 @@ def _redeem_signed(session: Session, read: codes.ReadCode, card: Card, terminal_
     _check_in_force(card, read.epoch)
     check_device(session, read, card, at=now)
     redemption, is_new = find_or_redeem(session, read, card, terminal_id=terminal_id, at=now)
-    is_reread = terminal_id is not None and redemption.terminal_id == terminal_id
+    is_reread = terminal_id is not None and (redemption.terminal_id, redemption.card_id) == (terminal_id, card.id)
     if is_new or (is_reread and now - redemption.redeemed_at <= REREAD):
         return redemption.id
     raise CodeRedeemed

@@ -146,6 +146,23 @@ def test_the_list_names_dead_cards_and_raised_epochs_and_no_others(desk: Desk) -
     assert offline.read_code(trust, codes[good.card_id], unix_now()).card_number == good.card_number
 
 
+def test_the_database_itself_notes_when_a_card_changed(city: City) -> None:
+    """No service can forget it."""
+    patient = city.patient()
+
+    def noted() -> tuple[bool, bool]:
+        with db.transaction() as session:
+            card = session.get_one(Card, patient.card_id)
+            return card.epoch_raised_at is not None, card.state_changed_at is not None
+
+    change_card(patient, channel=2)
+    assert noted() == (False, False)
+    change_card(patient, epoch=1)
+    assert noted() == (True, False)
+    change_card(patient, state=CardState.LOST.value)
+    assert noted() == (True, True)
+
+
 def test_an_unchanged_list_is_not_sent_again(desk: Desk, stepping_clock: SteppingClock) -> None:
     stepping_clock.time = stepping_clock.time.replace(minute=10)
     first = desk.city.client.get(offline.REVOCATIONS_PATH)

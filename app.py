@@ -11,7 +11,10 @@ from flask_migrate import Migrate, upgrade
 import accounts.pages
 import accounts.routes
 import consent.routes
+import health_card.confirmation.routes
+import health_card.devices.routes
 import health_card.notices.routes
+import health_card.offline.routes
 import health_card.routes
 import payments.commands
 import payments.routes
@@ -28,9 +31,25 @@ import records.visits.pages
 import records.visits.routes
 from accounts import tokens
 from accounts.identify import identify_request
-from core import api, db, error_page, health, keys, limits, observe, pages, statements, storage, vault, web
+from core import (
+    api,
+    db,
+    error_page,
+    health,
+    key_commands,
+    keys,
+    limits,
+    observe,
+    outbox,
+    pages,
+    statements,
+    storage,
+    vault,
+    web,
+)
+from core.actor import SYSTEM
 from core.config import Config, read_config
-from health_card.service.cards import KEY_PURPOSE
+from health_card.service.codes import KEY_PURPOSE
 
 BLUEPRINTS = [
     health.api,
@@ -38,6 +57,9 @@ BLUEPRINTS = [
     accounts.routes.oauth,
     health_card.routes.api,
     health_card.notices.routes.api,
+    health_card.confirmation.routes.api,
+    health_card.devices.routes.api,
+    health_card.offline.routes.api,
     consent.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,
@@ -85,14 +107,20 @@ def create_app(config: Config | None = None) -> Flask:
     app.cli.add_command(prepare)
     app.cli.add_command(payments.commands.ledger)
     app.cli.add_command(error_page.commands)
+    app.cli.add_command(key_commands.commands)
     return app
 
 
 @click.command("prepare")
 @with_appcontext
 def prepare() -> None:
-    """Bring the database to the newest schema and make the signing keys that are missing. Safe to repeat."""
+    """Bring the database to the newest schema, make the signing keys that are missing, rotate old ones.
+
+    Safe to repeat."""
     upgrade()
     with db.transaction() as session:
         for purpose in KEY_RINGS:
             keys.prepare_ring(session, purpose)
+        keys.rotate_old_rings(session, SYSTEM)
+        # One message for ever: it comes back every day.
+        outbox.announce(session, key_commands.ROTATION_TOPIC, {}, key=key_commands.ROTATION_TOPIC)

@@ -11,13 +11,14 @@ import health_card.notices.jobs
 import health_card.realname.jobs
 import payments.jobs
 from app import create_app
-from core import observe
+from core import key_commands, observe
 from core.config import read_config
 from core.dispatch import Dispatcher, Handler
 from records.hl7v2 import mllp
 
 # Outbox topic -> handler.
 HANDLERS: dict[str, Handler] = {
+    **key_commands.HANDLERS,
     **health_card.notices.jobs.HANDLERS,
     **health_card.realname.jobs.HANDLERS,
     **payments.jobs.HANDLERS,

@@ -10,6 +10,9 @@ PATIENT_PERMISSIONS = frozenset(
         "health_card:code:show",
         "health_card:code:revoke",
         "health_card:notice:read",
+        "health_card:pin:set",
+        "health_card:confirmation:answer",
+        "health_card:device:certify",
         "records:timeline:read",
         "records:report:read",
         "records:image:read",
@@ -25,11 +28,13 @@ PATIENT_PERMISSIONS = frozenset(
 
 _SIGNED_IN = frozenset({"accounts:session:end"})
 
+_AT_A_DESK = frozenset({"records:visit:open", "health_card:confirmation:ask", "health_card:offline_scan:submit"})
+
 ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
-    Role.REGISTRAR: _SIGNED_IN | {"records:visit:open"},
+    Role.REGISTRAR: _SIGNED_IN | _AT_A_DESK,
     Role.DOCTOR: _SIGNED_IN
+    | _AT_A_DESK
     | {
-        "records:visit:open",
         "records:shared_timeline:read",
         "records:report:read",
         "records:image:read",

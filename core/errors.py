@@ -10,7 +10,7 @@ class Refusal(Exception):
     :cvar code: stable, ``package.reason``; what a program looks at. Documented in docs/errors.md.
     :cvar title: one Chinese sentence for the person in front of the screen.
     :cvar detail: one English sentence for whoever connects a system: what is wrong and what to do.
-    :cvar keeps_changes: what the transaction wrote stays although the request is refused (an attack that ends
+    :ivar keeps_changes: what the transaction wrote stays although the request is refused (an attack that ends
         a session, a message kept in quarantine). Otherwise a refusal undoes everything.
     """
 
@@ -19,7 +19,7 @@ class Refusal(Exception):
     title: ClassVar[str]
     detail: ClassVar[str]
     headers: Mapping[str, str] = {}
-    keeps_changes: ClassVar[bool] = False
+    keeps_changes: bool = False
 
     def __init__(self, detail: str | None = None, **members: Any) -> None:
         """:param members: extra problem members, never personal data."""

@@ -163,6 +163,8 @@ class Card(WithId, Base):
         CheckConstraint("state BETWEEN 1 AND 5", name="state"),
         CheckConstraint("channel BETWEEN 1 AND 4", name="channel"),
         CheckConstraint("epoch BETWEEN 0 AND 65535", name="epoch"),
+        Index("ix_cards_dead", "number", postgresql_where=text("state IN (2, 3) OR replaced_at IS NOT NULL")),
+        Index("ix_cards_epoch_raised_at", "epoch_raised_at"),
     )
 
     person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
@@ -172,16 +174,22 @@ class Card(WithId, Base):
     epoch: Mapped[int] = mapped_column(default=0)
     issued_at: Mapped[datetime]
     replaced_at: Mapped[datetime | None]
+    # Written by a trigger, so that whoever raises an epoch or ends a card tells the desks without the network.
+    epoch_raised_at: Mapped[datetime | None]
+    state_changed_at: Mapped[datetime | None]
 
 
 class CodeRedemption(WithId, Base):
-    """A code that was accepted. The nonce is unique, so of two scans of one code one is refused."""
+    """A code that was accepted. The nonce is unique, so of two scans of one code one is refused.
+
+    ``terminal_id``: none when a billing system redeemed a payment code.
+    """
 
     __tablename__ = "code_redemptions"
 
     nonce: Mapped[bytes] = mapped_column(unique=True)
     card_id: Mapped[UUID] = mapped_column(ForeignKey("cards.id"))
-    terminal_id: Mapped[UUID] = mapped_column(ForeignKey("terminals.id"))
+    terminal_id: Mapped[UUID | None] = mapped_column(ForeignKey("terminals.id"))
     redeemed_at: Mapped[datetime] = mapped_column(index=True)
 
 

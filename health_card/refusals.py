@@ -48,6 +48,12 @@ class PatientNumberTaken(Conflict):
     detail = "This hospital's patient number is bound to another person, or the person has another number here."
 
 
+class PayeeUnknown(Invalid):
+    code = "health_card.payee_unknown"
+    title = "没有找到收款的医疗机构"
+    detail = "No hospital has this id; take payee_id from what the hospital asks to be paid."
+
+
 class CodeRefused(Invalid):
     """Any scan that fails because of the code itself; counted, so that guessing locks the terminal."""
 
@@ -72,9 +78,6 @@ class CodeExpired(CodeRefused):
 
 
 class CodeRedeemed(CodeRefused):
-    """At another terminal: what the person is told about it stays."""
-
-    keeps_changes = True
     status = 409
     code = "health_card.code_redeemed"
     title = "二维码已被使用,请让患者刷新"
@@ -86,6 +89,24 @@ class CodeRevoked(CodeRefused):
     code = "health_card.code_revoked"
     title = "这张健康卡或二维码已失效"
     detail = "The card was lost, cancelled or renewed after this code was made. Check the patient's ID document."
+
+
+class CodeWrongClass(CodeRefused):
+    code = "health_card.code_wrong_class"
+    title = "这种二维码不能用于此项业务"
+    detail = (
+        "The code is genuine but of another class: payment codes only pay, and only payment codes pay; without the "
+        "network only static and dynamic codes are taken. Ask the patient for the right kind."
+    )
+
+
+class PaymentDiffers(CodeRefused):
+    code = "health_card.payment_differs"
+    title = "付款码与收款单位或金额不一致"
+    detail = (
+        "The payment code was made for another hospital or another amount. Show the patient the exact amount and ask "
+        "for a new code."
+    )
 
 
 class SecondFactorMissing(CodeRefused):

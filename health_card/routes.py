@@ -59,7 +59,13 @@ def show_code(path: CardPath, body: CodeRequest) -> Response:
     A picture's expiry stands in its Expires-At header."""
     with db.transaction() as session:
         code = service.issue_code(
-            session, current_actor(), card_id=path.card_id, kind=body.kind, issuer=current_config().issuer_code
+            session,
+            current_actor(),
+            card_id=path.card_id,
+            kind=body.kind,
+            issuer=current_config().issuer_code,
+            pin=body.pin,
+            payment=body.read_payment(),
         )
     wanted = request.accept_mimetypes.best_match(["application/json", *_PICTURES], default="application/json")
     if wanted not in _PICTURES:

@@ -1,13 +1,14 @@
 """What health_card takes in and gives out."""
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Literal, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from core.api import Received, Shown
 from health_card.certificates import CertificateType, check_certificate
+from health_card.codes import Payment
 from health_card.service.identities import Details
 from health_card.service.persons import Registration
 
@@ -66,7 +67,29 @@ class CardPath(Received):
 
 
 class CodeRequest(Received):
-    kind: Literal["dynamic", "static"] = "dynamic"
+    kind: Literal["dynamic", "static", "confirmed", "payment"] = Field(
+        "dynamic", description="confirmed and payment are made with the PIN of PUT /api/v1/code-pin"
+    )
+    pin: str | None = Field(None, pattern=r"^[0-9]{6}$", description="for confirmed and payment")
+    payee_id: UUID | None = Field(None, description="for payment: the hospital that may capture it")
+    amount_fen: int | None = Field(
+        None, strict=True, ge=1, le=100_000_000, description="for payment: exactly this amount, in fen"
+    )
+
+    @model_validator(mode="after")
+    def _check_kind(self) -> Self:
+        needs_pin, is_payment = self.kind in {"confirmed", "payment"}, self.kind == "payment"
+        if (self.pin is not None) != needs_pin:
+            raise ValueError("a pin belongs to confirmed and payment codes, and to no others")
+        if {self.payee_id is not None, self.amount_fen is not None} != {is_payment}:
+            raise ValueError("payee_id and amount_fen belong to payment codes, and to no others")
+        return self
+
+    def read_payment(self) -> Payment | None:
+        """What a payment code may pay."""
+        if self.payee_id is None or self.amount_fen is None:
+            return None
+        return Payment(self.payee_id, self.amount_fen)
 
 
 class CodeShown(Shown):

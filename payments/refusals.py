@@ -68,6 +68,12 @@ class BillAlreadyCharged(Conflict):
     )
 
 
+class PaymentCodeOfAnother(Conflict):
+    code = "payments.payment_code_of_another"
+    title = "付款码不是这位患者的"
+    detail = "The payment code belongs to another person than the patient of this visit. Nothing was charged."
+
+
 class RepaymentExceedsDebt(Invalid):
     code = "payments.repayment_exceeds_debt"
     title = "还款金额超过待还金额"

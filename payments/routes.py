@@ -1,5 +1,6 @@
 """The machine interface of payments: for the patient's phone, for hospital billing, and for WeChat Pay."""
 
+from contextlib import nullcontext
 from typing import Any
 
 from flask import Response, jsonify, request
@@ -9,6 +10,7 @@ from core import db, idempotency, observe
 from core.actor import SYSTEM
 from core.api import Api
 from core.web import current_actor, current_config, present, public, requires
+from health_card import service as health_card
 from payments import service
 from payments.refusals import NotificationRefused
 from payments.schemas import (
@@ -29,7 +31,6 @@ from payments.schemas import (
     RepaymentShown,
     SignUp,
 )
-from payments.service import Bill
 from payments.wechatpay import NOTIFY_PATH, WechatPay
 
 api = Api("payments", tag="Pay later 信用就医", url_prefix="/api/v1")
@@ -76,9 +77,12 @@ def list_entries(path: LinePath, query: EntryQuery) -> Response:
 @requires("payments:charge:capture")
 def capture_charge(header: IdempotencyHeader, body: ChargeRequest) -> Response:
     """Hospital billing charges a bill to the patient's credit, at once and whole"""
-    key = idempotency.check_key(header.idempotency_key)
-    with db.transaction() as session:
-        reply, is_replay = service.capture_charge(session, current_actor(), key=key, bill=Bill(**dict(body)))
+    key, actor = idempotency.check_key(header.idempotency_key), current_actor()
+    code = body.read_code(current_config().issuer_code)
+    # Without a code a billing system goes on charging, however many bad codes it sent before.
+    counting = health_card.counting_failures(f"{actor.house_id}/{actor.id}") if code else nullcontext()
+    with counting, db.transaction() as session:
+        reply, is_replay = service.capture_charge(session, actor, key=key, bill=body.read_bill(), code=code)
     return _present_once(ChargeShown, reply, is_replay)
 
 

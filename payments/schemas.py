@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from core import clock
 from core.api import Received, Shown
 from payments.models import Repayment, RepaymentState
-from payments.service import LineView
+from payments.service import Bill, LineView, PaymentCode
 from payments.wechatpay import WechatPay
 
 # Strict: neither "100" nor 100.0 nor true is an amount of money.
@@ -125,6 +125,20 @@ class ChargeRequest(Received):
     bill_number: str = Field(
         pattern=r"^[0-9A-Za-z._/-]{1,64}$", description="this hospital's own number of the bill, unique there"
     )
+    payment_code: str | None = Field(
+        None,
+        min_length=1,
+        max_length=400,
+        description="a payment code that the patient made for this hospital and this amount; used up by the charge",
+    )
+
+    def read_bill(self) -> Bill:
+        """The bill itself."""
+        return Bill(self.visit_id, self.amount_fen, self.medical_step, self.bill_number)
+
+    def read_code(self, issuer: str) -> PaymentCode | None:
+        """The patient's code, when one was sent."""
+        return None if self.payment_code is None else PaymentCode(self.payment_code, issuer)
 
 
 class ChargeShown(Shown):

@@ -17,6 +17,7 @@ from accounts.service import staff
 from app import create_app
 from core import clock, db, embedded, keys
 from core.config import Config, read_config
+from health_card.confirmation.service import pins
 from tests.support.city import City
 from tests.support.settings import random_environment
 
@@ -78,7 +79,7 @@ def config(environment: dict[str, str]) -> Config:
 
 @pytest.fixture(scope="session", autouse=True)
 def _cheap_passwords() -> None:
-    staff.HASHING = "pbkdf2:sha256:1"
+    staff.HASHING = pins.HASHING = "pbkdf2:sha256:1"
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,8 @@ from health_card.notices.models import NoticeKind
 from health_card.notices.service import tell as tell_person
 from health_card.realname.asking import ask_real_name, find_real_name_state
 from health_card.service.alarms import end_codes
-from health_card.service.cards import CardView, issue_code, list_cards, revoke_codes
+from health_card.service.cards import CardView, list_cards, revoke_codes
+from health_card.service.codes import ShownCode, issue_code
 from health_card.service.demographics import (
     Demographics,
     PlainDemographics,
@@ -20,7 +21,7 @@ from health_card.service.identities import (
 )
 from health_card.service.numbers import bind_patient_number, find_person, get_patient_number
 from health_card.service.persons import Registration, find_own_person_id, held_person_ids, register_person
-from health_card.service.scans import Identified, counting_failures, redeem_code
+from health_card.service.scans import Identified, counting_failures, redeem_code, redeem_payment_code
 
 __all__ = [
     "CardView",
@@ -30,6 +31,7 @@ __all__ = [
     "NoticeKind",
     "PlainDemographics",
     "Registration",
+    "ShownCode",
     "ask_real_name",
     "bind_patient_number",
     "check_details",
@@ -46,6 +48,7 @@ __all__ = [
     "issue_code",
     "list_cards",
     "redeem_code",
+    "redeem_payment_code",
     "register_person",
     "revoke_codes",
     "same_person_ids",

@@ -19,8 +19,11 @@ def raise_replay_alarm(
 ) -> None:
     """A code that was used at one terminal is shown at another: somebody has a copy of it.
 
-    The person is told once a terminal; the refusal that follows keeps this (``CodeRedeemed.keeps_changes``).
+    The person is told once a terminal; the refusal that follows keeps this.
+
+    :param earlier: at a terminal.
     """
+    assert earlier.terminal_id is not None
     first = accounts.get_terminal(session, earlier.terminal_id)
     second = accounts.get_terminal(session, terminal_id)
     told = notices.tell(

@@ -1,22 +1,18 @@
-"""A login's cards, and the codes that it shows for them."""
+"""A login's cards."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from core import audit, clock, keys
+from core import audit
 from core.actor import Actor
-from health_card import codes
-from health_card.models import Card, CardState
-from health_card.refusals import CardNotFound, CardNotInForce
+from health_card.models import Card
+from health_card.refusals import CardNotFound
 from health_card.service.demographics import get_demographics
 from health_card.service.persons import held_person_ids
-
-KEY_PURPOSE = "code"
-DYNAMIC_LIFE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
@@ -31,49 +27,9 @@ class CardView:
     issued_at: datetime
 
 
-@dataclass(frozen=True)
-class ShownCode:
-    """A code's text, and until when a desk accepts it (None: until the card is revoked)."""
-
-    text: str
-    expires_at: datetime | None
-
-
 def list_cards(session: Session, actor: Actor) -> list[CardView]:
     """The living cards of the persons whom the login may act for."""
     return [_view(session, card) for card in session.scalars(_held_cards(actor).order_by(Card.issued_at))]
-
-
-def issue_code(session: Session, actor: Actor, *, card_id: UUID, kind: str, issuer: str) -> ShownCode:
-    """A code for a desk to scan.
-
-    :param kind: ``dynamic`` (signed, 60 seconds, once) or ``static``.
-    :raises CardNotFound: not a card of this login.
-    :raises CardNotInForce: the card is lost, cancelled or not issued.
-    """
-    card = _get_held(session, actor, card_id)
-    if card.state != CardState.NORMAL:
-        raise CardNotInForce
-    audit.record_act(
-        session,
-        actor,
-        "health_card.code.shown",
-        subject_id=card.person_id,
-        of=("card", card.id),
-        facts={"kind": kind},
-    )
-    if kind == "static":
-        return ShownCode(codes.write_static(card.number, issuer), None)
-    ring = keys.ring(session, KEY_PURPOSE)
-    now = clock.now()
-    text = codes.write_dynamic(
-        codes.Signer(ring.signing_kid, ring.signing_key),
-        card_number=card.number,
-        epoch=card.epoch,
-        issuer=issuer,
-        issued_at=now,
-    )
-    return ShownCode(text, now.replace(microsecond=0) + DYNAMIC_LIFE)
 
 
 def revoke_codes(session: Session, actor: Actor, *, card_id: UUID) -> None:
@@ -81,7 +37,7 @@ def revoke_codes(session: Session, actor: Actor, *, card_id: UUID) -> None:
 
     :raises CardNotFound: not a card of this login.
     """
-    card = _get_held(session, actor, card_id, for_update=True)
+    card = get_held_card(session, actor, card_id, for_update=True)
     card.epoch += 1
     audit.record_act(
         session,
@@ -93,16 +49,20 @@ def revoke_codes(session: Session, actor: Actor, *, card_id: UUID) -> None:
     )
 
 
-def _held_cards(actor: Actor) -> Select[tuple[Card]]:
-    return select(Card).where(Card.person_id.in_(held_person_ids(actor)), Card.replaced_at.is_(None))
+def get_held_card(session: Session, actor: Actor, card_id: UUID, *, for_update: bool = False) -> Card:
+    """A living card of a person whom the login may act for.
 
-
-def _get_held(session: Session, actor: Actor, card_id: UUID, *, for_update: bool = False) -> Card:
+    :raises CardNotFound: not a card of this login.
+    """
     held = _held_cards(actor).where(Card.id == card_id)
     card = session.scalars(held.with_for_update() if for_update else held).one_or_none()
     if card is None:
         raise CardNotFound
     return card
+
+
+def _held_cards(actor: Actor) -> Select[tuple[Card]]:
+    return select(Card).where(Card.person_id.in_(held_person_ids(actor)), Card.replaced_at.is_(None))
 
 
 def _view(session: Session, card: Card) -> CardView:

@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
@@ -17,7 +17,9 @@ from core.errors import RateExceeded
 from core.ids import new_id
 from health_card import codes
 from health_card.certificates import CertificateType, check_certificate
-from health_card.models import Card, CardState, CertificateState, CodeRedemption, PersonCertificate
+from health_card.codes import Power
+from health_card.devices.models import CodeDevice
+from health_card.models import Card, CardState, CertificateState, CodeRedemption, Holder, PersonCertificate
 from health_card.refusals import (
     CertificateInvalid,
     CodeExpired,
@@ -25,13 +27,16 @@ from health_card.refusals import (
     CodeRedeemed,
     CodeRefused,
     CodeRevoked,
+    CodeWrongClass,
+    PaymentDiffers,
     SecondFactorMissing,
     SecondFactorWrong,
     TerminalLocked,
 )
 from health_card.service.alarms import raise_replay_alarm
-from health_card.service.cards import DYNAMIC_LIFE, KEY_PURPOSE
+from health_card.service.codes import DYNAMIC_LIFE, KEY_PURPOSE
 from health_card.service.identities import certificate_index, same_person_ids
+from health_card.service.persons import is_holding
 
 FAILURES_PER_MINUTE = 20
 CLOCK_SKEW = timedelta(seconds=30)
@@ -40,15 +45,20 @@ REREAD = timedelta(seconds=10)
 
 @dataclass(frozen=True)
 class Identified:
-    """Whose code it was. ``kind``: D opens records, S only starts a registration.
+    """Whose code it was. ``kind``: its class, S, D, C or P (see ``codes.POWERS``).
 
-    :ivar redemption_id: of a dynamic code; the same one again when the same terminal re-reads within 10 s.
+    :ivar redemption_id: of a signed code; the same one again when the same terminal re-reads within 10 s.
     """
 
     person_id: UUID
     card_id: UUID
     kind: str
     redemption_id: UUID | None
+
+    @property
+    def shares_records(self) -> bool:
+        """Whether this code lets the hospital see records for the visit; a static one only registers."""
+        return Power.SHARE_RECORDS in codes.POWERS[self.kind]
 
 
 @contextmanager
@@ -73,40 +83,135 @@ def redeem_code(
     :param certificate_number: as read from the patient's document; needed with a static code.
     :raises CodeMalformed: not a code.
     :raises CodeForged: not genuine.
-    :raises CodeExpired: dynamic and older than 60 seconds.
-    :raises CodeRevoked: the card is not in force, or the code is of an earlier epoch.
+    :raises CodeWrongClass: a payment code.
+    :raises CodeExpired: signed and older than 60 seconds.
+    :raises CodeRevoked: the card is not in force, the code is of an earlier epoch, or its device was revoked.
     :raises CodeRedeemed: used before. When that was at another terminal, the person is told.
     :raises SecondFactorMissing: a static code alone.
     :raises SecondFactorWrong: a static code with another person's certificate number.
     """
-    read = codes.read_code(text, keys.ring(session, KEY_PURPOSE).verifying_keys, issuer)
-    card = session.scalars(select(Card).filter_by(number=read.card_number)).one_or_none()
-    if card is None:
-        raise CodeForged
-    if read.kind == "S":
+    read = read_genuine(session, text, issuer)
+    if not read.can(Power.REGISTER):
+        raise CodeWrongClass
+    card = find_card(session, read)
+    if read.nonce is None:
         redemption_id = None
         _check_second_factor(session, card, certificate_number)
         _check_in_force(card)
     else:
-        _check_age(read)
-        _check_in_force(card, read.epoch)
-        redemption_id = _redeem(session, actor, read, card, terminal_id)
-    audit.record_act(
-        session,
-        actor,
-        "health_card.code.scanned",
-        subject_id=card.person_id,
-        of=("card", card.id),
-        facts={"kind": read.kind},
-    )
-    return Identified(card.person_id, card.id, read.kind, redemption_id)
+        redemption_id = _redeem_signed(session, actor, read, card, terminal_id)
+    return _identify(session, actor, read, card, redemption_id)
 
 
-def _check_age(read: codes.ReadCode) -> None:
+def redeem_payment_code(session: Session, actor: Actor, *, text: str, issuer: str, amount_fen: int) -> Identified:
+    """Accept a payment code once, for exactly this amount, at the hospital that it was made for.
+
+    :raises CodeWrongClass: genuine, but no payment code.
+    :raises PaymentDiffers: made for another hospital or amount.
+    :raises CodeMalformed, CodeForged, CodeExpired, CodeRevoked, CodeRedeemed: as ``redeem_code``.
+    """
+    read = read_genuine(session, text, issuer)
+    if not read.can(Power.PAY):
+        raise CodeWrongClass
+    card = find_card(session, read)
+    if read.payment != codes.Payment(actor.house_id, amount_fen):
+        raise PaymentDiffers
+    redemption_id = _redeem_signed(session, actor, read, card, None)
+    return _identify(session, actor, read, card, redemption_id)
+
+
+def read_genuine(session: Session, text: str, issuer: str) -> codes.ReadCode:
+    """What the code says; its signature is checked before the database is asked anything.
+
+    :raises CodeMalformed, CodeForged: as ``codes.read_code``.
+    """
+    return codes.read_code(text, keys.ring(session, KEY_PURPOSE).verifying_keys, issuer)
+
+
+def find_card(session: Session, read: codes.ReadCode) -> Card:
+    """The card that a code is for.
+
+    :raises CodeForged: there never was one.
+    """
+    card = session.scalars(select(Card).filter_by(number=read.card_number)).one_or_none()
+    if card is None:
+        raise CodeForged
+    return card
+
+
+def check_age(read: codes.ReadCode, at: datetime, *, late: timedelta = timedelta(0)) -> None:
+    """Check that a signed code is good at this moment by its times alone.
+
+    :param late: what a clock that is not the platform's is granted beyond the 60 seconds.
+    :raises CodeExpired: too old, of the future, or made outside the time of its device's certificate.
+    """
     assert read.issued_at is not None
-    now = clock.now()
-    if not read.issued_at - CLOCK_SKEW <= now <= read.issued_at + DYNAMIC_LIFE:
+    if read.device is not None:
+        # The phone made it by its own clock.
+        late = CLOCK_SKEW
+        if not read.device.certified_at - CLOCK_SKEW <= read.issued_at < read.device.expires_at:
+            raise CodeExpired
+    if not read.issued_at - CLOCK_SKEW <= at <= read.issued_at + DYNAMIC_LIFE + late:
         raise CodeExpired
+
+
+def check_device(session: Session, read: codes.ReadCode, card: Card, *, at: datetime) -> None:
+    """Check that the device that made a code was not revoked by then, and its login holds the person.
+
+    :raises CodeRevoked: either.
+    """
+    if read.device is None:
+        return
+    alive = session.scalar(
+        select(CodeDevice.id)
+        .join(Holder, Holder.login_id == CodeDevice.login_id)
+        .where(CodeDevice.card_id == card.id, CodeDevice.public_key == read.device.public_key)
+        .where(CodeDevice.revoked_at.is_(None) | (CodeDevice.revoked_at > at))
+        .where(Holder.person_id.in_(same_person_ids(card.person_id)), is_holding())
+        .limit(1)
+    )
+    if alive is None:
+        raise CodeRevoked
+
+
+def find_or_redeem(
+    session: Session, read: codes.ReadCode, card: Card, *, terminal_id: UUID | None, at: datetime
+) -> tuple[CodeRedemption, bool]:
+    """Use the code up; returns its redemption and whether it is this one.
+
+    The unique nonce decides between scans at the same moment; the loser waits, then sees the winner.
+    """
+    redeemed = session.scalars(
+        insert(CodeRedemption)
+        .values(id=new_id(), nonce=read.nonce, card_id=card.id, terminal_id=terminal_id, redeemed_at=at)
+        .on_conflict_do_nothing(index_elements=["nonce"])
+        .returning(CodeRedemption)
+    ).one_or_none()
+    if redeemed is not None:
+        return redeemed, True
+    return session.scalars(select(CodeRedemption).filter_by(nonce=read.nonce)).one(), False
+
+
+def _redeem_signed(session: Session, actor: Actor, read: codes.ReadCode, card: Card, terminal_id: UUID | None) -> UUID:
+    now = clock.now()
+    check_age(read, now)
+    _check_in_force(card, read.epoch)
+    check_device(session, read, card, at=now)
+    redemption, is_new = find_or_redeem(session, read, card, terminal_id=terminal_id, at=now)
+    is_reread = terminal_id is not None and (redemption.terminal_id, redemption.card_id) == (terminal_id, card.id)
+    if is_new or (is_reread and now - redemption.redeemed_at <= REREAD):
+        return redemption.id
+    raise _refuse_repeat(session, actor, redemption, terminal_id)
+
+
+def _refuse_repeat(session: Session, actor: Actor, earlier: CodeRedemption, terminal_id: UUID | None) -> CodeRedeemed:
+    refusal = CodeRedeemed()
+    if terminal_id is not None and earlier.terminal_id not in {None, terminal_id}:
+        person_id = session.get_one(Card, earlier.card_id).person_id
+        raise_replay_alarm(session, actor, person_id=person_id, earlier=earlier, terminal_id=terminal_id)
+        # The scan is refused and the alarm stays.
+        refusal.keeps_changes = True
+    return refusal
 
 
 def _check_in_force(card: Card, epoch: int | None = None) -> None:
@@ -133,20 +238,15 @@ def _current_certificates(session: Session, card: Card) -> list[PersonCertificat
     return list(session.scalars(select(PersonCertificate).where(mine, current)))
 
 
-def _redeem(session: Session, actor: Actor, read: codes.ReadCode, card: Card, terminal_id: UUID) -> UUID:
-    """The unique nonce decides between scans at the same moment; the loser waits, then sees the winner."""
-    now = clock.now()
-    redeemed = session.scalar(
-        insert(CodeRedemption)
-        .values(id=new_id(), nonce=read.nonce, card_id=card.id, terminal_id=terminal_id, redeemed_at=now)
-        .on_conflict_do_nothing(index_elements=["nonce"])
-        .returning(CodeRedemption.id)
+def _identify(
+    session: Session, actor: Actor, read: codes.ReadCode, card: Card, redemption_id: UUID | None
+) -> Identified:
+    audit.record_act(
+        session,
+        actor,
+        "health_card.code.scanned",
+        subject_id=card.person_id,
+        of=("card", card.id),
+        facts={"kind": read.kind} | ({"made_by": "device"} if read.device else {}),
     )
-    if redeemed is not None:
-        return redeemed
-    earlier = session.scalars(select(CodeRedemption).filter_by(nonce=read.nonce)).one()
-    if earlier.terminal_id == terminal_id and now - earlier.redeemed_at <= REREAD:
-        return earlier.id
-    if earlier.terminal_id != terminal_id:
-        raise_replay_alarm(session, actor, person_id=card.person_id, earlier=earlier, terminal_id=terminal_id)
-    raise CodeRedeemed
+    return Identified(card.person_id, card.id, read.kind, redemption_id)

@@ -1,6 +1,6 @@
 """What other packages may ask of payments."""
 
-from payments.service.charges import Bill, capture_charge
+from payments.service.charges import Bill, PaymentCode, capture_charge
 from payments.service.lines import LineView, get_line, list_lines, open_line
 from payments.service.products import ProductTerms, create_product, list_products
 from payments.service.repayments import (
@@ -27,6 +27,7 @@ __all__ = [
     "LineView",
     "OrderIntent",
     "PaidOrder",
+    "PaymentCode",
     "ProductTerms",
     "accept_notification",
     "begin_order",

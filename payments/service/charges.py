@@ -14,7 +14,7 @@ from core.ids import new_id
 from health_card import service as health_card
 from payments import ledger
 from payments.models import Charge, CreditLine, JournalKind, LineState
-from payments.refusals import BillAlreadyCharged, LimitExceeded, LineSuspended, NoCreditLine
+from payments.refusals import BillAlreadyCharged, LimitExceeded, LineSuspended, NoCreditLine, PaymentCodeOfAnother
 from records.visits import service as visits
 
 EMERGENCY = "E"
@@ -35,15 +35,28 @@ class Bill:
     bill_number: str
 
 
-def capture_charge(session: Session, actor: Actor, *, key: str, bill: Bill) -> tuple[dict[str, Any], bool]:
+@dataclass(frozen=True)
+class PaymentCode:
+    """A code that the patient made for this bill: text, and the issuer of our codes."""
+
+    text: str
+    issuer: str
+
+
+def capture_charge(
+    session: Session, actor: Actor, *, key: str, bill: Bill, code: PaymentCode | None = None
+) -> tuple[dict[str, Any], bool]:
     """Charge a bill at once to the credit of the visit's patient: whole, on one line, or not at all.
 
     The line is the oldest one in force that has enough left. Emergency visits are also charged to suspended lines.
 
     :param key: the hospital's Idempotency-Key.
+    :param code: when the patient confirmed the amount; used up by the charge.
     :returns: the reply as JSON, and whether it is a replay.
     :raises IdempotencyKeyReused: the key belongs to another bill.
     :raises VisitNotFound: no such visit at the actor's hospital.
+    :raises CodeRefused: see ``health_card.redeem_payment_code``.
+    :raises PaymentCodeOfAnother: the code is not of this visit's patient.
     :raises NoCreditLine, LineSuspended, LimitExceeded, BillAlreadyCharged: nothing was charged.
     """
     return idempotency.do_once(
@@ -51,13 +64,15 @@ def capture_charge(session: Session, actor: Actor, *, key: str, bill: Bill) -> t
         owner_id=actor.house_id,
         operation="payments.capture_charge",
         key=key,
-        request=asdict(bill),
-        act=lambda: _capture(session, actor, bill),
+        request=asdict(bill) | ({"payment_code": code.text} if code else {}),
+        act=lambda: _capture(session, actor, bill, code),
     )
 
 
-def _capture(session: Session, actor: Actor, bill: Bill) -> dict[str, Any]:
+def _capture(session: Session, actor: Actor, bill: Bill, code: PaymentCode | None) -> dict[str, Any]:
     visit = visits.get_visit(session, actor, bill.visit_id)
+    if code is not None:
+        _redeem(session, actor, bill, visit, code)
     lines = _lock_usable_lines(session, visit)
     # Asked before the limit, so that a bill sent twice is told so even when the credit is used up.
     _check_not_charged(session, actor, bill)
@@ -103,6 +118,14 @@ def _capture(session: Session, actor: Actor, bill: Bill) -> dict[str, Any]:
         "state": "captured",
         "captured_at": at.isoformat(),
     }
+
+
+def _redeem(session: Session, actor: Actor, bill: Bill, visit: visits.VisitContext, code: PaymentCode) -> None:
+    found = health_card.redeem_payment_code(
+        session, actor, text=code.text, issuer=code.issuer, amount_fen=bill.amount_fen
+    )
+    if found.person_id != visit.person_id:
+        raise PaymentCodeOfAnother
 
 
 def _lock_usable_lines(session: Session, visit: visits.VisitContext) -> list[CreditLine]:

@@ -7,6 +7,8 @@ ADVICE = {
     "health_card.code_expired": "二维码每分钟更新一次，请患者下拉刷新后立即重扫。",
     "health_card.code_redeemed": "每个二维码只能使用一次。请患者刷新二维码；若患者称未在别处使用，请核对证件。",
     "health_card.code_revoked": "该卡已挂失、注销或换发。请核对患者证件，并请患者重新打开健康卡。",
+    "health_card.code_wrong_class": "请患者在微信中返回健康卡首页，出示就诊用的二维码，不要出示付款码。",
+    "health_card.payment_differs": "付款码只在收费时使用。请患者按本次金额重新生成。",
     "health_card.second_factor_missing": "这是打印的静态码。请在「证件号码」一栏录入患者证件上的号码，再点登记。",
     "health_card.second_factor_wrong": "请核对患者出示的证件与健康卡是否为同一人，并重新录入证件号码。",
     "health_card.terminal_locked": "一分钟内失败次数过多。请稍候再扫，或改用另一终端。",

@@ -7,7 +7,14 @@ from core.api import Api
 from core.web import current_actor, current_config, present, requires
 from health_card import service as health_card
 from records.visits import service
-from records.visits.schemas import CheckInShown, DisownedVisitShown, Scan, VisitPath
+from records.visits.schemas import (
+    CheckInShown,
+    ConfirmationAsked,
+    ConfirmationRequest,
+    DisownedVisitShown,
+    Scan,
+    VisitPath,
+)
 from records.visits.service import CheckIn, ScanContext
 
 api = Api("visits", tag="Desk 登记窗口", url_prefix="/api/v1")
@@ -27,6 +34,15 @@ def disown_visit(path: VisitPath) -> Response:
     with db.transaction() as session:
         visit = service.disown_visit(session, current_actor(), visit_id=path.visit_id)
     return present(DisownedVisitShown.model_validate(visit))
+
+
+@api.post("/visits/<uuid:visit_id>/confirmations", responses={201: ConfirmationAsked})
+@requires("health_card:confirmation:ask")
+def ask_confirmation(path: VisitPath, body: ConfirmationRequest) -> Response:
+    """Ask the patient to confirm on the phone; then ask GET /api/v1/desk/confirmations/{confirmation_id}"""
+    with db.transaction() as session:
+        asked = service.ask_confirmation(session, current_actor(), visit_id=path.visit_id, purpose=body.purpose)
+    return present(ConfirmationAsked.model_validate(asked), 201)
 
 
 def scan_code(body: Scan) -> CheckIn:

@@ -61,3 +61,16 @@ class DisownedVisitShown(Shown):
     hospital_name: str
     opened_at: datetime
     disowned_at: datetime
+
+
+class ConfirmationRequest(Received):
+    purpose: Literal["records", "account", "credit"] = Field(
+        description="records: open records of other hospitals; account: bind an account; credit: sign up for credit"
+    )
+
+
+class ConfirmationAsked(Shown):
+    confirmation_id: UUID
+    purpose: str
+    state: Literal["waiting", "confirmed", "refused", "expired"]
+    expires_at: datetime

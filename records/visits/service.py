@@ -12,6 +12,7 @@ from consent import service as consent
 from core import audit, clock, outbox
 from core.actor import Actor
 from health_card import service as health_card
+from health_card.confirmation import service as confirmation
 from records.refusals import VisitNotFound
 from records.visits.models import Visit
 
@@ -91,7 +92,7 @@ def check_in(session: Session, actor: Actor, *, text: str, issuer: str, context:
     visit = _find_by_redemption(session, found.redemption_id)
     if visit is None:
         visit = _open_visit(session, actor, found, terminal_id, context)
-        if found.kind == "D":
+        if found.shares_records:
             consent.open_treatment_grant(session, actor, person_id=found.person_id, visit_id=visit.id)
     return _describe(session, actor, visit)
 
@@ -143,6 +144,17 @@ def disown_visit(session: Session, actor: Actor, *, visit_id: UUID) -> DisownedV
         )
     hospital = accounts.get_hospital(session, visit.hospital_id)
     return DisownedVisit(visit.id, hospital.name, visit.opened_at, visit.disowned_at)
+
+
+def ask_confirmation(session: Session, actor: Actor, *, visit_id: UUID, purpose: str) -> confirmation.AskedConfirmation:
+    """Ask the patient of this visit to confirm on the phone that showed the code.
+
+    :param purpose: records, account or credit.
+    :raises VisitNotFound: no such visit at the actor's hospital.
+    :raises ConfirmationNotPossible: the visit was opened with a static code.
+    """
+    visit = _load_visit(session, actor, visit_id)
+    return confirmation.ask_confirmation(session, actor, redemption_id=visit.redemption_id, purpose=purpose)
 
 
 def get_visit(session: Session, actor: Actor, visit_id: UUID) -> VisitContext:

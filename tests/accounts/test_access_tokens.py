@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from accounts import tokens
 from core import clock, db, keys
 from core.ids import new_id
-from health_card.service.cards import KEY_PURPOSE
+from health_card.service.codes import KEY_PURPOSE
 from tests.support.city import City, bearer
 
 

@@ -75,9 +75,13 @@ class Town:
     app: Flask
     control: Control
 
-    def work(self) -> int:
-        """The worker does what is due."""
-        return Dispatcher(self.app, {**notice_jobs.HANDLERS, **real_name_jobs.HANDLERS}).run_due()
+    def check_names(self) -> int:
+        """The worker asks the real-name source what is due."""
+        return Dispatcher(self.app, real_name_jobs.HANDLERS).run_due()
+
+    def deliver(self) -> int:
+        """The worker brings what people are told to their phones."""
+        return Dispatcher(self.app, notice_jobs.HANDLERS).run_due()
 
     def messages(self, topic: str) -> list[OutboxMessage]:
         with db.transaction() as session:

@@ -132,7 +132,7 @@ def test_what_is_not_ours_is_forged(text: str) -> None:
 def test_another_version_or_class_is_refused_even_when_it_is_signed(place: int) -> None:
     head = bytearray(raw_token(write())[:24])
     head[place] ^= 3
-    signature = SIGNER.key.sign(codes._signed_text(bytes(head), CARD, ISSUER))
+    signature = SIGNER.key.sign(codes._signed_text(codes._CODE_DOMAIN, bytes(head), CARD, ISSUER))
     assert is_refused(with_token(write(), encode(bytes(head) + signature)))
 
 

@@ -15,7 +15,7 @@ from consent.models import Grant
 from core import db, keys
 from core.actor import SYSTEM
 from health_card.models import Card, CardState, CodeRedemption
-from health_card.service.cards import KEY_PURPOSE
+from health_card.service.codes import KEY_PURPOSE
 from health_card.service.scans import FAILURES_PER_MINUTE
 from records.visits.models import Visit
 from tests.conftest import SteppingClock

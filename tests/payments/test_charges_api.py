@@ -9,7 +9,7 @@ from core import db
 from payments import ledger
 from payments.models import Charge, CreditLine
 from tests.payments.till import Till, findings, make_product, new_key, sign_up
-from tests.support.city import City, bearer
+from tests.support.city import City, Hospital, Patient, bearer
 
 
 def count_charges(till: Till) -> int:
@@ -151,3 +151,64 @@ def test_a_charge_without_a_proper_key_is_refused(till: Till, key: str | None) -
     headers = bearer(till.billing.token) | ({"Idempotency-Key": key} if key else {})
     reply = till.city.client.post("/api/v1/billing/charges", json=body, headers=headers)
     assert (reply.status_code, reply.json["code"]) == (422, "core.idempotency_key_missing")
+
+
+# With a code that the patient made for this amount
+
+
+def make_code(till: Till, amount_fen: int, patient: Patient | None = None, hospital: Hospital | None = None) -> str:
+    patient = patient or till.patient
+    headers, pin = bearer(patient.token), "483920"
+    till.city.client.put("/api/v1/code-pin", json={"pin": pin}, headers=headers)
+    payee_id = str((hospital or till.hospital).id)
+    body = {"kind": "payment", "pin": pin, "payee_id": payee_id, "amount_fen": amount_fen}
+    reply = till.city.client.post(f"/api/v1/cards/{patient.card_id}/codes", json=body, headers=headers)
+    assert reply.status_code == 201, reply.text
+    return str(reply.json["text"])
+
+
+def test_a_payment_code_pays_one_charge(till: Till) -> None:
+    key, code = new_key(), make_code(till, 1000)
+    bill: dict[str, Any] = {"bill_number": "P-1", "payment_code": code}
+    first, again = till.capture(1000, key=key, **bill), till.capture(1000, key=key, **bill)
+    assert (first.status_code, again.status_code, first.data) == (201, 201, again.data)
+    second = till.capture(1000, bill_number="P-2", payment_code=code)
+    assert (second.status_code, second.json["code"]) == (409, "health_card.code_redeemed")
+    assert till.line()["drawn_fen"] == 1000
+
+
+def test_a_payment_code_for_anything_else_charges_nothing_and_stays_good(till: Till) -> None:
+    code, other = make_code(till, 1000), till.city.patient()
+    for refused, status, expected in (
+        (till.capture(1001, payment_code=code), 422, "health_card.payment_differs"),
+        (
+            till.capture(1000, payment_code=make_code(till, 1000, hospital=till.city.hospital())),
+            422,
+            "health_card.payment_differs",
+        ),
+        (
+            till.capture(1000, payment_code=make_code(till, 1000, patient=other)),
+            409,
+            "payments.payment_code_of_another",
+        ),
+        (till.capture(1000, payment_code=till.city.code(till.patient)), 422, "health_card.code_wrong_class"),
+        (till.capture(1000, payment_code="hello"), 422, "health_card.code_malformed"),
+    ):
+        assert (refused.status_code, refused.json["code"]) == (status, expected)
+    assert count_charges(till) == 0
+    assert till.capture(1000, payment_code=code).status_code == 201
+
+
+def test_a_refused_charge_leaves_the_payment_code_good(till: Till) -> None:
+    code = make_code(till, 1000)
+    till.capture(500, bill_number="P-3")
+    assert till.capture(1000, bill_number="P-3", payment_code=code).json["code"] == "payments.bill_already_charged"
+    assert till.capture(1000, bill_number="P-4", payment_code=code).status_code == 201
+
+
+def test_bad_payment_codes_lock_charging_with_codes_and_no_other(till: Till) -> None:
+    for _ in range(20):
+        till.capture(1000, payment_code="hello")
+    locked = till.capture(1000, payment_code=make_code(till, 1000))
+    assert (locked.status_code, locked.json["code"]) == (429, "health_card.terminal_locked")
+    assert till.capture(1000).status_code == 201

@@ -55,7 +55,7 @@ def test_a_scan_reaches_the_phone_and_says_nothing_personal(town: Town, patient:
     openid = town.accept(patient)
     hospital = town.city.hospital("市第一测试医院名称很长很长很长很长很长的分院")
     town.city.visit(town.city.staff(hospital), patient, hospital)
-    assert town.work() == 1
+    assert town.deliver() == 1
     (message,) = town.control.list_messages(openid)
     assert message["template_id"] == TEMPLATE
     assert message["data"]["thing1"] == "您的健康卡已被核验"
@@ -147,7 +147,7 @@ def test_a_silent_wechat_is_given_a_rest(town: Town, patient: Patient) -> None:
             jobs.deliver_notice(payload)
     assert town.control.list_messages(openid) == [], "only the first of them asked"
     town.make_due(WRITTEN_TOPIC)
-    assert town.work() == 3
+    assert town.deliver() == 3
     assert len(town.control.list_messages(openid)) == 3
 
 
@@ -195,7 +195,7 @@ def test_two_hospitals_within_minutes_are_found_by_the_worker(town: Town, patien
     for _ in range(2):
         hospital = town.city.hospital()
         town.city.visit(town.city.staff(hospital), patient, hospital)
-    assert town.work() == 3
+    assert town.deliver() == 3
     titles = [message["data"]["thing1"] for message in town.control.list_messages(openid)]
     assert titles.count("您的健康卡已被核验") == 2
     assert titles.count("您的健康卡在两地被使用") == 1

@@ -69,7 +69,7 @@ def test_who_agrees_keeps_his_card_and_the_evidence_is_kept(town: Town) -> None:
     assert state(patient) == "unchecked"
     payload = ask(town, patient)
     assert set(payload) == {"person_id", "asking_id"}
-    assert town.work() == 1
+    assert town.check_names() == 1
     assert (state(patient), card(patient), told(patient)) == ("agreed", (CardState.NORMAL, 0), [])
     with db.transaction() as session:
         kept = session.scalars(select(RealNameCheck).filter_by(person_id=patient.person_id)).one()
@@ -166,10 +166,10 @@ def test_a_source_that_is_down_is_asked_again_later(town: Town, fault: str) -> N
     patient = town.city.patient()
     town.control.order_fault(CHECKS, fault)
     ask(town, patient)
-    assert town.work() == 1
+    assert town.check_names() == 1
     assert (state(patient), card(patient)) == ("unchecked", (CardState.NORMAL, 0))
     town.make_due(DUE_TOPIC)
-    assert town.work() == 1
+    assert town.check_names() == 1
     assert state(patient) == "agreed"
 
 
@@ -186,7 +186,7 @@ def test_without_a_source_nobody_is_checked_and_nothing_waits(town: Town) -> Non
     patient = town.city.patient()
     town.configure(realname=None)
     ask(town, patient)
-    assert town.work() == 1
+    assert town.check_names() == 1
     assert town.messages(DUE_TOPIC)[0].done_at is not None
     assert (state(patient), card(patient)) == ("unchecked", (CardState.NORMAL, 0))
 

@@ -1,0 +1,1 @@
+"""Desks without the network: what they verify with, and what they did meanwhile."""

@@ -8,6 +8,8 @@ from flask import Flask
 from flask.cli import with_appcontext
 from flask_migrate import Migrate, upgrade
 
+import accounts.administration.pages
+import accounts.administration.routes
 import accounts.pages
 import accounts.routes
 import consent.routes
@@ -35,6 +37,7 @@ BLUEPRINTS = [
     health.api,
     accounts.routes.api,
     accounts.routes.oauth,
+    accounts.administration.routes.api,
     health_card.routes.api,
     consent.routes.api,
     records.visits.routes.api,
@@ -48,7 +51,13 @@ BLUEPRINTS = [
     payments.routes.api,
     payments.routes.notify,
 ]
-PAGES = [api.pages, accounts.pages.pages, records.visits.pages.pages, records.chart.pages.pages]
+PAGES = [
+    api.pages,
+    accounts.pages.pages,
+    *accounts.administration.pages.PAGES,
+    records.visits.pages.pages,
+    records.chart.pages.pages,
+]
 
 MIGRATIONS = str(Path(__file__).parent / "migrations")
 

@@ -10,6 +10,7 @@ from flask_migrate import Migrate, upgrade
 
 import accounts.administration.pages
 import accounts.administration.routes
+import accounts.commands
 import accounts.pages
 import accounts.routes
 import consent.routes
@@ -88,6 +89,7 @@ def create_app(config: Config | None = None) -> Flask:
     for page_blueprint in PAGES:
         app.register_blueprint(page_blueprint)
     app.cli.add_command(prepare)
+    app.cli.add_command(accounts.commands.staff)
     app.cli.add_command(payments.commands.ledger)
     app.cli.add_command(error_page.commands)
     return app

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.security import check_password_hash
 
@@ -100,9 +100,9 @@ def switch_staff(session: Session, actor: Actor, staff_id: UUID, *, of_platform:
     :raises OwnAccount: it is the actor's own.
     :raises RolesExcludeEachOther: switching it on would give this person a second role of the platform.
     """
-    member = _load(session, actor, staff_id, of_platform)
-    if is_enabled and not member.is_enabled and member.employee_index:
-        _check_separation(session, member)
+    member, others = _load(session, actor, staff_id, of_platform)
+    if is_enabled and any(other.is_enabled for other in others):
+        raise RolesExcludeEachOther
     member.is_enabled = is_enabled
     if not is_enabled:
         end_staff_sessions(session, StaffMember.id == staff_id)
@@ -117,7 +117,7 @@ def reset_password(session: Session, actor: Actor, staff_id: UUID, *, of_platfor
     :raises StaffNotFound: no such account among them.
     :raises OwnAccount: it is the actor's own.
     """
-    member = _load(session, actor, staff_id, of_platform)
+    member, _ = _load(session, actor, staff_id, of_platform)
     text, expires_at = _new_password()
     member.password_hash, member.password_expires_at = hash_password(text), expires_at
     end_staff_sessions(session, StaffMember.id == staff_id)
@@ -166,25 +166,23 @@ def list_staff(session: Session, *, hospital_id: UUID | None) -> list[StaffFile]
     ]
 
 
-def _load(session: Session, actor: Actor, staff_id: UUID, of_platform: bool) -> StaffMember:
-    among: ColumnElement[bool] = (
-        StaffMember.hospital_id.is_(None) if of_platform else StaffMember.hospital_id.isnot(None)
+def _load(session: Session, actor: Actor, staff_id: UUID, of_platform: bool) -> tuple[StaffMember, list[StaffMember]]:
+    """The account, and the other accounts of the same person: all locked, always in one order."""
+    person = select(StaffMember.employee_index).where(StaffMember.id == staff_id).scalar_subquery()
+    question = (
+        select(StaffMember)
+        .where((StaffMember.id == staff_id) | (StaffMember.employee_index == person))
+        .order_by(StaffMember.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
     )
-    question = select(StaffMember).where(StaffMember.id == staff_id, among)
-    member = session.scalars(question.with_for_update(key_share=True)).one_or_none()
-    if member is None:
+    found = {member.id: member for member in session.scalars(question)}
+    member = found.pop(staff_id, None)
+    if member is None or (member.hospital_id is None) is not of_platform:
         raise StaffNotFound
     if member.id == actor.id:
         raise OwnAccount
-    return member
-
-
-def _check_separation(session: Session, member: StaffMember) -> None:
-    # Locked in one order, so that of two accounts of one person switched on at once the second sees the first.
-    same = select(StaffMember).filter_by(employee_index=member.employee_index).order_by(StaffMember.id)
-    accounts = session.scalars(same.with_for_update(key_share=True).execution_options(populate_existing=True)).all()
-    if any(account.is_enabled for account in accounts):
-        raise RolesExcludeEachOther
+    return member, list(found.values())
 
 
 def _new_password() -> tuple[str, datetime]:

@@ -36,6 +36,7 @@ HOME_PAGES = {
 class Visitor:
     """Who looks at a page: for its bar on top and for its forms."""
 
+    username: str
     name: str
     role: str
     hospital_name: str | None
@@ -142,7 +143,12 @@ def _find_visitor() -> Visitor | None:
         return None
     with db.snapshot() as session:
         card = service.get_staff_card(session, identity.actor)
-    home_page = CHANGE_PAGE if card.must_change_password else HOME_PAGES[card.role]
     return Visitor(
-        card.name, card.role.value, card.hospital_name, home_page, card.must_change_password, identity.csrf_token
+        username=card.username,
+        name=card.name,
+        role=card.role.value,
+        hospital_name=card.hospital_name,
+        home_page=CHANGE_PAGE if card.must_change_password else HOME_PAGES[card.role],
+        must_change_password=card.must_change_password,
+        csrf_token=identity.csrf_token,
     )

@@ -44,6 +44,7 @@ class StaffSignIn:
 class StaffCard:
     """Who is signed in, as pages show it to himself."""
 
+    username: str
     name: str
     role: Role
     hospital_name: str | None
@@ -128,7 +129,7 @@ def get_staff_card(session: Session, actor: Actor) -> StaffCard:
     member = session.get_one(StaffMember, actor.id)
     hospital = session.get_one(Hospital, member.hospital_id) if member.hospital_id else None
     must_change = member.password_expires_at is not None
-    return StaffCard(member.name, Role(member.role), hospital.name if hospital else None, must_change)
+    return StaffCard(member.username, member.name, Role(member.role), hospital.name if hospital else None, must_change)
 
 
 def end_staff_sessions(session: Session, *whose: ColumnElement[bool], but: UUID | None = None) -> None:

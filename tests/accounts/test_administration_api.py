@@ -189,18 +189,13 @@ def test_a_flag_stands_until_the_operator_clears_it(operator: Desk, hospital: Ho
 
 def public_jwk(key: Any = None, **changes: Any) -> dict[str, Any]:
     key = key or ec.generate_private_key(ec.SECP256R1())
-    algorithm, named = {
-        ec.EllipticCurvePrivateKey: (ECAlgorithm, "ES256"),
-        rsa.RSAPrivateKey: (RSAAlgorithm, "PS256"),
-        ed25519.Ed25519PrivateKey: (OKPAlgorithm, "EdDSA"),
-    }[
-        next(
-            kind
-            for kind in (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey, ed25519.Ed25519PrivateKey)
-            if isinstance(key, kind)
-        )
-    ]
-    jwk = json.loads(algorithm.to_jwk(key.public_key())) | {"alg": named, "kid": secrets.token_hex(4)} | changes
+    if isinstance(key, rsa.RSAPrivateKey):
+        text, algorithm = RSAAlgorithm.to_jwk(key.public_key()), "PS256"
+    elif isinstance(key, ed25519.Ed25519PrivateKey):
+        text, algorithm = OKPAlgorithm.to_jwk(key.public_key()), "EdDSA"
+    else:
+        text, algorithm = ECAlgorithm.to_jwk(key.public_key()), "ES256"
+    jwk = json.loads(text) | {"alg": algorithm, "kid": secrets.token_hex(4)} | changes
     return {name: value for name, value in jwk.items() if value is not None}
 
 

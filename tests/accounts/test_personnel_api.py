@@ -4,7 +4,7 @@ import secrets
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from accounts import service as accounts
 from accounts.commands import appoint_first
@@ -222,7 +222,7 @@ def test_the_first_security_administrator_is_appointed_by_command_and_only_the_f
     with db.transaction() as session:
         # The demo's and other tests' administrators stay out of this one.
         session.execute(
-            StaffMember.__table__.update().where(StaffMember.role == "security_administrator").values(is_enabled=False)
+            update(StaffMember).where(StaffMember.role == "security_administrator").values(is_enabled=False)
         )
     runner, name = city.app.test_cli_runner(), f"first-{secrets.token_hex(3)}"
     done = runner.invoke(appoint_first, [name, "首任", f"E{secrets.token_hex(4)}"])

@@ -129,7 +129,7 @@ def test_a_proof_of_another_form_or_key_is_refused(
     city: City, hospital: Hospital, staff: Staff, terminal: Terminal
 ) -> None:
     other, code = Terminal(city), city.code(city.patient())
-    bound = {"ath": hashed(staff.token), "code_hash": hashed(code)}
+    bound: dict[str, Any] = {"ath": hashed(staff.token), "code_hash": hashed(code)}
     borrowed = Terminal(city)
     borrowed.jwk = terminal.jwk
     header, payload, signature = terminal.prove(SCAN, **bound).split(".")

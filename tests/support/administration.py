@@ -22,7 +22,7 @@ class Desk:
         self.client: FlaskClient = city.client
 
     def ask(self, method: str, path: str, **body: Any) -> TestResponse:
-        sent = {"json": body} if method in {"POST", "PUT"} else {}
+        sent: dict[str, Any] = {"json": body} if method in {"POST", "PUT"} else {}
         return self.client.open(f"{ROOT}{path}", method=method, headers=bearer(self.staff.token), **sent)
 
     def make(self, path: str, **body: Any) -> Any:

@@ -8,6 +8,9 @@ from flask import Flask
 from flask.cli import with_appcontext
 from flask_migrate import Migrate, upgrade
 
+import accounts.administration.pages
+import accounts.administration.routes
+import accounts.commands
 import accounts.pages
 import accounts.routes
 import consent.routes
@@ -55,6 +58,7 @@ BLUEPRINTS = [
     health.api,
     accounts.routes.api,
     accounts.routes.oauth,
+    accounts.administration.routes.api,
     health_card.routes.api,
     health_card.notices.routes.api,
     health_card.confirmation.routes.api,
@@ -72,7 +76,13 @@ BLUEPRINTS = [
     payments.routes.api,
     payments.routes.notify,
 ]
-PAGES = [api.pages, accounts.pages.pages, records.visits.pages.pages, records.chart.pages.pages]
+PAGES = [
+    api.pages,
+    accounts.pages.pages,
+    *accounts.administration.pages.PAGES,
+    records.visits.pages.pages,
+    records.chart.pages.pages,
+]
 
 MIGRATIONS = str(Path(__file__).parent / "migrations")
 
@@ -105,6 +115,7 @@ def create_app(config: Config | None = None) -> Flask:
     for page_blueprint in PAGES:
         app.register_blueprint(page_blueprint)
     app.cli.add_command(prepare)
+    app.cli.add_command(accounts.commands.staff)
     app.cli.add_command(payments.commands.ledger)
     app.cli.add_command(error_page.commands)
     app.cli.add_command(key_commands.commands)

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
@@ -14,15 +14,52 @@ from core.db import Base, WithId
 
 
 class Hospital(WithId, Base):
-    """A medical institution. ``code`` is its organisation code, as hospitals write it in messages (MSH-4)."""
+    """A medical institution. ``code`` is its organisation code, as hospitals write it in messages (MSH-4).
+    ``level`` is the national grade 1 to 3, 0 for a house that was not graded.
+
+    ``requires_terminal_keys``: its desks scan nothing from a terminal that has no key of its own.
+    """
 
     __tablename__ = "hospitals"
+    __table_args__ = (CheckConstraint("level BETWEEN 0 AND 3", name="level"),)
 
     code: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
     level: Mapped[int]
     is_enabled: Mapped[bool] = mapped_column(default=True)
+    requires_terminal_keys: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
+
+
+class Branch(WithId, Base):
+    """A campus (院区) of a hospital. ``code`` is the hospital's own."""
+
+    __tablename__ = "branches"
+    # The pair with the hospital is there to be referred to: what belongs to a branch belongs to its hospital.
+    __table_args__ = (UniqueConstraint("hospital_id", "code"), UniqueConstraint("hospital_id", "id"))
+
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
+    code: Mapped[str]
+    name: Mapped[str]
+    address: Mapped[str]
+    is_enabled: Mapped[bool] = mapped_column(default=True)
+
+
+class Department(WithId, Base):
+    """A department: the standard 4-digit code, and what the hospital calls it. No branch: of the whole house."""
+
+    __tablename__ = "departments"
+    __table_args__ = (
+        UniqueConstraint("hospital_id", "branch_id", "code", postgresql_nulls_not_distinct=True),
+        ForeignKeyConstraint(["hospital_id", "branch_id"], ["branches.hospital_id", "branches.id"]),
+        CheckConstraint("code ~ '^[0-9]{4}$'", name="code"),
+    )
+
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
+    branch_id: Mapped[UUID | None]
+    code: Mapped[str]
+    name: Mapped[str]
+    is_enabled: Mapped[bool] = mapped_column(default=True)
 
 
 class Terminal(WithId, Base):
@@ -31,35 +68,112 @@ class Terminal(WithId, Base):
     __tablename__ = "terminals"
     __table_args__ = (
         UniqueConstraint("hospital_id", "code"),
+        ForeignKeyConstraint(["hospital_id", "branch_id"], ["branches.hospital_id", "branches.id"]),
         CheckConstraint("kind IN ('01', '02', '99')", name="kind"),
     )
 
     hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
+    branch_id: Mapped[UUID | None]
     code: Mapped[str]
     kind: Mapped[str]
     is_enabled: Mapped[bool] = mapped_column(default=True)
+
+
+class TerminalEnrolment(WithId, Base):
+    """A code with which a terminal brings its key, once and soon. Only the code's blind index is kept."""
+
+    __tablename__ = "terminal_enrolments"
+    __table_args__ = (Index("ix_terminal_enrolments_terminal_id", "terminal_id"),)
+
+    terminal_id: Mapped[UUID] = mapped_column(ForeignKey("terminals.id"))
+    code_index: Mapped[bytes] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class TerminalKey(WithId, Base):
+    """The public key of a terminal (RFC 7517). One at a time; ``thumbprint`` is that of RFC 7638."""
+
+    __tablename__ = "terminal_keys"
+    __table_args__ = (
+        Index("uq_terminal_keys_in_force", "terminal_id", unique=True, postgresql_where=text("revoked_at IS NULL")),
+        Index("uq_terminal_keys_thumbprint", "thumbprint", unique=True, postgresql_where=text("revoked_at IS NULL")),
+    )
+
+    terminal_id: Mapped[UUID] = mapped_column(ForeignKey("terminals.id"))
+    jwk: Mapped[dict[str, Any]]
+    thumbprint: Mapped[str]
+    enrolled_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class SpentProof(Base):
+    """A terminal's proof that was accepted: its ``jti`` is never accepted again (RFC 9449, section 11.1)."""
+
+    __tablename__ = "spent_proofs"
+
+    key_id: Mapped[UUID] = mapped_column(ForeignKey("terminal_keys.id"), primary_key=True)
+    jti: Mapped[str] = mapped_column(primary_key=True)
+    expires_at: Mapped[datetime]
+
+
+class TerminalFlag(WithId, Base):
+    """Something is wrong at this terminal, says a patient or the platform. It stands until the operator clears it."""
+
+    __tablename__ = "terminal_flags"
+    __table_args__ = (
+        Index("ix_terminal_flags_open", "terminal_id", "flagged_at", postgresql_where=text("cleared_at IS NULL")),
+    )
+
+    terminal_id: Mapped[UUID] = mapped_column(ForeignKey("terminals.id"))
+    reason: Mapped[str]
+    flagged_at: Mapped[datetime]
+    cleared_at: Mapped[datetime | None]
+    cleared_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff_members.id"))
 
 
 class Role(StrEnum):
     REGISTRAR = "registrar"
     DOCTOR = "doctor"
     OPERATOR = "operator"
+    SECURITY_ADMINISTRATOR = "security_administrator"
+    AUDIT_ADMINISTRATOR = "audit_administrator"
+
+    @property
+    def is_of_hospital(self) -> bool:
+        """Whether it is a role at a hospital; the other three run the platform and exclude each other."""
+        return self in {Role.REGISTRAR, Role.DOCTOR}
 
 
 class StaffMember(WithId, Base):
-    """Somebody who works at a hospital, or an operator of the platform (no hospital)."""
+    """Somebody who works at a hospital, or for the platform itself (no hospital).
+
+    Of the platform's three roles a living person holds one at most: ``employee_index``, the blind index of the employee
+    number, says who is the same person. ``password_expires_at`` is set while the password is one that somebody else
+    gave: it opens nothing but the change of itself.
+    """
 
     __tablename__ = "staff_members"
     __table_args__ = (
-        CheckConstraint("role IN ('registrar', 'doctor', 'operator')", name="role"),
-        CheckConstraint("(role = 'operator') = (hospital_id IS NULL)", name="operator_has_no_hospital"),
+        CheckConstraint(f"role IN ({', '.join(repr(role.value) for role in Role)})", name="role"),
+        CheckConstraint("(role IN ('registrar', 'doctor')) = (hospital_id IS NOT NULL)", name="hospital"),
+        CheckConstraint("(role IN ('registrar', 'doctor')) = (employee_index IS NULL)", name="employee"),
+        Index(
+            "uq_staff_members_employee_index",
+            "employee_index",
+            unique=True,
+            postgresql_where=text("is_enabled AND employee_index IS NOT NULL"),
+        ),
     )
 
     hospital_id: Mapped[UUID | None] = mapped_column(ForeignKey("hospitals.id"))
     username: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
     role: Mapped[str]
+    employee_index: Mapped[bytes | None]
     password_hash: Mapped[str]
+    password_expires_at: Mapped[datetime | None]
     is_enabled: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime]
 

@@ -1,38 +1,47 @@
-"""Pages of accounts: the front door, and signing in and out for staff."""
+"""Pages of accounts: the front door, signing in and out for staff, their passwords, and terminals that bring a key."""
 
 from dataclasses import dataclass
 from typing import Any, cast
 
-from flask import Response, redirect, request
+from flask import Response, redirect, request, url_for
 from sqlalchemy.exc import SQLAlchemyError
 
 from accounts import service
 from accounts.identify import COOKIE, forget, remember
 from accounts.models import Role
-from accounts.schemas import StaffCredentials
-from accounts.service.staff import TRIES_PER_MINUTE
-from core import db, limits
+from accounts.routes import change_own_password, open_staff_session
+from accounts.schemas import PasswordForm, StaffCredentials
+from core import db
 from core.actor import ActorKind
 from core.errors import Refusal
 from core.pages import find_local_path, read_form, show_page, show_refused
-from core.web import Identity, Pages, current_actor, current_identity, public, requires
+from core.web import Identity, Pages, current_actor, current_config, current_identity, public, requires
 
 pages = Pages("staff_pages", __name__)
 
 SIGN_IN_PAGE = "/staff/sign-in"
+CHANGE_PAGE = "/staff/password"
 
 # Where each role's work begins.
-HOME_PAGES = {Role.REGISTRAR: "/desk", Role.DOCTOR: "/desk", Role.OPERATOR: "/docs"}
+HOME_PAGES = {
+    Role.REGISTRAR: "/desk",
+    Role.DOCTOR: "/desk",
+    Role.OPERATOR: "/operator",
+    Role.SECURITY_ADMINISTRATOR: "/operator",
+    Role.AUDIT_ADMINISTRATOR: "/operator",
+}
 
 
 @dataclass(frozen=True)
 class Visitor:
     """Who looks at a page: for its bar on top and for its forms."""
 
+    username: str
     name: str
     role: str
     hospital_name: str | None
     home_page: str
+    must_change_password: bool
     csrf_token: str
 
 
@@ -69,14 +78,42 @@ def sign_in() -> Response:
     earlier = _find_page_identity()
     try:
         credentials = read_form(StaffCredentials)
-        limits.count("staff_sign_in", credentials.username, per_minute=TRIES_PER_MINUTE)
-        with db.transaction() as session:
-            opened = service.sign_in_staff(session, username=credentials.username, password=credentials.password)
-            if earlier is not None:
-                service.end_session(session, earlier.actor)
+        opened = open_staff_session(
+            credentials.username, credentials.password, instead_of=earlier.actor if earlier else None
+        )
     except Refusal as refusal:
         return show_refused("accounts/sign_in.html", refusal, username=request.form.get("username", ""))
+    if opened.must_change_password:
+        return remember(cast(Response, redirect(CHANGE_PAGE, 303)), opened.token)
     return remember(_lead_to(HOME_PAGES[Role(opened.role)]), opened.token)
+
+
+@pages.get(CHANGE_PAGE)
+@requires("accounts:password:change")
+def show_password() -> Response:
+    """The form for another password; after a first sign-in nothing else is open."""
+    return show_page("accounts/password.html")
+
+
+@pages.post(CHANGE_PAGE)
+@requires("accounts:password:change")
+def change_password() -> Response:
+    """Change it, and go on to where work begins."""
+    try:
+        change_own_password(read_form(PasswordForm))
+    except Refusal as refusal:
+        return show_refused("accounts/password.html", refusal)
+    with db.snapshot() as session:
+        card = service.get_staff_card(session, current_actor())
+    return cast(Response, redirect(HOME_PAGES[card.role], 303))
+
+
+@pages.get("/desk/enrol")
+@public("a kiosk has no staff; the enrolment code is the proof")
+def show_enrolment() -> Response:
+    """Where a browser at a desk makes its key and brings it."""
+    address = f"{current_config().base_url}{url_for('accounts.enrol_terminal')}"
+    return show_page("accounts/enrol.html", proof_address=address)
 
 
 @pages.post("/staff/sign-out")
@@ -106,4 +143,12 @@ def _find_visitor() -> Visitor | None:
         return None
     with db.snapshot() as session:
         card = service.get_staff_card(session, identity.actor)
-    return Visitor(card.name, card.role.value, card.hospital_name, HOME_PAGES[card.role], identity.csrf_token)
+    return Visitor(
+        username=card.username,
+        name=card.name,
+        role=card.role.value,
+        hospital_name=card.hospital_name,
+        home_page=CHANGE_PAGE if card.must_change_password else HOME_PAGES[card.role],
+        must_change_password=card.must_change_password,
+        csrf_token=identity.csrf_token,
+    )

@@ -1,6 +1,6 @@
 """How accounts says no."""
 
-from core.errors import Conflict, Invalid, TooMany, Unauthenticated, Unavailable
+from core.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unauthenticated, Unavailable
 
 
 class WechatCodeInvalid(Unauthenticated):
@@ -43,6 +43,8 @@ class RefreshTokenReused(Unauthenticated):
 
 
 class PasswordWrong(Unauthenticated):
+    # The failed try stays in the audit trail.
+    keeps_changes = True
     code = "accounts.password_wrong"
     title = "用户名或密码不正确"
     detail = "User name or password is wrong, or the account is disabled."
@@ -93,3 +95,176 @@ class HospitalCodeTaken(Conflict):
     code = "accounts.hospital_code_taken"
     title = "该机构代码已登记"
     detail = "A hospital with this code exists."
+
+
+class HospitalNotFound(NotFound):
+    code = "accounts.hospital_not_found"
+    title = "没有这家机构"
+    detail = "No hospital with this id or code is admitted; look it up in the list of hospitals."
+
+
+class BranchNotFound(NotFound):
+    code = "accounts.branch_not_found"
+    title = "没有这个院区"
+    detail = "This hospital has no branch with this id; look it up with the hospital."
+
+
+class BranchCodeTaken(Conflict):
+    code = "accounts.branch_code_taken"
+    title = "该院区代码已使用"
+    detail = "This hospital has a branch with this code; choose another or change that one."
+
+
+class DepartmentNotFound(NotFound):
+    code = "accounts.department_not_found"
+    title = "没有这个科室"
+    detail = "This hospital has no department with this id; look it up with the hospital."
+
+
+class DepartmentCodeTaken(Conflict):
+    code = "accounts.department_code_taken"
+    title = "该科室已登记"
+    detail = "This hospital or branch has a department with this standard code; change that one."
+
+
+class DepartmentCodeUnknown(Invalid):
+    code = "accounts.department_code_unknown"
+    title = "科室代码不在诊疗科目名录中"
+    detail = "Use a 4-digit code of the national list of departments (医疗机构诊疗科目名录), for example 0304."
+
+
+class TerminalNotFound(NotFound):
+    code = "accounts.terminal_not_found"
+    title = "没有这个终端"
+    detail = "No terminal with this id is enrolled; look it up with its hospital."
+
+
+class TerminalCodeTaken(Conflict):
+    code = "accounts.terminal_code_taken"
+    title = "该终端代码已使用"
+    detail = "This hospital has a terminal with this code; choose another or use that one."
+
+
+class FlagNotFound(NotFound):
+    code = "accounts.flag_not_found"
+    title = "没有这条待核查标记"
+    detail = "No open flag with this id; it may have been cleared by somebody else."
+
+
+class EnrolmentCodeInvalid(Unauthenticated):
+    code = "accounts.enrolment_code_invalid"
+    title = "登记码不正确或已失效"
+    detail = "Unknown, used or expired enrolment code. It lives 10 minutes; ask the operator for a new one."
+
+
+class TerminalKeyInvalid(Invalid):
+    code = "accounts.terminal_key_invalid"
+    title = "终端密钥不符合要求"
+    detail = "The terminal's key must be a public JWK with alg ES256 (P-256) or EdDSA (Ed25519)."
+
+
+class TerminalKeyTaken(Conflict):
+    code = "accounts.terminal_key_taken"
+    title = "此密钥已属于另一终端"
+    detail = "Another terminal is enrolled with this key. Make a new key pair for each terminal."
+
+
+class TerminalKeyMissing(Forbidden):
+    code = "accounts.terminal_key_missing"
+    title = "此终端尚未登记密钥"
+    detail = "This hospital accepts scans from terminals with a key only. Enrol this terminal at /desk/enrol."
+
+
+class TerminalProofMissing(Unauthenticated):
+    code = "accounts.terminal_proof_missing"
+    title = "无法确认是本终端在扫码"
+    detail = "This terminal has a key, so every scan needs its proof in the DPoP header (RFC 9449)."
+    headers = {"WWW-Authenticate": 'DPoP algs="ES256 EdDSA"'}
+
+
+class TerminalProofInvalid(Unauthenticated):
+    code = "accounts.terminal_proof_invalid"
+    title = "无法确认是本终端在扫码"
+    detail = (
+        "The DPoP proof does not hold: the terminal's registered key, typ dpop+jwt, htm, htu, iat within 120 s, "
+        "a new jti, ath of the session, code_hash of the scanned code."
+    )
+    headers = {"WWW-Authenticate": 'DPoP error="invalid_dpop_proof", algs="ES256 EdDSA"'}
+
+
+class StaffNotFound(NotFound):
+    code = "accounts.staff_not_found"
+    title = "没有这个账号"
+    detail = "No staff account with this id that you look after; look it up in the list."
+
+
+class UsernameTaken(Conflict):
+    code = "accounts.username_taken"
+    title = "该用户名已使用"
+    detail = "A staff account with this user name exists; choose another."
+
+
+class RolesExcludeEachOther(Conflict):
+    code = "accounts.roles_exclude_each_other"
+    title = "同一人不能兼任平台运营、安全管理和审计管理"
+    detail = (
+        "This employee number has an enabled account as operator, security administrator or audit administrator; "
+        "a person holds one of the three. Disable that account first."
+    )
+
+
+class EmployeeNumberMissing(Invalid):
+    code = "accounts.employee_number_missing"
+    title = "请填写工号"
+    detail = "An account of the platform itself needs the employee number of the person who holds it."
+
+
+class OwnAccount(Conflict):
+    code = "accounts.own_account"
+    title = "不能停用或重置自己的账号"
+    detail = "Nobody disables or resets the account that he is signed in with; ask a colleague of the same role."
+
+
+class PasswordWeak(Invalid):
+    code = "accounts.password_weak"
+    title = "新密码不符合要求"
+    detail = (
+        "A password needs 12 to 256 characters, at least 6 different ones, must not contain the user name "
+        "and must not be the one in use."
+    )
+
+
+class ClientNotFound(NotFound):
+    code = "accounts.client_not_found"
+    title = "没有这个接入系统"
+    detail = "No machine client with this id is registered; look it up in the list."
+
+
+class ClientIdTaken(Conflict):
+    code = "accounts.client_id_taken"
+    title = "该 client_id 已使用"
+    detail = "A machine client with this client_id exists; choose another or replace the keys of that one."
+
+
+class ClientKeysInvalid(Invalid):
+    code = "accounts.client_keys_invalid"
+    title = "公钥集不符合要求"
+    detail = "The key set must be a JWK Set of public keys, each with kid and alg (EdDSA, ES256, ES384, PS256)."
+
+
+class ScopeUnknown(Invalid):
+    code = "accounts.scope_unknown"
+    title = "没有这项接入权限"
+    detail = "A scope was named that the platform does not know; see scopes in the documentation of systems."
+
+
+class SigningKeyNotFound(NotFound):
+    code = "accounts.signing_key_not_found"
+    title = "没有这把可用的密钥"
+    detail = "No living signing key with this kid or purpose; look it up in the list of keys."
+
+
+class ConfirmationWrong(Invalid):
+    code = "accounts.confirmation_wrong"
+    title = "确认内容与密钥编号不一致"
+    detail = "Type the kid of the key again to confirm; nothing was changed."

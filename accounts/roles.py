@@ -26,7 +26,10 @@ PATIENT_PERMISSIONS = frozenset(
     }
 )
 
-_SIGNED_IN = frozenset({"accounts:session:end"})
+_SIGNED_IN = frozenset({"accounts:session:end", "accounts:password:change"})
+
+# All that an account may do whose password somebody else knows.
+NEWCOMER_PERMISSIONS = _SIGNED_IN
 
 _AT_A_DESK = frozenset({"records:visit:open", "health_card:confirmation:ask", "health_card:offline_scan:submit"})
 
@@ -41,7 +44,23 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "recognition:order:check",
         "recognition:decision:record",
     },
-    Role.OPERATOR: _SIGNED_IN | {"records:quarantine:read"},
+    # Three roles, separated (三员分立): who runs the platform, who hands out rights and keys, who watches both.
+    Role.OPERATOR: _SIGNED_IN
+    | {
+        "accounts:overview:read",
+        "accounts:hospital:manage",
+        "accounts:terminal:manage",
+        "accounts:staff:manage",
+        "records:quarantine:read",
+    },
+    Role.SECURITY_ADMINISTRATOR: _SIGNED_IN
+    | {
+        "accounts:overview:read",
+        "accounts:administrator:manage",
+        "accounts:client:manage",
+        "accounts:signing_key:manage",
+    },
+    Role.AUDIT_ADMINISTRATOR: _SIGNED_IN | {"accounts:overview:read", "accounts:audit:read"},
 }
 
 # SMART Backend Services scopes (system/...) and our own for what FHIR does not name.

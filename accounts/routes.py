@@ -5,19 +5,31 @@ from typing import Any
 from flask import Response, jsonify, request
 
 from accounts import service, wechat
-from accounts.refusals import ClientAssertionInvalid, GrantTypeUnsupported, ScopeNotAllowed
+from accounts.refusals import (
+    ClientAssertionInvalid,
+    EnrolmentCodeInvalid,
+    GrantTypeUnsupported,
+    PasswordWrong,
+    ScopeNotAllowed,
+)
 from accounts.schemas import (
+    EnrolledTerminalShown,
     MachineToken,
+    PasswordChange,
     RefreshRequest,
     StaffCredentials,
     StaffSessionShown,
+    TerminalEnrolmentRequest,
     TokenRequest,
     Tokens,
     WechatCode,
 )
+from accounts.service import personnel
 from accounts.service.machines import ALGORITHMS
-from accounts.service.staff import TRIES_PER_MINUTE
+from accounts.service.staff import TRIES_PER_MINUTE, StaffSignIn
+from accounts.service.terminal_keys import enrol_terminal_key
 from core import db, limits
+from core.actor import Actor
 from core.api import Api
 from core.errors import Refusal
 from core.web import current_actor, current_config, present, public, requires
@@ -28,6 +40,9 @@ oauth = Api("oauth", tag="Hospital systems 系统接入")
 CLIENT_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 # Many phones share one address behind a carrier's gateway.
 WECHAT_TRIES_PER_MINUTE = 600
+# A whole hospital signs in from behind one address in the morning; only failures count.
+FAILURES_PER_ADDRESS = 600
+ENROLMENT_TRIES_PER_MINUTE = 20
 
 
 @api.post("/wechat/sessions", responses={201: Tokens})
@@ -63,10 +78,62 @@ def sign_out() -> Response:
 @public("this is how staff sign in")
 def sign_in_staff(body: StaffCredentials) -> Response:
     """A staff member signs in with user name and password"""
-    limits.count("staff_sign_in", body.username, per_minute=TRIES_PER_MINUTE)
-    with db.transaction() as session:
-        opened = service.sign_in_staff(session, username=body.username, password=body.password)
+    opened = open_staff_session(body.username, body.password)
     return present(StaffSessionShown.model_validate(opened), 201)
+
+
+@api.put("/staff/password", responses={204: None})
+@requires("accounts:password:change")
+def change_password(body: PasswordChange) -> Response:
+    """A staff member changes the own password; all other sessions of the account end"""
+    change_own_password(body)
+    return Response(status=204)
+
+
+@api.post("/terminals/enrol", responses={201: EnrolledTerminalShown})
+@public("the enrolment code is the proof")
+def enrol_terminal(body: TerminalEnrolmentRequest) -> Response:
+    """A terminal brings its public key; the DPoP header (RFC 9449) is signed with the private one"""
+    proof = service.TerminalProof(
+        request.headers.get("DPoP"), request.method, f"{current_config().base_url}{request.path}"
+    )
+    with (
+        limits.counting_failures(
+            "terminal_enrolment",
+            request.remote_addr or "-",
+            EnrolmentCodeInvalid,
+            per_minute=ENROLMENT_TRIES_PER_MINUTE,
+        ),
+        db.transaction() as session,
+    ):
+        enrolled = enrol_terminal_key(session, code=body.code, public_jwk=body.public_jwk.model_dump(), proof=proof)
+    return present(EnrolledTerminalShown.model_validate(enrolled), 201)
+
+
+def open_staff_session(username: str, password: str, *, instead_of: Actor | None = None) -> StaffSignIn:
+    """Signing in, shared with the page: guessing is slowed down by account and by address.
+
+    :param instead_of: who was signed in before in the same browser; that session ends.
+    """
+    limits.count("staff_sign_in", username, per_minute=TRIES_PER_MINUTE)
+    with (
+        limits.counting_failures(
+            "failed_staff_sign_in", request.remote_addr or "-", PasswordWrong, per_minute=FAILURES_PER_ADDRESS
+        ),
+        db.transaction() as session,
+    ):
+        opened = service.sign_in_staff(session, username=username, password=password)
+        if instead_of is not None:
+            service.end_session(session, instead_of)
+    return opened
+
+
+def change_own_password(body: PasswordChange) -> None:
+    """Changing the own password, shared with the page."""
+    actor = current_actor()
+    limits.count("password_change", str(actor.id), per_minute=TRIES_PER_MINUTE)
+    with db.transaction() as session:
+        personnel.change_password(session, actor, current=body.current_password, new=body.new_password)
 
 
 @oauth.post("/oauth/token", responses={200: MachineToken})

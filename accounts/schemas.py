@@ -2,8 +2,9 @@
 
 from datetime import datetime
 from typing import Literal
+from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from accounts.service.logins import TokenPair
 from core.api import Received, Shown
@@ -45,6 +46,51 @@ class StaffSessionShown(Shown):
     name: str
     role: str
     hospital_name: str | None
+    must_change_password: bool = Field(description="true: the password is for once; only PUT /staff/password is open")
+
+
+class PasswordChange(Received):
+    current_password: str = Field(min_length=1, max_length=256)
+    new_password: str = Field(
+        min_length=1,
+        max_length=256,
+        description="at least 12 characters, 6 different ones, without the user name, not the one in use",
+    )
+
+
+class PasswordForm(PasswordChange):
+    repeated_password: str = Field(min_length=1, max_length=256)
+
+    @model_validator(mode="after")
+    def _is_repeated(self) -> "PasswordForm":
+        if self.new_password != self.repeated_password:
+            raise ValueError("the new password and its repetition differ")
+        return self
+
+
+class PublicJwk(Received):
+    """RFC 7517. ES256: kty EC, crv P-256, x, y. EdDSA: kty OKP, crv Ed25519, x."""
+
+    # WebCrypto exports ext and key_ops beside what a public key needs; they are not our business to refuse.
+    model_config = ConfigDict(extra="allow")
+
+    kty: Literal["EC", "OKP"]
+    crv: Literal["P-256", "Ed25519"]
+    alg: Literal["ES256", "EdDSA"]
+    x: str = Field(max_length=128)
+
+
+class TerminalEnrolmentRequest(Received):
+    code: str = Field(min_length=10, max_length=20, description="from the operator; 10 minutes, once")
+    public_jwk: PublicJwk
+
+
+class EnrolledTerminalShown(Shown):
+    terminal_id: UUID
+    code: str
+    hospital_id: UUID
+    hospital_name: str
+    thumbprint: str = Field(description="of the key, RFC 7638")
 
 
 class TokenRequest(Received):

@@ -1,6 +1,7 @@
 """Pages for people: how forms are read, answers shown, and times written."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -43,12 +44,28 @@ def show_refused(template: str, refusal: Refusal, **context: Any) -> Response:
     return reply
 
 
-def read_form(schema: type[Schema]) -> Schema:
+def read_form(schema: type[Schema], **read_already: Any) -> Schema:
     """The form that was sent, checked; a field left empty counts as not sent.
+
+    :param read_already: fields that a form spells in its own way (several boxes of one name, a pasted document).
+    :raises MalformedRequest: it does not fit the schema.
+    """
+    return _check(schema, _filled(request.form) | read_already)
+
+
+def read_query(schema: type[Schema]) -> Schema:
+    """The question in the page's address, checked in the same way.
 
     :raises MalformedRequest: it does not fit the schema.
     """
-    filled = {name: text for name, text in request.form.items() if text.strip() and name != CSRF_FIELD}
+    return _check(schema, _filled(request.args))
+
+
+def _filled(sent: Mapping[str, str]) -> dict[str, Any]:
+    return {name: text for name, text in sent.items() if text.strip() and name != CSRF_FIELD}
+
+
+def _check(schema: type[Schema], filled: dict[str, Any]) -> Schema:
     try:
         return schema.model_validate(filled)
     except ValidationError as error:

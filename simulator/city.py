@@ -1,7 +1,7 @@
 """The demo city: two hospitals, their people and systems, four patients. Made once an installation, at random.
 
 Run as ``python -m simulator.city`` with the environment of ``make run``; only the demo profile has one. It uses the
-services themselves, since admitting hospitals is the operator's work and has no machine interface yet.
+services themselves: nobody is signed in yet who could admit a hospital.
 """
 
 import json
@@ -35,6 +35,11 @@ from simulator.control import Control
 from simulator.people import SyntheticPerson, invent_person
 
 HOSPITALS = [("市第一测试医院", 3), ("市第二测试医院", 2)]
+ADMINISTRATORS = [
+    (Role.OPERATOR, "测试平台管理员"),
+    (Role.SECURITY_ADMINISTRATOR, "测试安全管理员"),
+    (Role.AUDIT_ADMINISTRATOR, "测试审计管理员"),
+]
 STAFF = [(Role.REGISTRAR, "测试登记员"), (Role.DOCTOR, "测试医生")]
 # LOINC code, name, validity in days, price in fen.
 CATALOGUE = [("718-7", "血红蛋白", 7, 300), ("6690-2", "白细胞计数", 3, 300), ("1558-6", "空腹血糖", 3, 600)]
@@ -87,7 +92,7 @@ def _read_kept(session: Session, credentials_file: Path) -> dict[str, Any] | Non
 
 
 def _make_city(session: Session, config: Config) -> dict[str, Any]:
-    hospitals, staff = [], list(_hire(session, None, None, [(Role.OPERATOR, "测试平台管理员")]))
+    hospitals, staff = [], list(_hire(session, None, None, ADMINISTRATORS))
     for name, level in HOSPITALS:
         hospital = _open_hospital(session, config, name, level)
         hospitals.append(hospital)
@@ -160,7 +165,14 @@ def _hire(
     for role, name in roles:
         username, password = f"{role.value}-{secrets.token_hex(2)}", secrets.token_urlsafe(12)
         accounts.hire_staff(
-            session, SYSTEM, hospital_id=hospital_id, username=username, name=name, role=role, password=password
+            session,
+            SYSTEM,
+            hospital_id=hospital_id,
+            username=username,
+            name=name,
+            role=role,
+            password=password,
+            employee_number=username,
         )
         yield {"role": role.value, "hospital": hospital, "name": name, "username": username, "password": password}
 

@@ -1,5 +1,5 @@
 // A scanner types wherever the cursor is: bring it back to the scan field when nothing else is being filled in.
-"use strict";
+import { prove, readEnrolment } from "./terminal.js";
 
 const field = document.getElementById("code");
 const form = document.getElementById("scan-form");
@@ -29,13 +29,41 @@ for (const select of form.querySelectorAll("select")) {
   select.addEventListener("change", () => field.focus());
 }
 
+// What this browser is enrolled as, when it is a terminal of this hospital. Without a key the form is sent as it is.
+const terminal = form.elements.terminal;
+const enrolment = readEnrolment()
+  .then((found) => (found?.hospital === form.dataset.hospital ? found : undefined))
+  .catch(() => undefined);
+
+enrolment.then((found) => {
+  if (found !== undefined && terminal !== undefined) {
+    terminal.value = found.terminal;
+  }
+});
+
+async function addProof() {
+  const found = await enrolment;
+  if (found === undefined || terminal?.value !== found.terminal) {
+    return;
+  }
+  form.elements.terminal_proof.value = await prove(found, {
+    method: "POST",
+    address: form.dataset.proofAddress,
+    session: form.elements.csrf_token.value,
+    // As the platform reads it: an input method may have widened the letters.
+    code: field.value.trim().normalize("NFKC"),
+  });
+}
+
 // Scanners that end a line with CR and LF send the form twice; once is enough.
 let isSent = false;
 form.addEventListener("submit", (event) => {
+  event.preventDefault();
   if (isSent) {
-    event.preventDefault();
+    return;
   }
   isSent = true;
+  addProof().finally(() => form.submit());
 });
 window.addEventListener("pageshow", () => {
   isSent = false;

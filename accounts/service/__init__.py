@@ -1,37 +1,48 @@
 """What other packages may ask of accounts."""
 
+from accounts.departments import DEPARTMENTS
+from accounts.service.branches import list_departments
+from accounts.service.clients import register_client
 from accounts.service.hospitals import (
     HospitalCard,
-    TerminalCard,
-    check_terminal,
-    enrol_terminal,
     find_hospitals_by_code,
     get_hospital,
-    get_terminal,
     identify_mllp_port,
     list_hospitals,
     list_mllp_ports,
-    list_terminals,
     open_mllp_port,
     register_hospital,
 )
 from accounts.service.logins import get_openid, refresh_session, sign_in_login
-from accounts.service.machines import issue_machine_token, register_client
+from accounts.service.machines import issue_machine_token
 from accounts.service.names import describe_actors
 from accounts.service.sessions import end_session, identify_bearer
 from accounts.service.staff import StaffCard, get_staff_card, hire_staff, sign_in_staff
+from accounts.service.terminal_keys import TerminalProof, check_terminal_proof
+from accounts.service.terminals import (
+    TerminalCard,
+    check_terminal,
+    enrol_terminal,
+    flag_terminal,
+    get_terminal,
+    list_terminals,
+)
 from accounts.wechat import MessageFate, send_message
 
 __all__ = [
+    "DEPARTMENTS",
     "HospitalCard",
     "MessageFate",
     "StaffCard",
     "TerminalCard",
+    "TerminalProof",
     "check_terminal",
+    "check_terminal_proof",
     "describe_actors",
     "end_session",
     "enrol_terminal",
     "find_hospitals_by_code",
+    "flag_terminal",
     "get_hospital",
     "get_openid",
     "get_staff_card",
@@ -40,6 +51,7 @@ __all__ = [
     "identify_bearer",
     "identify_mllp_port",
     "issue_machine_token",
+    "list_departments",
     "list_hospitals",
     "list_mllp_ports",
     "list_terminals",

@@ -1,14 +1,17 @@
-"""Hospitals, their terminals and the ports their messages arrive at."""
+"""Hospitals, and the ports their messages arrive at."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Select, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from accounts.models import Hospital, MllpEndpoint, Terminal
-from accounts.refusals import HospitalCodeTaken, TerminalUnknown
+from accounts.models import Hospital, MllpEndpoint, StaffMember
+from accounts.refusals import HospitalCodeTaken, HospitalNotFound
 from accounts.roles import MLLP_PERMISSIONS
+from accounts.service.staff import end_staff_sessions
 from core import audit, clock
 from core.actor import Actor, ActorKind
 
@@ -23,63 +26,117 @@ class HospitalCard:
 
 
 @dataclass(frozen=True)
-class TerminalCard:
-    """Which place a terminal is."""
+class HospitalFile:
+    """A hospital as the operator looks after it. ``level``: 1 to 3, 0 not graded."""
 
     id: UUID
     code: str
-    hospital_id: UUID
+    name: str
+    level: int
+    is_enabled: bool
+    requires_terminal_keys: bool
+    created_at: datetime
 
 
-def register_hospital(session: Session, actor: Actor, *, code: str, name: str, level: int) -> UUID:
+def register_hospital(
+    session: Session, actor: Actor, *, code: str, name: str, level: int, requires_terminal_keys: bool = False
+) -> UUID:
     """Admit a hospital to the platform.
 
-    :param level: 1 to 3, the national grade.
+    :param level: 1 to 3, the national grade; 0 when it has none.
+    :param requires_terminal_keys: whether its desks scan only from terminals with a key of their own.
     :raises HospitalCodeTaken: the code is in use.
     """
-    if session.scalar(select(Hospital.id).filter_by(code=code)):
-        raise HospitalCodeTaken
-    hospital = Hospital(code=code, name=name, level=level, created_at=clock.now())
-    session.add(hospital)
-    session.flush()
-    audit.record_act(session, actor, "accounts.hospital.registered", of=("hospital", hospital.id))
-    return hospital.id
-
-
-def enrol_terminal(session: Session, actor: Actor, *, hospital_id: UUID, code: str, kind: str) -> UUID:
-    """Enrol a window or kiosk. ``kind``: 01 manned window, 02 kiosk, 99 other."""
-    terminal = Terminal(hospital_id=hospital_id, code=code, kind=kind)
-    session.add(terminal)
-    session.flush()
-    audit.record_act(session, actor, "accounts.terminal.enrolled", of=("terminal", terminal.id))
-    return terminal.id
-
-
-def check_terminal(session: Session, actor: Actor, *, code: str) -> UUID:
-    """The id of an enrolled terminal of the actor's own hospital.
-
-    :raises TerminalUnknown: not enrolled there, or switched off.
-    """
-    found = session.scalar(
-        select(Terminal.id).where(
-            Terminal.hospital_id == actor.house_id, Terminal.code == code, Terminal.is_enabled.is_(True)
+    hospital_id = session.scalar(
+        insert(Hospital)
+        .values(
+            code=code, name=name, level=level, requires_terminal_keys=requires_terminal_keys, created_at=clock.now()
         )
+        .on_conflict_do_nothing(index_elements=["code"])
+        .returning(Hospital.id)
     )
-    if found is None:
-        raise TerminalUnknown
-    return found
+    if hospital_id is None:
+        raise HospitalCodeTaken
+    audit.record_act(
+        session,
+        actor,
+        "accounts.hospital.registered",
+        of=("hospital", hospital_id),
+        facts={"requires_terminal_keys": requires_terminal_keys},
+    )
+    return hospital_id
 
 
-def get_terminal(session: Session, terminal_id: UUID) -> TerminalCard:
-    """One terminal of any hospital by its id; asking for one that is not there is a mistake of ours."""
-    terminal = session.get_one(Terminal, terminal_id)
-    return TerminalCard(terminal.id, terminal.code, terminal.hospital_id)
+def change_hospital(
+    session: Session,
+    actor: Actor,
+    hospital_id: UUID,
+    *,
+    name: str,
+    level: int,
+    is_enabled: bool,
+    requires_terminal_keys: bool,
+) -> None:
+    """Put a hospital's facts in place of the earlier ones.
+
+    Switching it off shuts its staff, its systems and its ports out from the next request on; the sessions of its staff
+    end, so that switching it on again revives none of them.
+
+    :raises HospitalNotFound: no such hospital.
+    """
+    hospital = load_hospital(session, hospital_id)
+    if hospital.is_enabled and not is_enabled:
+        end_staff_sessions(session, StaffMember.hospital_id == hospital_id)
+    hospital.name, hospital.level = name, level
+    hospital.is_enabled, hospital.requires_terminal_keys = is_enabled, requires_terminal_keys
+    audit.record_act(
+        session,
+        actor,
+        "accounts.hospital.changed",
+        of=("hospital", hospital_id),
+        facts={"level": level, "is_enabled": is_enabled, "requires_terminal_keys": requires_terminal_keys},
+    )
 
 
-def list_terminals(session: Session, actor: Actor) -> list[str]:
-    """The codes of the terminals that may be chosen at the actor's hospital, in order."""
-    mine = select(Terminal.code).where(Terminal.hospital_id == actor.house_id, Terminal.is_enabled.is_(True))
-    return list(session.scalars(mine.order_by(Terminal.kind, Terminal.code)))
+def get_hospital_file(session: Session, hospital_id: UUID) -> HospitalFile:
+    """:raises HospitalNotFound: no such hospital."""
+    hospital = session.get(Hospital, hospital_id)
+    if hospital is None:
+        raise HospitalNotFound
+    return _file_of(hospital)
+
+
+def find_hospital_id(session: Session, code: str) -> UUID:
+    """:raises HospitalNotFound: no hospital with this organisation code."""
+    hospital_id = session.scalar(select(Hospital.id).filter_by(code=code))
+    if hospital_id is None:
+        raise HospitalNotFound
+    return hospital_id
+
+
+def search_hospitals(session: Session, *, text: str = "", after: str = "", limit: int = 50) -> list[HospitalFile]:
+    """A page of hospitals by code.
+
+    :param text: part of the code or of the name; all of them when empty.
+    :param after: the code where the page before ended.
+    """
+    question = select(Hospital).where(Hospital.code > after).order_by(Hospital.code).limit(limit)
+    if text:
+        question = question.where(
+            Hospital.code.contains(text, autoescape=True) | Hospital.name.contains(text, autoescape=True)
+        )
+    return [_file_of(hospital) for hospital in session.scalars(question)]
+
+
+def load_hospital(session: Session, hospital_id: UUID) -> Hospital:
+    """The row, locked: whatever belongs to a hospital changes under this lock.
+
+    :raises HospitalNotFound: no such hospital.
+    """
+    hospital = session.get(Hospital, hospital_id, with_for_update={"key_share": True})
+    if hospital is None:
+        raise HospitalNotFound
+    return hospital
 
 
 def open_mllp_port(session: Session, actor: Actor, *, hospital_id: UUID, port: int) -> None:
@@ -126,4 +183,16 @@ def _open_ports() -> Select[tuple[int, UUID]]:
         select(MllpEndpoint.port, MllpEndpoint.hospital_id)
         .join(Hospital, Hospital.id == MllpEndpoint.hospital_id)
         .where(MllpEndpoint.is_enabled.is_(True), Hospital.is_enabled.is_(True))
+    )
+
+
+def _file_of(hospital: Hospital) -> HospitalFile:
+    return HospitalFile(
+        hospital.id,
+        hospital.code,
+        hospital.name,
+        hospital.level,
+        hospital.is_enabled,
+        hospital.requires_terminal_keys,
+        hospital.created_at,
     )

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import jwt
 from sqlalchemy import delete, select
@@ -20,31 +19,6 @@ from core.actor import Actor, ActorKind
 ALGORITHMS = ("EdDSA", "ES256", "ES384", "PS256")
 LONGEST_ASSERTION_SECONDS = 300
 CLOCK_SKEW_SECONDS = 30
-
-
-def register_client(
-    session: Session,
-    actor: Actor,
-    *,
-    hospital_id: UUID,
-    client_id: str,
-    name: str,
-    jwks: Mapping[str, Any],
-    scopes: list[str],
-) -> UUID:
-    """Register a hospital system with its public keys (a JWK Set, RFC 7517; each key with ``kid`` and ``alg``)."""
-    client = MachineClient(
-        client_id=client_id,
-        hospital_id=hospital_id,
-        name=name,
-        jwks=dict(jwks),
-        scopes=scopes,
-        created_at=clock.now(),
-    )
-    session.add(client)
-    session.flush()
-    audit.record_act(session, actor, "accounts.client.registered", of=("machine_client", client.id))
-    return client.id
 
 
 def issue_machine_token(
@@ -108,7 +82,7 @@ def _verify(client: MachineClient, assertion: str, *, audience: str) -> dict[str
             },
         )
         _check_times_and_names(client, claims)
-    except (jwt.PyJWTError, KeyError, TypeError, ValueError) as error:
+    except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise ClientAssertionInvalid from error
     return claims
 

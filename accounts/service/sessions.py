@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from accounts.models import Hospital, LoginSession, MachineClient, Role, StaffMember, StaffSession
 from accounts.refusals import SessionEnded
-from accounts.roles import PATIENT_PERMISSIONS, ROLE_PERMISSIONS, SCOPE_PERMISSIONS
+from accounts.roles import NEWCOMER_PERMISSIONS, PATIENT_PERMISSIONS, ROLE_PERMISSIONS, SCOPE_PERMISSIONS
 from accounts.service.logins import end_family
 from accounts.service.secrets import hash_secret
 from accounts.service.staff import IDLE_LIFE
@@ -77,7 +77,14 @@ def _identify_machine(session: Session, claims: Claims) -> Actor:
 def _identify_staff(session: Session, text: str) -> Actor:
     now = clock.now()
     row = session.execute(
-        select(StaffSession.id, StaffSession.last_used_at, StaffMember.id, StaffMember.role, StaffMember.hospital_id)
+        select(
+            StaffSession.id,
+            StaffSession.last_used_at,
+            StaffMember.id,
+            StaffMember.role,
+            StaffMember.hospital_id,
+            StaffMember.password_expires_at,
+        )
         .join(StaffMember, StaffMember.id == StaffSession.staff_id)
         .outerjoin(Hospital, Hospital.id == StaffMember.hospital_id)
         .where(StaffSession.token_hash == hash_secret(text))
@@ -87,9 +94,8 @@ def _identify_staff(session: Session, text: str) -> Actor:
     ).one_or_none()
     if row is None:
         raise SessionEnded
-    session_id, last_used_at, staff_id, role, hospital_id = row
+    session_id, last_used_at, staff_id, role, hospital_id, password_expires_at = row
     if (now - last_used_at).total_seconds() > _TOUCH_SECONDS:
         session.execute(update(StaffSession).where(StaffSession.id == session_id).values(last_used_at=now))
-    return Actor(
-        ActorKind.STAFF, staff_id, ROLE_PERMISSIONS[Role(role)], hospital_id=hospital_id, session_id=session_id
-    )
+    permissions = NEWCOMER_PERMISSIONS if password_expires_at else ROLE_PERMISSIONS[Role(role)]
+    return Actor(ActorKind.STAFF, staff_id, permissions, hospital_id=hospital_id, session_id=session_id)

@@ -14,6 +14,9 @@ ADVICE = {
     "health_card.terminal_locked": "一分钟内失败次数过多。请稍候再扫，或改用另一终端。",
     "health_card.patient_number_taken": "请核对门诊号；患者在本院已有门诊号时，此栏可留空。",
     "accounts.terminal_unknown": "请在「终端」一栏改选本窗口的终端；没有可选项时请联系信息科登记。",
+    "accounts.terminal_key_missing": "请打开「/desk/enrol」页面，用平台运营提供的登记码登记本机。",
+    "accounts.terminal_proof_missing": "该终端只能在登记过的电脑上使用。请改选本机的终端，或请平台运营重新登记。",
+    "accounts.terminal_proof_invalid": "请核对电脑时间，刷新页面后重扫。仍不成功时，请平台运营为本机重新登记。",
     "core.malformed_request": "请检查所填内容后重试。",
 }
 

@@ -16,9 +16,9 @@ from core.pages import read_form, show_page, show_refused
 from core.web import Pages, current_actor, current_config, requires
 from records.visits import service
 from records.visits.advice import advise
-from records.visits.codes import DEPARTMENTS, MEDICAL_STEPS, VISIT_KINDS
+from records.visits.codes import MEDICAL_STEPS, VISIT_KINDS
 from records.visits.routes import scan_code
-from records.visits.schemas import CheckInShown, Scan
+from records.visits.schemas import CheckInShown, ScanForm
 
 pages = Pages("desk_pages", __name__)
 
@@ -70,7 +70,7 @@ def scan() -> Response:
     """One scan. What was found is shown under an address of its own, so that a reload scans nothing again."""
     try:
         body = _read_scan()
-        checked_in = scan_code(body)
+        checked_in = scan_code(body, body.terminal_proof)
     except Refusal as refusal:
         form = _form_after(refusal)
         advice = advise(refusal.code)
@@ -80,9 +80,9 @@ def scan() -> Response:
     return _remember_settings(reply, {name: getattr(body, name) for name in SETTINGS})
 
 
-def _read_scan() -> Scan:
+def _read_scan() -> ScanForm:
     # A Chinese input method turns a scanner's ":" into "：" and may widen letters; a code is plain ASCII.
-    body = read_form(Scan)
+    body = read_form(ScanForm)
     return body.model_copy(update={"code": unicodedata.normalize("NFKC", body.code)})
 
 
@@ -96,6 +96,7 @@ def _surroundings() -> dict[str, Any]:
     actor = current_actor()
     with db.snapshot() as session:
         terminals = {code: code for code in accounts.list_terminals(session, actor)}
+        departments = accounts.list_departments(session, actor)
         visits = service.list_visits(session, actor, limit=NEWEST_VISITS)
         lines = [
             VisitLine(visit.id, person.name, visit.department, visit.medical_step, visit.opened_at)
@@ -103,7 +104,9 @@ def _surroundings() -> dict[str, Any]:
         ]
     return {
         "terminals": terminals,
-        "departments": DEPARTMENTS,
+        "departments": departments,
+        "hospital_id": actor.house_id,
+        "proof_address": f"{current_config().base_url}{url_for('desk_pages.scan')}",
         "medical_steps": MEDICAL_STEPS,
         "visit_kinds": VISIT_KINDS,
         "visits": lines,

@@ -1,10 +1,11 @@
 """The machine interface of visits, for desks."""
 
-from flask import Response
+from flask import Response, request
 
+from accounts import service as accounts
 from core import db
 from core.api import Api
-from core.web import current_actor, current_config, present, requires
+from core.web import current_actor, current_config, current_identity, present, requires
 from health_card import service as health_card
 from records.visits import service
 from records.visits.schemas import (
@@ -13,18 +14,22 @@ from records.visits.schemas import (
     ConfirmationRequest,
     DisownedVisitShown,
     Scan,
+    ScanHeader,
     VisitPath,
 )
 from records.visits.service import CheckIn, ScanContext
+
+# What of a scan is its context: all but the code.
+CONTEXT = sorted(Scan.model_fields.keys() - {"code"})
 
 api = Api("visits", tag="Desk 登记窗口", url_prefix="/api/v1")
 
 
 @api.post("/desk/scans", responses={201: CheckInShown})
 @requires("records:visit:open")
-def scan(body: Scan) -> Response:
+def scan(header: ScanHeader, body: Scan) -> Response:
     """A desk scans a patient's code: who it is (masked), how well that was checked, and an open visit"""
-    return present(CheckInShown.model_validate(scan_code(body)), 201)
+    return present(CheckInShown.model_validate(scan_code(body, header.dpop)), 201)
 
 
 @api.post("/visits/<uuid:visit_id>/not-me", responses={200: DisownedVisitShown})
@@ -45,14 +50,32 @@ def ask_confirmation(path: VisitPath, body: ConfirmationRequest) -> Response:
     return present(ConfirmationAsked.model_validate(asked), 201)
 
 
-def scan_code(body: Scan) -> CheckIn:
-    """The scan itself, shared with the desk page: refused codes are counted outside the transaction."""
+def scan_code(body: Scan, proof: str | None) -> CheckIn:
+    """The scan itself, shared with the desk page: refused codes are counted outside the transaction.
+
+    :param proof: the terminal's DPoP proof; a terminal without a key has none.
+    """
     actor = current_actor()
     with health_card.counting_failures(f"{actor.hospital_id}/{body.terminal}"), db.transaction() as session:
+        accounts.check_terminal_proof(session, actor, code=body.terminal, proof=_bind(proof, body.code))
         return service.check_in(
             session,
             actor,
             text=body.code,
             issuer=current_config().issuer_code,
-            context=ScanContext(**body.model_dump(exclude={"code"})),
+            context=ScanContext(**{name: getattr(body, name) for name in CONTEXT}),
         )
+
+
+def _bind(proof: str | None, code: str) -> accounts.TerminalProof:
+    """A proof is good for this address, this sign-in and this code only. Scripts of a page cannot read its cookie:
+    the token of its forms stands for it."""
+    identity = current_identity()
+    bearer = request.headers.get("Authorization", "").partition(" ")[2].strip()
+    return accounts.TerminalProof(
+        text=proof,
+        method=request.method,
+        address=f"{current_config().base_url}{request.path}",
+        session_secret=identity.csrf_token if identity and identity.csrf_token else bearer,
+        code=code,
+    )

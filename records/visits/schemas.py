@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from core.api import Received, Shown
 
@@ -26,6 +26,19 @@ class Scan(Received):
     certificate_number: str | None = Field(
         None, min_length=4, max_length=32, description="as read from the document; needed with a static code"
     )
+
+
+class ScanHeader(BaseModel):
+    dpop: str | None = Field(
+        None,
+        alias="DPoP",
+        max_length=2048,
+        description="proof of a terminal that has a key (RFC 9449; docs/interfaces/terminals.md)",
+    )
+
+
+class ScanForm(Scan):
+    terminal_proof: str | None = Field(None, max_length=2048, description="DPoP proof; a form carries no headers")
 
 
 class PersonShown(Shown):

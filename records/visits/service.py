@@ -9,14 +9,12 @@ from sqlalchemy.orm import Session
 
 from accounts import service as accounts
 from consent import service as consent
-from core import audit, clock, outbox
+from core import audit, clock
 from core.actor import Actor
 from health_card import service as health_card
 from health_card.confirmation import service as confirmation
 from records.refusals import VisitNotFound
 from records.visits.models import Visit
-
-DISOWNED_TOPIC = "health_card.scan_disowned"
 
 
 @dataclass(frozen=True)
@@ -132,16 +130,7 @@ def disown_visit(session: Session, actor: Actor, *, visit_id: UUID) -> DisownedV
             hospital_id=visit.hospital_id,
             of=("visit", visit.id),
         )
-        outbox.announce(
-            session,
-            DISOWNED_TOPIC,
-            {
-                "visit_id": str(visit.id),
-                "terminal_id": str(visit.terminal_id),
-                "hospital_id": str(visit.hospital_id),
-            },
-            key=f"{DISOWNED_TOPIC}:{visit.id}",
-        )
+        accounts.flag_terminal(session, actor, visit.terminal_id, reason="not_me")
     hospital = accounts.get_hospital(session, visit.hospital_id)
     return DisownedVisit(visit.id, hospital.name, visit.opened_at, visit.disowned_at)
 

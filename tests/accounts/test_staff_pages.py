@@ -25,10 +25,17 @@ def form_of(staff: Staff) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("role", "home"), [(Role.REGISTRAR, "/desk"), (Role.DOCTOR, "/desk"), (Role.OPERATOR, "/docs")]
+    ("role", "home"),
+    [
+        (Role.REGISTRAR, "/desk"),
+        (Role.DOCTOR, "/desk"),
+        (Role.OPERATOR, "/operator"),
+        (Role.SECURITY_ADMINISTRATOR, "/operator"),
+        (Role.AUDIT_ADMINISTRATOR, "/operator"),
+    ],
 )
 def test_each_role_is_led_to_where_its_work_begins(city: City, role: Role, home: str) -> None:
-    staff = city.staff(None if role is Role.OPERATOR else city.hospital(), role)
+    staff = city.staff(city.hospital() if role.is_of_hospital else None, role)
     reply = Browser(city.app).post("/staff/sign-in", form_of(staff))
     assert (reply.status_code, reply.location) == (303, home)
 

@@ -12,6 +12,7 @@ from health_card.service.scans import FAILURES_PER_MINUTE
 from records.visits.advice import ADVICE
 from records.visits.pages import SETTINGS_COOKIE
 from tests.conftest import SteppingClock
+from tests.support.administration import Desk
 from tests.support.browsing import Browser
 from tests.support.city import City, Hospital, Patient, resident_id
 
@@ -69,6 +70,24 @@ def test_what_was_chosen_stays_chosen_and_names_no_patient(city: City, desk: Bro
     page = desk.get("/desk").text
     assert '<option value="0304" selected>' in page
     assert '<option value="E" selected>' in page
+
+
+def test_the_desk_offers_the_hospitals_own_departments_when_it_has_any(
+    city: City, hospital: Hospital, desk: Browser
+) -> None:
+    assert "心血管内科" in desk.get("/desk").text
+    operator, at = Desk(city, Role.OPERATOR), f"/hospitals/{hospital.id}"
+    east = operator.make(f"{at}/branches", code="E", name="东院区")["id"]
+    operator.make(f"{at}/departments", code="0304", name="心内科")
+    operator.make(f"{at}/departments", code="0304", name="心内二科", branch_id=east)
+    closed = operator.make(f"{at}/departments", code="0300", name="大内科")["id"]
+    operator.ask("PUT", f"{at}/departments/{closed}", name="大内科", is_enabled=False)
+    page = desk.get("/desk").text
+    assert "心内科、心内二科" in page
+    for hidden in ("心血管内科", "大内科", "骨科"):
+        assert hidden not in page
+    operator.ask("PUT", f"{at}/branches/{east}", name="东院区", is_enabled=False)
+    assert "心内二科" not in desk.get("/desk").text
 
 
 def test_wide_characters_of_an_input_method_are_read_as_typed(city: City, desk: Browser) -> None:

@@ -9,16 +9,14 @@ import pytest
 from sqlalchemy import select, text, update
 from werkzeug.test import TestResponse
 
-from accounts.models import Role
+from accounts.models import Role, TerminalFlag
 from consent import service as consent
 from consent.models import Grant
 from core import db
 from core.audit import AuditEntry
-from core.outbox import OutboxMessage
 from health_card.models import Card, Person
 from health_card.notices.models import Notice
 from records.visits.models import Visit
-from records.visits.service import DISOWNED_TOPIC
 from tests.conftest import SteppingClock
 from tests.support.browsing import Browser
 from tests.support.city import City, Hospital, Patient, Staff, bearer
@@ -49,14 +47,14 @@ class Scene:
             visit = session.get_one(Visit, self.visit_id)
             actions = session.scalars(select(AuditEntry.action).filter_by(subject_id=mine)).all()
             kinds = session.scalars(select(Notice.kind).filter_by(person_id=mine)).all()
-            flags = session.scalars(select(OutboxMessage.payload).filter_by(topic=DISOWNED_TOPIC)).all()
+            flags = session.scalars(select(TerminalFlag.reason).filter_by(terminal_id=visit.terminal_id)).all()
             return {
                 "is_closed": (visit.closed_at is not None, visit.disowned_at is not None),
                 "grants": session.scalars(select(Grant.version).filter_by(person_id=mine)).all(),
                 "epoch": session.get_one(Card, self.patient.card_id).epoch,
                 "disowned": actions.count("records.visit.disowned"),
                 "told": kinds.count("visit_disowned"),
-                "flags": [flag for flag in flags if flag["visit_id"] == str(self.visit_id)],
+                "flags": flags,
                 "terminal": str(visit.terminal_id),
             }
 
@@ -76,12 +74,7 @@ def test_the_next_read_of_that_hospital_is_refused(scene: Scene) -> None:
     assert (refused.status_code, refused.json["code"]) == (403, "consent.nothing_shared")
     state = scene.state()
     assert (state["is_closed"], state["grants"]) == ((True, True), [2])
-    (flag,) = state["flags"]
-    assert flag == {
-        "visit_id": str(scene.visit_id),
-        "terminal_id": state["terminal"],
-        "hospital_id": str(scene.hospital.id),
-    }
+    assert state["flags"] == ["not_me"]
 
 
 def test_every_code_shown_before_is_dead_and_the_next_one_is_good(scene: Scene) -> None:

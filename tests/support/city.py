@@ -112,6 +112,7 @@ class City:
                 name=name,
                 role=role,
                 password=password,
+                employee_number=username,
             )
             token = accounts.sign_in_staff(session, username=username, password=password).token
         return Staff(staff_id, username, password, token, self.actor(token))

@@ -1,0 +1,43 @@
+"""How the administration's pages put things: Chinese words of codes, and days of the city as moments."""
+
+from datetime import date, datetime, time, timedelta
+
+from accounts.administration.schemas import AuditQuery
+from accounts.models import Role
+from accounts.service.oversight import AuditFilter
+from core import clock
+
+ROLES = {
+    Role.REGISTRAR: "登记员",
+    Role.DOCTOR: "医生",
+    Role.OPERATOR: "平台运营",
+    Role.SECURITY_ADMINISTRATOR: "安全管理",
+    Role.AUDIT_ADMINISTRATOR: "审计管理",
+}
+LEVELS = {3: "三级", 2: "二级", 1: "一级", 0: "未定级"}
+TERMINAL_KINDS = {"01": "人工窗口", "02": "自助机", "99": "其他"}
+FLAG_REASONS = {"not_me": "患者称非本人"}
+KEY_STATES = {"signing": "签名中", "verifying": "仅验签", "retired": "已退役", "killed": "已作废"}
+KEY_PURPOSES = {"access_token": "访问令牌", "code": "健康卡二维码"}
+SCOPES = {
+    "system/*.write": "上传报告（FHIR）",
+    "dicomweb.write": "上传影像（DICOMweb）",
+    "billing.write": "信用就医扣费",
+    "quarantine.read": "查看本院待处理消息",
+}
+
+
+def audit_filter(query: AuditQuery) -> AuditFilter:
+    """What was asked for, with days of the city turned into moments."""
+    return AuditFilter(
+        action=query.action,
+        since=_begin_of(query.since) if query.since else None,
+        until=_begin_of(query.until + timedelta(days=1)) if query.until else None,
+        actor_id=query.actor_id,
+        subject_id=query.subject_id,
+        object_id=query.object_id,
+    )
+
+
+def _begin_of(day: date) -> datetime:
+    return datetime.combine(day, time(), clock.CITY_ZONE)

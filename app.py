@@ -11,6 +11,11 @@ from flask_migrate import Migrate, upgrade
 import accounts.pages
 import accounts.routes
 import consent.routes
+import health_card.card_life.routes
+import health_card.carriers.routes
+import health_card.corrections.routes
+import health_card.desk.pages
+import health_card.desk.routes
 import health_card.routes
 import payments.commands
 import payments.routes
@@ -36,6 +41,10 @@ BLUEPRINTS = [
     accounts.routes.api,
     accounts.routes.oauth,
     health_card.routes.api,
+    health_card.card_life.routes.api,
+    health_card.desk.routes.api,
+    health_card.corrections.routes.api,
+    health_card.carriers.routes.api,
     consent.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,
@@ -48,7 +57,13 @@ BLUEPRINTS = [
     payments.routes.api,
     payments.routes.notify,
 ]
-PAGES = [api.pages, accounts.pages.pages, records.visits.pages.pages, records.chart.pages.pages]
+PAGES = [
+    api.pages,
+    accounts.pages.pages,
+    health_card.desk.pages.pages,
+    records.visits.pages.pages,
+    records.chart.pages.pages,
+]
 
 MIGRATIONS = str(Path(__file__).parent / "migrations")
 

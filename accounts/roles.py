@@ -7,6 +7,9 @@ PATIENT_PERMISSIONS = frozenset(
         "accounts:session:end",
         "health_card:card:apply",
         "health_card:card:read",
+        "health_card:card:change",
+        "health_card:login:end",
+        "health_card:change:read",
         "health_card:code:show",
         "health_card:code:revoke",
         "records:timeline:read",
@@ -24,7 +27,18 @@ PATIENT_PERMISSIONS = frozenset(
 _SIGNED_IN = frozenset({"accounts:session:end"})
 
 ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
-    Role.REGISTRAR: _SIGNED_IN | {"records:visit:open"},
+    Role.REGISTRAR: _SIGNED_IN
+    | {
+        "records:visit:open",
+        "health_card:person:register",
+        "health_card:person:look_up",
+        "health_card:person:verify",
+        "health_card:person:correct",
+        "health_card:person_card:change",
+        "health_card:person_login:end",
+        "health_card:carrier:resolve",
+        "health_card:carrier:bind",
+    },
     Role.DOCTOR: _SIGNED_IN
     | {
         "records:visit:open",

@@ -1,5 +1,9 @@
 """What other packages may ask of health_card."""
 
+from health_card.carriers.models import Kind as CarrierKind
+from health_card.carriers.service.identification import identify_carrier
+from health_card.desk.models import Way
+from health_card.desk.service.look_ups import open_look_up
 from health_card.service.cards import CardView, issue_code, list_cards, revoke_codes
 from health_card.service.demographics import (
     Demographics,
@@ -20,11 +24,13 @@ from health_card.service.scans import Identified, counting_failures, redeem_code
 
 __all__ = [
     "CardView",
+    "CarrierKind",
     "Demographics",
     "Details",
     "Identified",
     "PlainDemographics",
     "Registration",
+    "Way",
     "bind_patient_number",
     "check_details",
     "counting_failures",
@@ -34,9 +40,11 @@ __all__ = [
     "get_patient_number",
     "get_plain_demographics",
     "held_person_ids",
+    "identify_carrier",
     "is_same_person",
     "issue_code",
     "list_cards",
+    "open_look_up",
     "redeem_code",
     "register_person",
     "revoke_codes",

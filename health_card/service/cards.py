@@ -30,6 +30,20 @@ class CardView:
     name: str
     issued_at: datetime
 
+    @property
+    def state_text(self) -> str:
+        """The state as people say it."""
+        return _STATE_TEXTS[CardState(self.state)]
+
+
+_STATE_TEXTS = {
+    CardState.NORMAL: "正常",
+    CardState.LOST: "已挂失",
+    CardState.CANCELLED: "已注销",
+    CardState.BEING_MADE: "制作中",
+    CardState.NOT_ISSUED: "未发放",
+}
+
 
 @dataclass(frozen=True)
 class ShownCode:
@@ -41,7 +55,7 @@ class ShownCode:
 
 def list_cards(session: Session, actor: Actor) -> list[CardView]:
     """The living cards of the persons whom the login may act for."""
-    return [_view(session, card) for card in session.scalars(_held_cards(actor).order_by(Card.issued_at))]
+    return [view_card(session, card) for card in session.scalars(_held_cards(actor).order_by(Card.issued_at))]
 
 
 def issue_code(session: Session, actor: Actor, *, card_id: UUID, kind: str, issuer: str) -> ShownCode:
@@ -105,6 +119,7 @@ def _get_held(session: Session, actor: Actor, card_id: UUID, *, for_update: bool
     return card
 
 
-def _view(session: Session, card: Card) -> CardView:
+def view_card(session: Session, card: Card) -> CardView:
+    """A card as shown; the caller has decided that it may be seen."""
     name = get_demographics(session, card.person_id).name
     return CardView(card.id, card.number, card.state, card.channel, name, card.issued_at)

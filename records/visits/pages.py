@@ -83,6 +83,8 @@ def scan() -> Response:
 def _read_scan() -> Scan:
     # A Chinese input method turns a scanner's ":" into "：" and may widen letters; a code is plain ASCII.
     body = read_form(Scan)
+    if body.code is None:
+        return body
     return body.model_copy(update={"code": unicodedata.normalize("NFKC", body.code)})
 
 

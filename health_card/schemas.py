@@ -26,7 +26,7 @@ class Application(Received):
     def as_details(self) -> Details:
         """:raises CertificateInvalid: the number cannot be one of its type."""
         certificate = check_certificate(self.certificate_type, self.certificate_number, self.country)
-        fields = self.model_dump(exclude={"certificate_type", "certificate_number", "country"})
+        fields = self.model_dump(include={"name", "phone", "sex", "birth_date", "nation", "address"})
         return Details(certificate=certificate, **fields)
 
 

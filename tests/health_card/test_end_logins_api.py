@@ -19,9 +19,7 @@ def hold(login_id: UUID, patient: Patient, relation: str) -> None:
     now = clock.now()
     with db.transaction() as session:
         session.add(
-            Holder(
-                login_id=login_id, person_id=patient.person_id, relation=relation, created_at=now, confirmed_at=now
-            )
+            Holder(login_id=login_id, person_id=patient.person_id, relation=relation, created_at=now, confirmed_at=now)
         )
 
 

@@ -40,3 +40,16 @@ form.addEventListener("submit", (event) => {
 window.addEventListener("pageshow", () => {
   isSent = false;
 });
+
+// Another card is registered at the same workplace: with what is chosen above at this moment.
+const carrierForm = document.getElementById("carrier-form");
+if (carrierForm !== null) {
+  carrierForm.addEventListener("submit", () => {
+    for (const kept of carrierForm.querySelectorAll("input[type=hidden]")) {
+      const chosen = form.elements.namedItem(kept.name);
+      if (chosen !== null) {
+        kept.value = chosen.value;
+      }
+    }
+  });
+}

@@ -1,5 +1,7 @@
 """A desk finds the person in front of it by a document or a visit, and raises how well he is known."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
@@ -53,7 +55,7 @@ def test_an_open_visit_leads_to_a_look_up_but_nothing_changes_before_the_documen
     assert refused(Desk(city).post(f"/visits/{visit_id}/look-ups")) == (404, "records.visit_not_found")
     path = f"/persons/{desk.post(f'/visits/{visit_id}/look-ups').json['look_up_id']}"
     correction = {"reason": "changed", "phone": "13900000002"}
-    acts = [
+    acts: list[tuple[str, dict[str, Any]]] = [
         (f"{path}/corrections", correction),
         (f"{path}/certificates/{desk.certificate_id(path)}/withdraw", {}),
         (f"{path}/cards/{patient.card_id}/report-lost", {}),

@@ -2,12 +2,14 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
 
 from core import db
 from health_card.certificates import CertificateType, check_certificate
+from health_card.corrections.models import PersonChange
 from health_card.models import Card, CertificateState, PersonCertificate
-from health_card.service.identities import certificate_index
+from health_card.service.identities import certificate_index, lock_person
 from tests.support.city import City, bearer, resident_id
 from tests.support.desks import Desk, refused
 
@@ -91,3 +93,28 @@ def test_a_carrier_that_desks_bind_at_once_is_one_persons(committing_city: City)
     with ThreadPoolExecutor(THREADS) as pool:
         outcomes = list(pool.map(bind, range(len(desks))))
     assert sorted(outcomes) == [(201, ""), *[(409, "health_card.carrier_taken")] * 3]
+
+
+def test_a_correction_waits_for_a_merge_and_goes_to_the_record_that_stands_then(committing_city: City) -> None:
+    city = committing_city
+    one, into, desk = city.patient(), city.patient("李测试"), Desk(city)
+    path = desk.open(one)
+    with ThreadPoolExecutor(1) as pool:
+        with db.transaction() as session:
+            lock_person(session, one.person_id).root_id = into.person_id
+            session.flush()
+            waiting = pool.submit(desk.post, f"{path}/corrections", {"reason": "changed", "name": "王测试"})
+            wait_for_a_lock(session)
+        assert waiting.result().json == {"changed": ["name"]}
+    with db.snapshot() as session:
+        changed = session.scalars(select(PersonChange.person_id).where(PersonChange.look_up_id == path.split("/")[2]))
+        assert list(changed) == [into.person_id]
+
+
+def wait_for_a_lock(session: Session) -> None:
+    """Until some other session waits for what this one holds."""
+    blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+    for _ in range(2000):
+        if session.scalar(text(blocked)):
+            return
+    raise AssertionError("nobody waits")

@@ -1,5 +1,6 @@
 """Cards are reported lost, restored, cancelled and issued anew, by phone and at desks."""
 
+from itertools import product
 from uuid import UUID
 
 import pytest
@@ -128,13 +129,11 @@ def test_a_card_that_waits_is_handed_out_at_a_desk(city: City) -> None:
     assert (reply.status_code, reply.json["state"]) == (200, 1)
 
 
-@pytest.mark.parametrize("act", list(CardAct))
-@pytest.mark.parametrize("state", list(CardState))
-def test_the_table_of_states_is_kept(city: City, state: CardState, act: CardAct) -> None:
+def test_the_table_of_states_is_kept(city: City) -> None:
     """Every act from every state, by everybody: as the table says, and nothing else."""
     patient = city.patient()
-    desk = Desk(city).staff.actor
-    for actor in (patient.actor, desk, SYSTEM):
+    actors = (patient.actor, Desk(city).staff.actor, SYSTEM)
+    for state, act, actor in product(CardState, CardAct, actors):
         with db.transaction() as session:
             session.execute(
                 text("UPDATE cards SET state = :state, epoch = 7, replaced_at = NULL WHERE id = :id"),

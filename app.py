@@ -14,7 +14,12 @@ import accounts.commands
 import accounts.pages
 import accounts.routes
 import consent.routes
+import health_card.card_life.routes
+import health_card.carriers.routes
 import health_card.confirmation.routes
+import health_card.corrections.routes
+import health_card.desk.pages
+import health_card.desk.routes
 import health_card.devices.routes
 import health_card.notices.routes
 import health_card.offline.routes
@@ -64,6 +69,10 @@ BLUEPRINTS = [
     health_card.confirmation.routes.api,
     health_card.devices.routes.api,
     health_card.offline.routes.api,
+    health_card.card_life.routes.api,
+    health_card.desk.routes.api,
+    health_card.corrections.routes.api,
+    health_card.carriers.routes.api,
     consent.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,
@@ -80,6 +89,7 @@ PAGES = [
     api.pages,
     accounts.pages.pages,
     *accounts.administration.pages.PAGES,
+    health_card.desk.pages.pages,
     records.visits.pages.pages,
     records.chart.pages.pages,
 ]

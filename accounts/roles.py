@@ -7,6 +7,9 @@ PATIENT_PERMISSIONS = frozenset(
         "accounts:session:end",
         "health_card:card:apply",
         "health_card:card:read",
+        "health_card:card:change",
+        "health_card:login:end",
+        "health_card:change:read",
         "health_card:code:show",
         "health_card:code:revoke",
         "health_card:notice:read",
@@ -34,7 +37,18 @@ NEWCOMER_PERMISSIONS = _SIGNED_IN
 _AT_A_DESK = frozenset({"records:visit:open", "health_card:confirmation:ask", "health_card:offline_scan:submit"})
 
 ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
-    Role.REGISTRAR: _SIGNED_IN | _AT_A_DESK,
+    Role.REGISTRAR: _SIGNED_IN
+    | _AT_A_DESK
+    | {
+        "health_card:person:register",
+        "health_card:person:look_up",
+        "health_card:person:verify",
+        "health_card:person:correct",
+        "health_card:person_card:change",
+        "health_card:person_login:end",
+        "health_card:carrier:resolve",
+        "health_card:carrier:bind",
+    },
     Role.DOCTOR: _SIGNED_IN
     | _AT_A_DESK
     | {

@@ -67,6 +67,8 @@ class Power(StrEnum):
 # S static, D dynamic, C confirmed on the phone, P bound to payee and amount.
 POWERS: Mapping[str, frozenset[Power]] = {
     "S": frozenset({Power.REGISTER}),
+    # Another card that is bound to the person; it carries no code of ours.
+    "M": frozenset({Power.REGISTER}),
     "D": frozenset({Power.REGISTER, Power.SHARE_RECORDS}),
     "C": frozenset({Power.REGISTER, Power.SHARE_RECORDS, Power.CONFIRM}),
     "P": frozenset({Power.PAY}),

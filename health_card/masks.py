@@ -18,3 +18,8 @@ def mask_number(number: str) -> str:
 def mask_phone(phone: str) -> str:
     """138****1234; a number shorter than a mobile number shows less, as any other."""
     return phone[:3] + "*" * (len(phone) - 7) + phone[-4:] if len(phone) >= 11 else mask_number(phone)
+
+
+def mask_address(address: str) -> str:
+    """The first characters, at most 6 and never more than half: the district, not the door."""
+    return address[: min(6, len(address) // 2)] + "***"

@@ -27,7 +27,7 @@ class Application(Received):
     def as_details(self) -> Details:
         """:raises CertificateInvalid: the number cannot be one of its type."""
         certificate = check_certificate(self.certificate_type, self.certificate_number, self.country)
-        fields = self.model_dump(exclude={"certificate_type", "certificate_number", "country"})
+        fields = self.model_dump(include={"name", "phone", "sex", "birth_date", "nation", "address"})
         return Details(certificate=certificate, **fields)
 
 
@@ -53,6 +53,7 @@ class CardShown(Shown):
     card_id: UUID
     number: str = Field(description="the card's own 256-bit random id, 64 hexadecimal digits")
     state: int = Field(description="1 normal, 2 lost, 3 cancelled, 4 being made, 5 not issued")
+    state_text: str = Field(description="the state in Chinese, for showing")
     channel: int = Field(description="1 app, 2 kiosk, 3 window, 4 batch")
     name: str = Field(description="masked")
     issued_at: datetime

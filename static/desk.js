@@ -41,17 +41,16 @@ enrolment.then((found) => {
   }
 });
 
-async function addProof() {
+async function addProof(sent, shown) {
   const found = await enrolment;
   if (found === undefined || terminal?.value !== found.terminal) {
     return;
   }
-  form.elements.terminal_proof.value = await prove(found, {
+  sent.elements.terminal_proof.value = await prove(found, {
     method: "POST",
     address: form.dataset.proofAddress,
     session: form.elements.csrf_token.value,
-    // As the platform reads it: an input method may have widened the letters.
-    code: field.value.trim().normalize("NFKC"),
+    code: shown,
   });
 }
 
@@ -63,8 +62,24 @@ form.addEventListener("submit", (event) => {
     return;
   }
   isSent = true;
-  addProof().finally(() => form.submit());
+  // As the platform reads it: an input method may have widened the letters.
+  addProof(form, field.value.trim().normalize("NFKC")).finally(() => form.submit());
 });
 window.addEventListener("pageshow", () => {
   isSent = false;
 });
+
+// Another card is registered at the same workplace: with what is chosen above at this moment.
+const carrierForm = document.getElementById("carrier-form");
+if (carrierForm !== null) {
+  carrierForm.addEventListener("submit", (event) => {
+    event.preventDefault();
+    for (const kept of carrierForm.querySelectorAll("input[type=hidden]")) {
+      const chosen = form.elements.namedItem(kept.name);
+      if (chosen !== null) {
+        kept.value = chosen.value;
+      }
+    }
+    addProof(carrierForm, carrierForm.elements.carrier_number.value.trim()).finally(() => carrierForm.submit());
+  });
+}

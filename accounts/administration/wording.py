@@ -17,7 +17,13 @@ ROLES = {
 LEVELS = {3: "三级", 2: "二级", 1: "一级", 0: "未定级"}
 TERMINAL_KINDS = {"01": "人工窗口", "02": "自助机", "99": "其他"}
 FLAG_REASONS = {"not_me": "患者称非本人"}
-KEY_STATES = {"signing": "签名中", "verifying": "仅验签", "retired": "已退役", "killed": "已作废"}
+KEY_STATES = {
+    "waiting": "待启用",
+    "signing": "签名中",
+    "verifying": "仅验签",
+    "expired": "已过期",
+    "killed": "已作废",
+}
 KEY_PURPOSES = {"access_token": "访问令牌", "code": "健康卡二维码"}
 SCOPES = {
     "system/*.write": "上传报告（FHIR）",

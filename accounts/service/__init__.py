@@ -16,7 +16,7 @@ from accounts.service.hospitals import (
 from accounts.service.logins import get_openid, refresh_session, sign_in_login
 from accounts.service.machines import issue_machine_token
 from accounts.service.names import describe_actors
-from accounts.service.sessions import end_session, identify_bearer
+from accounts.service.sessions import end_session, end_sessions_of_login, identify_bearer
 from accounts.service.staff import StaffCard, get_staff_card, hire_staff, sign_in_staff
 from accounts.service.terminal_keys import TerminalProof, check_terminal_proof
 from accounts.service.terminals import (
@@ -40,6 +40,7 @@ __all__ = [
     "check_terminal_proof",
     "describe_actors",
     "end_session",
+    "end_sessions_of_login",
     "enrol_terminal",
     "find_hospitals_by_code",
     "flag_terminal",

@@ -47,6 +47,15 @@ def end_session(session: Session, actor: Actor) -> None:
     audit.record_act(session, actor, "accounts.staff.signed_out", of=("staff_session", ended.id))
 
 
+def end_sessions_of_login(session: Session, *, login_id: UUID, reason: str) -> int:
+    """Sign a login out everywhere, for example because its phone is lost; returns how many sign-ins that ended."""
+    open_ones = select(LoginSession).where(LoginSession.login_id == login_id, LoginSession.ended_at.is_(None))
+    families = session.scalars(open_ones.order_by(LoginSession.id).with_for_update(key_share=True)).all()
+    for family in families:
+        end_family(session, family, reason=reason)
+    return len(families)
+
+
 def _identify_login(session: Session, login_id: UUID, session_id: UUID) -> Actor:
     alive = session.scalar(
         select(LoginSession.id).where(

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from core import audit, clock
 from core.actor import SYSTEM
 from core.vault import vault
+from health_card.card_life.states import CardAct, move_card
 from health_card.models import Assurance, Card, CardState, Person, PersonCertificate
 from health_card.notices import service as notices
 from health_card.notices.models import NoticeKind
@@ -87,22 +88,13 @@ def record_real_name(
 def _let_card_follow(session: Session, person: Person, card: Card, *, before: str, outcome: Outcome) -> None:
     is_only_asserted = person.assurance == Assurance.ASSERTED
     if outcome is Outcome.DISAGREED and card.state == CardState.NORMAL and is_only_asserted:
-        card.epoch += 1
-        _change_card(session, card, CardState.NOT_ISSUED, NoticeKind.REAL_NAME_DISAGREED)
+        _change_card(session, card, CardAct.WITHHOLD, NoticeKind.REAL_NAME_DISAGREED)
     if outcome is Outcome.AGREED and card.state == CardState.NOT_ISSUED and before == Outcome.DISAGREED:
-        _change_card(session, card, CardState.NORMAL, NoticeKind.REAL_NAME_AGREED)
+        _change_card(session, card, CardAct.ISSUE, NoticeKind.REAL_NAME_AGREED)
 
 
-def _change_card(session: Session, card: Card, state: CardState, kind: NoticeKind) -> None:
-    card.state = state
-    audit.record_act(
-        session,
-        SYSTEM,
-        "health_card.card.state_changed",
-        subject_id=card.person_id,
-        of=("card", card.id),
-        facts={"state": state.value, "reason": kind.value},
-    )
+def _change_card(session: Session, card: Card, act: CardAct, kind: NoticeKind) -> None:
+    move_card(session, SYSTEM, card, act)
     notices.tell(session, person_id=card.person_id, kind=kind, of=("card", card.id))
 
 

@@ -1,5 +1,9 @@
 """What other packages may ask of health_card."""
 
+from health_card.carriers.models import Kind as CarrierKind
+from health_card.carriers.service.identification import identify_carrier
+from health_card.desk.models import Way
+from health_card.desk.service.look_ups import open_look_up
 from health_card.notices.models import NoticeKind
 from health_card.notices.service import tell as tell_person
 from health_card.realname.asking import ask_real_name, find_real_name_state
@@ -25,6 +29,7 @@ from health_card.service.scans import Identified, counting_failures, redeem_code
 
 __all__ = [
     "CardView",
+    "CarrierKind",
     "Demographics",
     "Details",
     "Identified",
@@ -32,6 +37,7 @@ __all__ = [
     "PlainDemographics",
     "Registration",
     "ShownCode",
+    "Way",
     "ask_real_name",
     "bind_patient_number",
     "check_details",
@@ -44,9 +50,11 @@ __all__ = [
     "get_patient_number",
     "get_plain_demographics",
     "held_person_ids",
+    "identify_carrier",
     "is_same_person",
     "issue_code",
     "list_cards",
+    "open_look_up",
     "redeem_code",
     "redeem_payment_code",
     "register_person",

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from core import audit
 from core.actor import Actor
-from health_card.models import Card
+from health_card.models import Card, CardState
 from health_card.refusals import CardNotFound
 from health_card.service.demographics import get_demographics
 from health_card.service.persons import held_person_ids
@@ -26,10 +26,24 @@ class CardView:
     name: str
     issued_at: datetime
 
+    @property
+    def state_text(self) -> str:
+        """The state as people say it."""
+        return _STATE_TEXTS[CardState(self.state)]
+
+
+_STATE_TEXTS = {
+    CardState.NORMAL: "正常",
+    CardState.LOST: "已挂失",
+    CardState.CANCELLED: "已注销",
+    CardState.BEING_MADE: "制作中",
+    CardState.NOT_ISSUED: "未发放",
+}
+
 
 def list_cards(session: Session, actor: Actor) -> list[CardView]:
     """The living cards of the persons whom the login may act for."""
-    return [_view(session, card) for card in session.scalars(_held_cards(actor).order_by(Card.issued_at))]
+    return [view_card(session, card) for card in session.scalars(_held_cards(actor).order_by(Card.issued_at))]
 
 
 def revoke_codes(session: Session, actor: Actor, *, card_id: UUID) -> None:
@@ -65,6 +79,7 @@ def _held_cards(actor: Actor) -> Select[tuple[Card]]:
     return select(Card).where(Card.person_id.in_(held_person_ids(actor)), Card.replaced_at.is_(None))
 
 
-def _view(session: Session, card: Card) -> CardView:
+def view_card(session: Session, card: Card) -> CardView:
+    """A card as shown; the caller has decided that it may be seen."""
     name = get_demographics(session, card.person_id).name
     return CardView(card.id, card.number, card.state, card.channel, name, card.issued_at)

@@ -1,24 +1,27 @@
 """Who a person is, for those who may know it."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from accounts import service as accounts
 from core import clock
 from core.vault import DataKey, vault
+from health_card.desk.models import AssuranceCheck
 from health_card.masks import mask_name, mask_number, mask_phone
-from health_card.models import Person, PersonCertificate
-from health_card.service.identities import ADDRESS, CERTIFICATE, NAME, PHONE, get_root
+from health_card.models import Assurance, Person, PersonCertificate
+from health_card.service.identities import ADDRESS, CERTIFICATE, NAME, PHONE, get_root, same_person_ids
 
 
 @dataclass(frozen=True)
 class Demographics:
     """A person as shown to somebody. ``sex``: male, female or unknown.
 
-    ``certificate_type`` and ``certificate_number`` are None for a newborn who has no certificate yet.
+    ``certificate_type`` and ``certificate_number`` are None for a newborn who has no certificate yet. ``assured_at``,
+    ``assured_by``: since when the identity is known so well, and by which hospital.
     """
 
     name: str
@@ -30,6 +33,8 @@ class Demographics:
     certificate_number: str | None
     phone: str
     assurance: str
+    assured_at: datetime | None = None
+    assured_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ def get_demographics(session: Session, person_id: UUID, *, masked: bool = True) 
         masked.
     """
     plain = get_plain_demographics(session, person_id)
+    assured_at, assured_by = _find_assured(session, person_id, plain.assurance)
     return Demographics(
         name=mask_name(plain.name) if masked else plain.name,
         sex=plain.sex,
@@ -64,6 +70,8 @@ def get_demographics(session: Session, person_id: UUID, *, masked: bool = True) 
         certificate_number=mask_number(plain.certificate_number) if plain.certificate_number else None,
         phone=mask_phone(plain.phone),
         assurance=plain.assurance,
+        assured_at=assured_at,
+        assured_by=assured_by,
     )
 
 
@@ -88,6 +96,19 @@ def get_plain_demographics(session: Session, person_id: UUID) -> PlainDemographi
 def _primary_certificate(session: Session, person: Person, key: DataKey) -> tuple[str | None, str | None]:
     shown = session.scalars(select(PersonCertificate).filter_by(person_id=person.id, is_primary=True)).one_or_none()
     return (shown.type, key.unseal(shown.number_sealed, context=CERTIFICATE)) if shown else (None, None)
+
+
+def _find_assured(session: Session, person_id: UUID, level: str) -> tuple[datetime | None, str | None]:
+    """When the identity was last checked at its level, and by which hospital; what was only asserted nobody checked."""
+    if level == Assurance.ASSERTED:
+        return None, None
+    checks = select(AssuranceCheck.checked_at, AssuranceCheck.hospital_id).where(
+        AssuranceCheck.person_id.in_(same_person_ids(person_id)), AssuranceCheck.level == level
+    )
+    last = session.execute(checks.order_by(AssuranceCheck.checked_at.desc()).limit(1)).one_or_none()
+    if last is None:
+        return None, None
+    return last.checked_at, accounts.get_hospital(session, last.hospital_id).name if last.hospital_id else None
 
 
 def _age(born: date | None) -> int | None:

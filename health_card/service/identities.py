@@ -138,6 +138,17 @@ def lock_person(session: Session, person_id: UUID) -> Person:
     return session.scalars(mine, execution_options={"populate_existing": True}).one()
 
 
+def lock_root(session: Session, person_id: UUID) -> Person:
+    """The record that stands for the person, locked. A merge at this moment moves the place, so it is looked at again.
+
+    Corrections go there, whichever of its records a desk came through.
+    """
+    while True:
+        root = lock_person(session, get_root(session, person_id).id)
+        if root.root_id == root.id:
+            return root
+
+
 def find_by_certificate(session: Session, certificate: Certificate) -> UUID | None:
     """Whose certificate this is or was. A foreign number sent without its country is found when only one has it."""
     found = set(session.scalars(certificate_owners(certificate)))

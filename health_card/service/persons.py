@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from core import audit, clock
 from core.actor import Actor
 from core.vault import vault
+from health_card.card_life.states import CardAct, move_card
 from health_card.models import ApplyChannel, Card, CardState, Holder, Person, Relation
 from health_card.realname.asking import ask_real_name
 from health_card.refusals import LoginHoldsAnother, PersonDetailsDiffer
@@ -39,7 +40,8 @@ def register_person(session: Session, actor: Actor, *, details: Details) -> Regi
     """Register the signed-in login as this person and give out the card.
 
     However often and however concurrently it is asked, there is one person and one card. The first login is
-    confirmed; a later one with the same details waits until a desk has seen the document.
+    confirmed; a later one with the same details waits until a desk has seen the document. For a confirmed one, a
+    cancelled card comes back into force.
 
     :param details: with a certificate.
     :raises DetailsContradictCertificate: the certificate's number tells another sex or birth date.
@@ -54,6 +56,8 @@ def register_person(session: Session, actor: Actor, *, details: Details) -> Regi
         _check_same_details(session, person, details)
     holder = _hold(session, actor, person)
     card = find_or_issue_card(session, person, ApplyChannel.APP)
+    if holder.confirmed_at is not None:
+        revive_cancelled_card(session, actor, card)
     audit.record_act(
         session,
         actor,
@@ -94,6 +98,12 @@ def find_or_issue_card(session: Session, person: Person, channel: ApplyChannel) 
     """The living card of a record. The caller has locked the record."""
     card = session.scalars(select(Card).where(Card.person_id == person.id, Card.replaced_at.is_(None))).one_or_none()
     return card or issue_card(session, person, channel)
+
+
+def revive_cancelled_card(session: Session, actor: Actor, card: Card) -> None:
+    """Applying again brings a cancelled card back into force; any other card stays as it is."""
+    if card.state == CardState.CANCELLED:
+        move_card(session, actor, card, CardAct.APPLY_AGAIN)
 
 
 def issue_card(session: Session, person: Person, channel: ApplyChannel) -> Card:

@@ -96,7 +96,7 @@ def redeem_code(
     card = find_card(session, read)
     if read.nonce is None:
         redemption_id = None
-        _check_second_factor(session, card, certificate_number)
+        check_second_factor(session, card.person_id, certificate_number)
         _check_in_force(card)
     else:
         redemption_id = _redeem_signed(session, actor, read, card, terminal_id)
@@ -219,10 +219,15 @@ def _check_in_force(card: Card, epoch: int | None = None) -> None:
         raise CodeRevoked
 
 
-def _check_second_factor(session: Session, card: Card, certificate_number: str | None) -> None:
+def check_second_factor(session: Session, person_id: UUID, certificate_number: str | None) -> None:
+    """What proves nothing alone comes with a current certificate number of the same person.
+
+    :raises SecondFactorMissing: none was sent.
+    :raises SecondFactorWrong: another person's.
+    """
     if not certificate_number:
         raise SecondFactorMissing
-    for certificate in _current_certificates(session, card):
+    for certificate in _current_certificates(session, person_id):
         try:
             offered = certificate_index(check_certificate(CertificateType(certificate.type), certificate_number))
         except CertificateInvalid:
@@ -232,8 +237,8 @@ def _check_second_factor(session: Session, card: Card, certificate_number: str |
     raise SecondFactorWrong
 
 
-def _current_certificates(session: Session, card: Card) -> list[PersonCertificate]:
-    mine = PersonCertificate.person_id.in_(same_person_ids(card.person_id))
+def _current_certificates(session: Session, person_id: UUID) -> list[PersonCertificate]:
+    mine = PersonCertificate.person_id.in_(same_person_ids(person_id))
     current = PersonCertificate.state == CertificateState.CURRENT
     return list(session.scalars(select(PersonCertificate).where(mine, current)))
 

@@ -16,3 +16,11 @@ MEDICAL_STEPS = {
 }
 
 VISIT_KINDS = {"O": "门诊", "E": "急诊", "I": "住院", "H": "体检", "T": "其他"}
+
+# Other cards that a desk reads in the place of a code.
+CARRIER_KINDS = {
+    "social_security_card": "社会保障卡",
+    "id_card": "居民身份证（读卡）",
+    "resident_health_card": "居民健康卡",
+    "regional_visit_card": "区域就诊卡",
+}

@@ -16,7 +16,7 @@ from core.pages import read_form, show_page, show_refused
 from core.web import Pages, current_actor, current_config, requires
 from records.visits import service
 from records.visits.advice import advise
-from records.visits.codes import MEDICAL_STEPS, VISIT_KINDS
+from records.visits.codes import CARRIER_KINDS, MEDICAL_STEPS, VISIT_KINDS
 from records.visits.routes import scan_code
 from records.visits.schemas import CheckInShown, ScanForm
 
@@ -80,9 +80,20 @@ def scan() -> Response:
     return _remember_settings(reply, {name: getattr(body, name) for name in SETTINGS})
 
 
+@pages.post("/desk/visits/<uuid:visit_id>/look-up")
+@requires("health_card:person:look_up")
+def look_up(visit_id: UUID) -> Response:
+    """From an open visit to what else can be done for this person."""
+    with db.transaction() as session:
+        look_up_id = service.look_up_visitor(session, current_actor(), visit_id=visit_id)
+    return cast(Response, redirect(f"/desk/persons/{look_up_id}", 303))
+
+
 def _read_scan() -> ScanForm:
     # A Chinese input method turns a scanner's ":" into "：" and may widen letters; a code is plain ASCII.
     body = read_form(ScanForm)
+    if body.code is None:
+        return body
     return body.model_copy(update={"code": unicodedata.normalize("NFKC", body.code)})
 
 
@@ -110,6 +121,8 @@ def _surroundings() -> dict[str, Any]:
         "medical_steps": MEDICAL_STEPS,
         "visit_kinds": VISIT_KINDS,
         "visits": lines,
+        "carrier_kinds": CARRIER_KINDS,
+        "may_serve_persons": actor.can("health_card:person:look_up"),
         "may_read_records": actor.can("records:shared_timeline:read"),
     }
 

@@ -13,6 +13,7 @@ from records.visits.schemas import (
     ConfirmationAsked,
     ConfirmationRequest,
     DisownedVisitShown,
+    LookUpOpened,
     Scan,
     ScanHeader,
     VisitPath,
@@ -50,6 +51,15 @@ def ask_confirmation(path: VisitPath, body: ConfirmationRequest) -> Response:
     return present(ConfirmationAsked.model_validate(asked), 201)
 
 
+@api.post("/desk/visits/<uuid:visit_id>/look-ups", responses={201: LookUpOpened})
+@requires("health_card:person:look_up")
+def look_up(path: VisitPath) -> Response:
+    """The person of an open visit at this hospital, for corrections and cards: see `/desk/persons/{look_up_id}`"""
+    with db.transaction() as session:
+        look_up_id = service.look_up_visitor(session, current_actor(), visit_id=path.visit_id)
+    return present(LookUpOpened(look_up_id=look_up_id), 201)
+
+
 def scan_code(body: Scan, proof: str | None) -> CheckIn:
     """The scan itself, shared with the desk page: refused codes are counted outside the transaction.
 
@@ -57,7 +67,8 @@ def scan_code(body: Scan, proof: str | None) -> CheckIn:
     """
     actor = current_actor()
     with health_card.counting_failures(f"{actor.hospital_id}/{body.terminal}"), db.transaction() as session:
-        accounts.check_terminal_proof(session, actor, code=body.terminal, proof=_bind(proof, body.code))
+        shown = body.code or body.carrier_number or ""
+        accounts.check_terminal_proof(session, actor, code=body.terminal, proof=_bind(proof, shown))
         return service.check_in(
             session,
             actor,

@@ -4,15 +4,22 @@ from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from core.api import Received, Shown
+from health_card import service as health_card
 
 MedicalStep = Literal["010101", "010102", "010103", "010104", "010105", "010106", "010107"]
 
 
 class Scan(Received):
-    code: str = Field(min_length=1, max_length=400, description="the text of the QR code as the scanner typed it")
+    code: str | None = Field(
+        None, min_length=1, max_length=400, description="the text of the QR code as the scanner typed it"
+    )
+    carrier_kind: health_card.CarrierKind | None = Field(
+        None, description="instead of a code: another card that is bound to the person, which shares no records"
+    )
+    carrier_number: str | None = Field(None, min_length=4, max_length=40, description="the number of that card")
     medical_step: MedicalStep = Field(
         description="010101 register, 010102 diagnose, 010103 dispense, 010104 examine, 010105 charge, "
         "010106 prescribe, 010107 operate"
@@ -24,8 +31,19 @@ class Scan(Received):
     )
     patient_number: str | None = Field(None, min_length=1, max_length=32, description="this hospital's own number")
     certificate_number: str | None = Field(
-        None, min_length=4, max_length=32, description="as read from the document; needed with a static code"
+        None,
+        min_length=4,
+        max_length=32,
+        description="as read from the document; needed with a static code and with a carrier",
     )
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> "Scan":
+        if (self.code is None) == (self.carrier_kind is None) or (self.carrier_kind is None) != (
+            self.carrier_number is None
+        ):
+            raise ValueError("send either code, or carrier_kind with carrier_number")
+        return self
 
 
 class ScanHeader(BaseModel):
@@ -52,6 +70,8 @@ class PersonShown(Shown):
     assurance: str = Field(
         description="asserted: typed by the patient; document: a desk has seen the document; bank, face: proved so"
     )
+    assured_at: datetime | None = Field(description="when the identity was last checked at this level")
+    assured_by: str | None = Field(description="the hospital that checked it")
 
 
 class CheckInShown(Shown):
@@ -87,3 +107,7 @@ class ConfirmationAsked(Shown):
     purpose: str
     state: Literal["waiting", "confirmed", "refused", "expired"]
     expires_at: datetime
+
+
+class LookUpOpened(Shown):
+    look_up_id: UUID = Field(description="good for 15 minutes at this hospital")

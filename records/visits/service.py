@@ -63,28 +63,34 @@ class ScanContext:
     visit_kind: str = "O"
     patient_number: str | None = None
     certificate_number: str | None = None
+    carrier_kind: health_card.CarrierKind | None = None
+    carrier_number: str | None = None
 
 
-def check_in(session: Session, actor: Actor, *, text: str, issuer: str, context: ScanContext) -> CheckIn:
+def check_in(session: Session, actor: Actor, *, text: str | None, issuer: str, context: ScanContext) -> CheckIn:
     """Redeem a code at a desk and open a visit.
 
-    A dynamic code also opens a treatment grant. A static one, with the certificate number, only registers. The same
-    terminal reading the same dynamic code again within 10 seconds gets the same visit. Of a new visit the person is
-    told at once.
+    A dynamic code also opens a treatment grant. A static one, or another card that is bound to the person, only
+    registers, with the certificate number. The same terminal reading the same dynamic code again within 10 seconds
+    gets the same visit. Of a new visit the person is told at once.
 
+    :param text: of the code; None: the context names a carrier.
     :raises TerminalUnknown: not enrolled at the actor's hospital.
-    :raises CodeRefused: see ``health_card.redeem_code``.
+    :raises CodeRefused: see ``health_card.redeem_code`` and ``health_card.identify_carrier``.
     :raises PatientNumberTaken: the number is another person's here.
     """
     terminal_id = accounts.check_terminal(session, actor, code=context.terminal)
-    found = health_card.redeem_code(
-        session,
-        actor,
-        text=text,
-        issuer=issuer,
-        terminal_id=terminal_id,
-        certificate_number=context.certificate_number,
-    )
+    if text is None:
+        found = _identify_by_carrier(session, actor, context)
+    else:
+        found = health_card.redeem_code(
+            session,
+            actor,
+            text=text,
+            issuer=issuer,
+            terminal_id=terminal_id,
+            certificate_number=context.certificate_number,
+        )
     if context.patient_number:
         health_card.bind_patient_number(session, actor, person_id=found.person_id, number=context.patient_number)
     visit = _find_by_redemption(session, found.redemption_id)
@@ -93,6 +99,18 @@ def check_in(session: Session, actor: Actor, *, text: str, issuer: str, context:
         if found.shares_records:
             consent.open_treatment_grant(session, actor, person_id=found.person_id, visit_id=visit.id)
     return _describe(session, actor, visit)
+
+
+def look_up_visitor(session: Session, actor: Actor, *, visit_id: UUID) -> UUID:
+    """Open a look-up of the person whose open visit this is: the desk goes on with corrections and cards.
+
+    :returns: the look-up's id.
+    :raises VisitNotFound: no open visit at the actor's hospital.
+    """
+    visit = _load_visit(session, actor, visit_id)
+    if visit.closed_at is not None:
+        raise VisitNotFound
+    return health_card.open_look_up(session, actor, person_id=visit.person_id, way=health_card.Way.VISIT).id
 
 
 def get_check_in(session: Session, actor: Actor, *, visit_id: UUID) -> CheckIn:
@@ -179,6 +197,18 @@ def list_visits(session: Session, actor: Actor, *, limit: int = 50) -> list[tupl
         .limit(limit)
     ).all()
     return [(visit, health_card.get_demographics(session, visit.person_id)) for visit in visits]
+
+
+def _identify_by_carrier(session: Session, actor: Actor, context: ScanContext) -> health_card.Identified:
+    assert context.carrier_kind is not None
+    assert context.carrier_number is not None
+    return health_card.identify_carrier(
+        session,
+        actor,
+        kind=context.carrier_kind,
+        number=context.carrier_number,
+        certificate_number=context.certificate_number,
+    )
 
 
 def _load_visit(session: Session, actor: Actor, visit_id: UUID) -> Visit:

@@ -89,7 +89,7 @@ def test_who_disagrees_has_no_card_until_the_details_are_right(town: Town) -> No
     assert town.city.scan(staff, code, hospital).json["code"] == "health_card.code_revoked"
     town.control.agree_again()
     jobs.check_real_name(ask(town, patient))
-    assert (state(patient), card(patient)) == ("agreed", (CardState.NORMAL, 1))
+    assert (state(patient), card(patient)) == ("agreed", (CardState.NORMAL, 2))
     assert told(patient) == ["real_name_disagreed", "real_name_agreed"]
     assert town.city.scan(staff, code, hospital).json["code"] == "health_card.code_revoked", "old codes stay dead"
     assert town.city.scan(staff, town.city.code(patient), hospital).status_code == 201

@@ -1,0 +1,1 @@
+"""The life of a card: reported lost, restored, cancelled, issued anew."""

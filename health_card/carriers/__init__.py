@@ -1,0 +1,1 @@
+"""Carriers: other cards that lead to the same person at a desk."""

@@ -1,0 +1,1 @@
+"""Carriers bound, ended, and read at a desk."""

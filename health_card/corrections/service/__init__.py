@@ -1,0 +1,1 @@
+"""Details and certificates corrected at a desk, and what they were before."""

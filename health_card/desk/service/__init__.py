@@ -1,0 +1,1 @@
+"""What a registrar does for the person in front of the desk."""

@@ -1,0 +1,70 @@
+"""A lost phone: every login of the person is signed out, and nothing that it showed is good any more."""
+
+from uuid import UUID
+
+from sqlalchemy import Select, select, update
+from sqlalchemy.orm import Session
+
+from accounts import service as accounts
+from core import audit
+from core.actor import Actor
+from health_card.desk.service.look_ups import get_seen_document
+from health_card.models import Card, Holder, Relation
+from health_card.service.identities import same_person_ids, same_persons
+from health_card.service.persons import find_own_person_id, is_holding, lock_holders
+
+
+def end_logins_at_desk(session: Session, actor: Actor, *, look_up_id: UUID, until_confirmed: bool) -> int:
+    """Sign out every login that is this person himself. Returns how many sign-ins ended.
+
+    :param until_confirmed: the logins may act for nobody until a desk has confirmed them again. Whoever holds an
+        unlocked phone signs in again with WeChat at once; signing out alone does not keep him away.
+    :raises LookUpNotFound: no such look-up, or it has run out.
+    :raises DocumentNotSeen: no document was verified within it.
+    """
+    seen = get_seen_document(session, actor, look_up_id)
+    ended = [_end_login(session, actor, login_id, until_confirmed) for login_id in _own_logins(session, seen.person_id)]
+    return sum(ended)
+
+
+def end_other_logins(session: Session, actor: Actor) -> int:
+    """The person, on one phone, signs out all his other logins. Returns how many sign-ins ended."""
+    person_id = find_own_person_id(session, actor)
+    if person_id is None:
+        return 0
+    others = [login_id for login_id in _own_logins(session, person_id) if login_id != actor.id]
+    return sum(_end_login(session, actor, login_id, until_confirmed=False) for login_id in others)
+
+
+def _own_logins(session: Session, person_id: UUID) -> list[UUID]:
+    mine = Holder.person_id.in_(same_person_ids(person_id))
+    logins = select(Holder.login_id).where(mine, Holder.relation == Relation.SELF, is_holding())
+    return sorted(set(session.scalars(logins)))
+
+
+def _end_login(session: Session, actor: Actor, login_id: UUID, until_confirmed: bool) -> int:
+    lock_holders(session, login_id)
+    ended = accounts.end_sessions_of_login(session, login_id=login_id, reason="phone_lost")
+    held = list(session.scalars(same_persons(_held_by(login_id))))
+    # In the order of their ids, so that two desks that end the logins of one family wait, and do not deadlock.
+    cards = select(Card.id).where(Card.person_id.in_(held), Card.replaced_at.is_(None)).order_by(Card.id)
+    ids = list(session.scalars(cards.with_for_update()))
+    session.execute(update(Card).where(Card.id.in_(ids)).values(epoch=Card.epoch + 1))
+    if until_confirmed:
+        session.execute(
+            update(Holder).where(Holder.login_id == login_id, Holder.ended_at.is_(None)).values(confirmed_at=None)
+        )
+    for person_id in held:
+        audit.record_act(
+            session,
+            actor,
+            "health_card.login.ended",
+            subject_id=person_id,
+            of=("login", login_id),
+            facts={"sessions": ended, "until_confirmed": until_confirmed},
+        )
+    return ended
+
+
+def _held_by(login_id: UUID) -> Select[tuple[UUID]]:
+    return select(Holder.person_id).where(Holder.login_id == login_id, is_holding())

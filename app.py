@@ -11,6 +11,8 @@ from flask_migrate import Migrate, upgrade
 import accounts.pages
 import accounts.routes
 import consent.routes
+import health_card.family.pages
+import health_card.family.routes
 import health_card.routes
 import payments.commands
 import payments.routes
@@ -36,6 +38,7 @@ BLUEPRINTS = [
     accounts.routes.api,
     accounts.routes.oauth,
     health_card.routes.api,
+    health_card.family.routes.api,
     consent.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,
@@ -48,7 +51,13 @@ BLUEPRINTS = [
     payments.routes.api,
     payments.routes.notify,
 ]
-PAGES = [api.pages, accounts.pages.pages, records.visits.pages.pages, records.chart.pages.pages]
+PAGES = [
+    api.pages,
+    accounts.pages.pages,
+    health_card.family.pages.pages,
+    records.visits.pages.pages,
+    records.chart.pages.pages,
+]
 
 MIGRATIONS = str(Path(__file__).parent / "migrations")
 

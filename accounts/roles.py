@@ -9,6 +9,8 @@ PATIENT_PERMISSIONS = frozenset(
         "health_card:card:read",
         "health_card:code:show",
         "health_card:code:revoke",
+        "health_card:family:read",
+        "health_card:family:change",
         "records:timeline:read",
         "records:report:read",
         "records:image:read",
@@ -24,7 +26,7 @@ PATIENT_PERMISSIONS = frozenset(
 _SIGNED_IN = frozenset({"accounts:session:end"})
 
 ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
-    Role.REGISTRAR: _SIGNED_IN | {"records:visit:open"},
+    Role.REGISTRAR: _SIGNED_IN | {"records:visit:open", "health_card:holder:check"},
     Role.DOCTOR: _SIGNED_IN
     | {
         "records:visit:open",

@@ -16,6 +16,7 @@ from accounts.service.hospitals import (
 from accounts.service.logins import get_openid, refresh_session, sign_in_login
 from accounts.service.machines import issue_machine_token, register_client
 from accounts.service.names import describe_actors
+from accounts.service.secrets import hash_secret, new_secret
 from accounts.service.sessions import end_session, identify_bearer
 from accounts.service.staff import StaffCard, get_staff_card, hire_staff, sign_in_staff
 
@@ -30,6 +31,7 @@ __all__ = [
     "get_hospital",
     "get_openid",
     "get_staff_card",
+    "hash_secret",
     "hire_staff",
     "identify_bearer",
     "identify_mllp_port",
@@ -37,6 +39,7 @@ __all__ = [
     "list_hospitals",
     "list_mllp_ports",
     "list_terminals",
+    "new_secret",
     "open_mllp_port",
     "refresh_session",
     "register_client",

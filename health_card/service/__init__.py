@@ -1,5 +1,6 @@
 """What other packages may ask of health_card."""
 
+from health_card.models import Relation
 from health_card.service.cards import CardView, issue_code, list_cards, revoke_codes
 from health_card.service.demographics import (
     Demographics,
@@ -7,6 +8,7 @@ from health_card.service.demographics import (
     get_demographics,
     get_plain_demographics,
 )
+from health_card.service.holders import GUARDIAN_RELATIONS, Holding, find_holding, list_relations
 from health_card.service.identities import (
     Details,
     check_details,
@@ -19,15 +21,19 @@ from health_card.service.persons import Registration, find_own_person_id, held_p
 from health_card.service.scans import Identified, counting_failures, redeem_code
 
 __all__ = [
+    "GUARDIAN_RELATIONS",
     "CardView",
     "Demographics",
     "Details",
+    "Holding",
     "Identified",
     "PlainDemographics",
     "Registration",
+    "Relation",
     "bind_patient_number",
     "check_details",
     "counting_failures",
+    "find_holding",
     "find_own_person_id",
     "find_person",
     "get_demographics",
@@ -37,6 +43,7 @@ __all__ = [
     "is_same_person",
     "issue_code",
     "list_cards",
+    "list_relations",
     "redeem_code",
     "register_person",
     "revoke_codes",

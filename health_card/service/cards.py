@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 from core import audit, clock, keys
 from core.actor import Actor
 from health_card import codes
-from health_card.models import Card, CardState
+from health_card.models import Card, CardState, Relation
 from health_card.refusals import CardNotFound, CardNotInForce
 from health_card.service.demographics import get_demographics
+from health_card.service.holders import Holding, find_holding
 from health_card.service.persons import held_person_ids
 
 KEY_PURPOSE = "code"
@@ -21,13 +22,16 @@ DYNAMIC_LIFE = timedelta(seconds=60)
 
 @dataclass(frozen=True)
 class CardView:
-    """A card as its holder sees it."""
+    """A card as its holder sees it. ``relation``: what its person is to the login that asks."""
 
     card_id: UUID
     number: str
     state: int
     channel: int
     name: str
+    relation: Relation
+    is_self: bool
+    valid_until: datetime | None
     issued_at: datetime
 
 
@@ -41,7 +45,12 @@ class ShownCode:
 
 def list_cards(session: Session, actor: Actor) -> list[CardView]:
     """The living cards of the persons whom the login may act for."""
-    return [_view(session, card) for card in session.scalars(_held_cards(actor).order_by(Card.issued_at))]
+    held = [
+        (card, find_holding(session, actor, card.person_id))
+        for card in session.scalars(_held_cards(actor).order_by(Card.issued_at))
+    ]
+    # Between the two questions a guardian's time may have run out.
+    return [_view(session, card, holding) for card, holding in held if holding]
 
 
 def issue_code(session: Session, actor: Actor, *, card_id: UUID, kind: str, issuer: str) -> ShownCode:
@@ -105,6 +114,15 @@ def _get_held(session: Session, actor: Actor, card_id: UUID, *, for_update: bool
     return card
 
 
-def _view(session: Session, card: Card) -> CardView:
-    name = get_demographics(session, card.person_id).name
-    return CardView(card.id, card.number, card.state, card.channel, name, card.issued_at)
+def _view(session: Session, card: Card, holding: Holding) -> CardView:
+    return CardView(
+        card_id=card.id,
+        number=card.number,
+        state=card.state,
+        channel=card.channel,
+        name=get_demographics(session, card.person_id).name,
+        relation=holding.relation,
+        is_self=holding.is_self,
+        valid_until=holding.valid_until,
+        issued_at=card.issued_at,
+    )

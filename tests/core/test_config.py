@@ -95,6 +95,8 @@ def test_no_profile_has_a_secret_of_its_own(environment: dict[str, str], profile
         ("WECHATPAY_MERCHANT_KEY", "MIIEvQIBADANBg"),
         ("WECHATPAY_PUBLIC_KEY", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"),
         ("WECHATPAY_APIV3_KEY", "a" * 31),
+        ("FAMILY_LIMIT", "0"),
+        ("FAMILY_LIMIT", "many"),
     ],
 )
 def test_a_malformed_variable_stops_with_its_name_and_without_its_value(

@@ -92,7 +92,7 @@ def confirm_holder(
     :param person_was_present: the person himself, when he is not the visitor; from 14 on he is asked.
     :raises HolderNotFound: nobody such is, or acts for, the visitor.
     :raises UnderFourteen: a child has no login of its own.
-    :raises ProofDoesNotFit: see ``_check_proof``.
+    :raises ProofDoesNotFit: see ``check_proof``.
     :raises GuardiansComplete: the child has two.
     """
     found = find_holder_at_desk(session, visitor, holder_id)
@@ -101,7 +101,7 @@ def confirm_holder(
     relation, stage = Relation(holder.relation), life_stage(person.birth_date)
     if relation is Relation.SELF and stage is LifeStage.CHILD:
         raise UnderFourteen
-    _check_proof(session, person, relation, proof, person_was_present)
+    check_proof(session, person, relation, proof, person_was_present)
     is_guardian = relation in GUARDIAN_RELATIONS
     consents = stage is LifeStage.MINOR
     until = guardian_until(person.birth_date, has_consented=consents) if is_guardian else None
@@ -175,7 +175,7 @@ def _is_around(session: Session, visitor: Visitor) -> ColumnElement[bool]:
     return Holder.person_id.in_(own) | Holder.person_id.in_(held)
 
 
-def _check_proof(session: Session, person: Person, relation: Relation, proof: Proof, person_was_present: bool) -> None:
+def check_proof(session: Session, person: Person, relation: Relation, proof: Proof, person_was_present: bool) -> None:
     """What is enough for which relation at which age (docs/adr/0015).
 
     :raises ProofDoesNotFit: it is not enough.

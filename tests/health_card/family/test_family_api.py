@@ -89,7 +89,7 @@ def test_an_adult_who_is_known_is_added_by_all_his_details_only(household: House
         ({"birth_date": "2001-01-01"}, 422, "health_card.details_contradict_certificate"),
     ],
 )
-def test_what_cannot_be_right_is_refused(household: Household, changes: dict[str, str], status: int, code: str) -> None:
+def test_what_cannot_be_right_is_refused(household: Household, changes: dict[str, Any], status: int, code: str) -> None:
     before = count_rows()
     assert refused(household.add(household.mother, **changes)) == (status, code)
     assert count_rows() == before

@@ -1,6 +1,7 @@
 """Newborns: one child however often it is registered, the same child when it gets its number."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -14,7 +15,7 @@ from tests.health_card.family.household import Household, born_years_ago, number
 from tests.support.city import bearer, resident_id
 
 
-def boys_number(born_today: bool = True) -> str:
+def boys_number() -> str:
     """A number of a boy who was born today."""
     while int((number := number_of(today()))[16]) % 2 == 0:
         pass
@@ -168,8 +169,8 @@ def test_only_a_confirmed_guardian_brings_the_number_and_only_of_a_newborn(house
         assert refused(reply) == (404, "health_card.holder_not_found")
 
 
-def holders_of_child(household: Household) -> list[dict[str, dict[str, str]]]:
-    found = household.look_up(household.mother).json["holders"]
+def holders_of_child(household: Household) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = household.look_up(household.mother).json["holders"]
     return [each for each in found if each["relation"] == "child"]
 
 

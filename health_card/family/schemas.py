@@ -208,6 +208,8 @@ class DeskHolderShown(Shown):
     stage: str = Field(description="of the person: child (under 14), minor (14 to 17) or adult")
     holder: Literal["confirmed", "awaiting_desk"]
     is_proven: bool
+    proofs: list[Proof] = Field(description="one is enough; empty: the document of the one who acts is needed")
+    needs_person: bool = Field(description="the person himself must be present and agree")
     awaits_certificate: bool = Field(description="a newborn that can be given its own number here")
     created_at: datetime
     valid_until: datetime | None
@@ -223,6 +225,8 @@ class DeskHolderShown(Shown):
             stage=view.stage.value,
             holder=_state(view.is_confirmed),
             is_proven=view.is_proven,
+            proofs=sorted(view.proofs),
+            needs_person=view.needs_person,
             awaits_certificate=view.awaits_certificate,
             created_at=view.created_at,
             valid_until=view.valid_until,

@@ -54,6 +54,8 @@ class DeskHolder:
 
     :ivar holder_name: whose login it is; None when it is nobody yet.
     :ivar stage: of the person: under 14, 14 to 17, adult.
+    :ivar proofs: one of them lets the visitor's document confirm it; none: another one's document is needed.
+    :ivar needs_person: the person himself must be present and agree.
     :ivar awaits_certificate: a newborn that can be given its own number.
     """
 
@@ -64,6 +66,8 @@ class DeskHolder:
     stage: LifeStage
     is_confirmed: bool
     is_proven: bool
+    proofs: frozenset[Proof]
+    needs_person: bool
     awaits_certificate: bool
     created_at: datetime
     valid_until: datetime | None
@@ -75,10 +79,10 @@ def list_holders_at_desk(session: Session, actor: Actor, *, visitor: Visitor) ->
     Whose document is not known gets the same empty list as he for whom there is nothing to do.
     """
     around = select(Holder).where(_is_around(session, visitor), is_living())
-    holders = session.scalars(around.order_by(Holder.person_id, Holder.created_at)).all()
+    holders = session.scalars(around.order_by(Holder.confirmed_at.is_not(None), Holder.created_at)).all()
     for person_id in sorted({holder.person_id for holder in holders}):
         audit.record_act(session, actor, "health_card.holders.listed", subject_id=person_id)
-    return [_describe(session, holder) for holder in holders]
+    return [_describe(session, holder, visitor) for holder in holders]
 
 
 def confirm_holder(
@@ -92,7 +96,7 @@ def confirm_holder(
     :param person_was_present: the person himself, when he is not the visitor; from 14 on he is asked.
     :raises HolderNotFound: nobody such is, or acts for, the visitor.
     :raises UnderFourteen: a child has no login of its own.
-    :raises ProofDoesNotFit: see ``check_proof``.
+    :raises ProofDoesNotFit: see ``list_proofs``.
     :raises GuardiansComplete: the child has two.
     """
     found = find_holder_at_desk(session, visitor, holder_id)
@@ -101,12 +105,14 @@ def confirm_holder(
     relation, stage = Relation(holder.relation), life_stage(person.birth_date)
     if relation is Relation.SELF and stage is LifeStage.CHILD:
         raise UnderFourteen
-    check_proof(session, person, relation, proof, person_was_present)
+    enough, needs_person = list_proofs(session, person, relation)
+    if proof not in enough or (needs_person and not person_was_present):
+        raise ProofDoesNotFit
     is_guardian = relation in GUARDIAN_RELATIONS
     consents = stage is LifeStage.MINOR
     until = guardian_until(person.birth_date, has_consented=consents) if is_guardian else None
     if is_proven(session, holder) and holder.confirmed_at is not None and holder.valid_until == until:
-        return _describe(session, holder)
+        return _describe(session, holder, visitor)
     replaced = _find_handing_over(session, holder)
     if holder.confirmed_at is None:
         check_guardian_places(session, person, relation, replaced.id if replaced else None)
@@ -118,7 +124,7 @@ def confirm_holder(
     tell(session, person_id=holder.person_id, kind=kind, hospital_id=actor.house_id, of=("holder", holder.id))
     if replaced is not None:
         _end_at_desk(session, actor, replaced, "handed_over")
-    return _describe(session, holder)
+    return _describe(session, holder, visitor)
 
 
 def refuse_holder(session: Session, actor: Actor, *, visitor: Visitor, holder_id: UUID, reason: RefusalReason) -> None:
@@ -144,9 +150,7 @@ def find_holder_at_desk(session: Session, visitor: Visitor, holder_id: UUID) -> 
 
     :raises HolderNotFound: none such.
     """
-    own = _own_ids(session, visitor)
-    mine = Holder.person_id.in_(own) | Holder.login_id.in_(_logins_of(own))
-    return _get_one(session, select(Holder).where(Holder.id == holder_id, mine, is_living()))
+    return _get_one(session, select(Holder).where(Holder.id == holder_id, _is_of(session, visitor), is_living()))
 
 
 def _find_around(session: Session, visitor: Visitor, holder_id: UUID) -> Holder:
@@ -169,28 +173,34 @@ def _logins_of(own: Select[tuple[UUID]]) -> Select[tuple[UUID]]:
     return select(Holder.login_id).where(Holder.person_id.in_(own), Holder.relation == Relation.SELF, is_holding())
 
 
+def _is_of(session: Session, visitor: Visitor) -> ColumnElement[bool]:
+    own = _own_ids(session, visitor)
+    return Holder.person_id.in_(own) | Holder.login_id.in_(_logins_of(own))
+
+
+def _is_visitors(session: Session, visitor: Visitor, holder: Holder) -> bool:
+    return bool(session.scalar(select(exists().where(Holder.id == holder.id, _is_of(session, visitor)))))
+
+
 def _is_around(session: Session, visitor: Visitor) -> ColumnElement[bool]:
     own = _own_ids(session, visitor)
     held = same_persons(select(Holder.person_id).where(Holder.login_id.in_(_logins_of(own)), is_living()))
     return Holder.person_id.in_(own) | Holder.person_id.in_(held)
 
 
-def check_proof(session: Session, person: Person, relation: Relation, proof: Proof, person_was_present: bool) -> None:
-    """What is enough for which relation at which age (docs/adr/0015).
+def list_proofs(session: Session, person: Person, relation: Relation) -> tuple[frozenset[Proof], bool]:
+    """What is enough for this relation at this age (docs/adr/0015-acting-for-others.md).
 
-    :raises ProofDoesNotFit: it is not enough.
+    :returns: the proofs of which one is enough, and whether the person himself must be present and agree.
     """
     stage = life_stage(person.birth_date)
     if relation is Relation.WARD and stage is LifeStage.ADULT:
-        is_enough = proof is Proof.COURT_PAPER
-    elif relation not in GUARDIAN_RELATIONS or stage is LifeStage.ADULT:
-        is_enough = proof is Proof.IDENTITY_DOCUMENT and person_was_present
-    elif stage is LifeStage.MINOR:
-        is_enough = proof in _OF_RELATION and person_was_present
-    else:
-        is_enough = proof in _OF_RELATION or (proof is Proof.BIRTH_RECORD and _is_newborn(session, person.id))
-    if not is_enough:
-        raise ProofDoesNotFit
+        return frozenset({Proof.COURT_PAPER}), False
+    if relation not in GUARDIAN_RELATIONS or stage is LifeStage.ADULT:
+        return frozenset({Proof.IDENTITY_DOCUMENT}), True
+    if stage is LifeStage.MINOR:
+        return _OF_RELATION, True
+    return _OF_RELATION | ({Proof.BIRTH_RECORD} if _is_newborn(session, person.id) else set()), False
 
 
 def _is_newborn(session: Session, person_id: UUID) -> bool:
@@ -271,16 +281,20 @@ def _end_at_desk(session: Session, actor: Actor, holder: Holder, reason: str) ->
     tell_former(session, holder)
 
 
-def _describe(session: Session, holder: Holder) -> DeskHolder:
+def _describe(session: Session, holder: Holder, visitor: Visitor) -> DeskHolder:
     person = get_demographics(session, holder.person_id)
+    root = get_root(session, holder.person_id)
+    proofs, needs_person = list_proofs(session, root, Relation(holder.relation))
     return DeskHolder(
         holder_id=holder.id,
         relation=Relation(holder.relation),
         person=person,
         holder_name=name_of_login(session, holder.login_id),
-        stage=life_stage(get_root(session, holder.person_id).birth_date),
+        stage=life_stage(root.birth_date),
         is_confirmed=holder.confirmed_at is not None,
         is_proven=is_proven(session, holder),
+        proofs=proofs if _is_visitors(session, visitor, holder) else frozenset(),
+        needs_person=needs_person,
         awaits_certificate=person.certificate_type in {None, "111"} and _is_newborn(session, holder.person_id),
         created_at=holder.created_at,
         valid_until=holder.valid_until,

@@ -12,7 +12,7 @@ from core.outbox import OutboxMessage
 from health_card.family.models import Newborn
 from health_card.models import Person
 from tests.health_card.family.household import Household, born_years_ago, number_of, refused, today
-from tests.support.city import bearer, resident_id
+from tests.support.city import bearer
 
 
 def boys_number() -> str:
@@ -141,7 +141,7 @@ def test_a_number_of_another_record_goes_to_review(household: Household) -> None
 @pytest.mark.parametrize(
     ("number", "status", "code"),
     [
-        (resident_id("19900101"), 422, "health_card.details_contradict_certificate"),
+        ("11010519491231002X", 422, "health_card.details_contradict_certificate"),
         ("110105194912310021", 422, "health_card.certificate_invalid"),
     ],
 )

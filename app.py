@@ -21,6 +21,8 @@ import health_card.corrections.routes
 import health_card.desk.pages
 import health_card.desk.routes
 import health_card.devices.routes
+import health_card.family.pages
+import health_card.family.routes
 import health_card.notices.routes
 import health_card.offline.routes
 import health_card.routes
@@ -73,6 +75,7 @@ BLUEPRINTS = [
     health_card.desk.routes.api,
     health_card.corrections.routes.api,
     health_card.carriers.routes.api,
+    health_card.family.routes.api,
     consent.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,
@@ -90,6 +93,7 @@ PAGES = [
     accounts.pages.pages,
     *accounts.administration.pages.PAGES,
     health_card.desk.pages.pages,
+    health_card.family.pages.pages,
     records.visits.pages.pages,
     records.chart.pages.pages,
 ]

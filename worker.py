@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
+import health_card.family.jobs
 import health_card.notices.jobs
 import health_card.realname.jobs
 import payments.jobs
@@ -19,6 +20,7 @@ from records.hl7v2 import mllp
 # Outbox topic -> handler.
 HANDLERS: dict[str, Handler] = {
     **key_commands.HANDLERS,
+    **health_card.family.jobs.HANDLERS,
     **health_card.notices.jobs.HANDLERS,
     **health_card.realname.jobs.HANDLERS,
     **payments.jobs.HANDLERS,

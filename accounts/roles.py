@@ -16,6 +16,8 @@ PATIENT_PERMISSIONS = frozenset(
         "health_card:pin:set",
         "health_card:confirmation:answer",
         "health_card:device:certify",
+        "health_card:family:read",
+        "health_card:family:change",
         "records:timeline:read",
         "records:report:read",
         "records:image:read",
@@ -48,6 +50,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "health_card:person_login:end",
         "health_card:carrier:resolve",
         "health_card:carrier:bind",
+        "health_card:holder:check",
     },
     Role.DOCTOR: _SIGNED_IN
     | _AT_A_DESK

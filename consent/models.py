@@ -14,6 +14,8 @@ class Purpose(StrEnum):
     """Why somebody looks. Stands in every row of the access log."""
 
     OWN = "own"
+    GUARDIAN = "guardian"
+    FAMILY = "family"
     TREATMENT = "treatment"
 
 

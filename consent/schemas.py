@@ -15,6 +15,7 @@ class GrantPath(Received):
 class GrantShown(Shown):
     id: UUID
     person_id: UUID
+    person_name: str = Field(description="whose records, masked")
     hospital_name: str
     purpose: str = Field(description="treatment")
     visit_id: UUID | None
@@ -36,13 +37,16 @@ class AccessLogQuery(Received):
 class AccessShown(Shown):
     id: UUID
     at: datetime
+    person_id: UUID
+    person_name: str = Field(description="whose data it was, masked")
     action: str = Field(description="for example records.report.read")
     who_kind: str = Field(description="patient, staff, machine or system")
-    who: str
+    who: str = Field(description="of a login: 本人, 监护人, 家人 or 另一个微信登录")
+    is_me: bool = Field(description="this login itself did it")
     hospital_name: str | None
     object_kind: str | None
     object_id: UUID | None
-    purpose: str | None = Field(description="own or treatment")
+    purpose: str | None = Field(description="own, guardian or family (a login acted for this person), or treatment")
     grant_id: UUID | None
     grant_version: int | None
 

@@ -60,6 +60,7 @@ class Config:
     metrics_dir: Path | None = None
     wechat_templates: Mapping[str, MessageTemplate] = field(default_factory=dict)
     realname: RealNameAccess | None = None
+    family_limit: int = 5
 
     @property
     def current_master_key_id(self) -> str:
@@ -99,6 +100,7 @@ def read_config(environment: Mapping[str, str]) -> Config:
         metrics_dir=Path(environment["METRICS_DIR"]) if environment.get("METRICS_DIR") else None,
         wechat_templates=reader.templates("WECHAT_TEMPLATES"),
         realname=reader.realname(profile),
+        family_limit=reader.whole_number("FAMILY_LIMIT", 5),
         **{name: reader.text(name.upper()) for name in _PLAIN_TEXTS},
     )
     assert {f.name for f in fields(config)} >= _PLAIN_TEXTS
@@ -132,6 +134,12 @@ class _Reader:
         if not re.fullmatch(pattern, value):
             raise ConfigurationError(f"{name} must match {pattern}")
         return value
+
+    def whole_number(self, name: str, default: int) -> int:
+        value = self._environment.get(name) or str(default)
+        if not re.fullmatch(r"[1-9][0-9]{0,2}", value):
+            raise ConfigurationError(f"{name} must be a whole number from 1 to 999")
+        return int(value)
 
     def pem(self, name: str, label: str) -> str:
         value = self.text(name).strip()

@@ -30,6 +30,12 @@ class LoginHoldsAnother(Conflict):
     detail = "This login is registered as another person. One login is one person himself."
 
 
+class UnderFourteen(Conflict):
+    code = "health_card.under_fourteen"
+    title = "未满14周岁须由监护人办理"
+    detail = "Under 14 a guardian acts: add the child to the guardian's family instead of registering it as a login."
+
+
 class CardNotFound(NotFound):
     code = "health_card.card_not_found"
     title = "没有找到这张健康卡"

@@ -12,23 +12,34 @@ from health_card.codes import Payment
 from health_card.service.identities import Details
 from health_card.service.persons import Registration
 
+PHONE = r"^(1[3-9][0-9]{9}|\+[1-9][0-9]{5,14})$"
 
-class Application(Received):
+
+class Certified(Received):
+    """A person by his certificate, without a phone number."""
+
     certificate_type: CertificateType = Field(description="WS 364.3 CV02.01.101, for example 01 resident ID")
     certificate_number: str = Field(min_length=4, max_length=32)
     name: str = Field(min_length=1, max_length=50, pattern=r"^[^\x00-\x1f<>]+$")
-    phone: str = Field(pattern=r"^(1[3-9][0-9]{9}|\+[1-9][0-9]{5,14})$")
     country: str = Field("", pattern=r"^([A-Z]{3})?$", description="of a foreign passport: ISO 3166-1 alpha-3")
     sex: Literal["male", "female", "unknown"] = Field("unknown", description="needed when the number does not tell it")
     birth_date: date | None = Field(None, description="needed when the number does not tell it")
     nation: str | None = Field(None, pattern=r"^[0-9]{2}$", description="ethnic group, GB/T 3304, for example 01 汉族")
     address: str | None = Field(None, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f<>]+$")
 
-    def as_details(self) -> Details:
+    def details_with(self, phone: str) -> Details:
         """:raises CertificateInvalid: the number cannot be one of its type."""
         certificate = check_certificate(self.certificate_type, self.certificate_number, self.country)
-        fields = self.model_dump(include={"name", "phone", "sex", "birth_date", "nation", "address"})
-        return Details(certificate=certificate, **fields)
+        fields = self.model_dump(include={"name", "sex", "birth_date", "nation", "address"})
+        return Details(certificate=certificate, phone=phone, **fields)
+
+
+class Application(Certified):
+    phone: str = Field(pattern=PHONE)
+
+    def as_details(self) -> Details:
+        """:raises CertificateInvalid: the number cannot be one of its type."""
+        return self.details_with(self.phone)
 
 
 class RegistrationShown(Shown):
@@ -56,6 +67,11 @@ class CardShown(Shown):
     state_text: str = Field(description="the state in Chinese, for showing")
     channel: int = Field(description="1 app, 2 kiosk, 3 window, 4 batch")
     name: str = Field(description="masked")
+    relation: str | None = Field(
+        description="what the person is to this login: self, child, ward, spouse, parent or other; absent at a desk"
+    )
+    is_self: bool
+    valid_until: datetime | None = Field(description="this login may act until then; absent: no age ends it")
     issued_at: datetime
 
 

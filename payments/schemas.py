@@ -48,6 +48,7 @@ class SignUp(Received):
 
 class LineShown(Shown):
     line_id: UUID
+    person_name: str = Field(description="who signed up, masked")
     product_code: str
     product_name: str
     provider: str
@@ -69,6 +70,7 @@ class LineShown(Shown):
         return cls.model_validate(
             {
                 "line_id": line.id,
+                "person_name": view.person_name,
                 "product_code": product.code,
                 "product_name": product.name,
                 "provider": product.provider,

@@ -56,7 +56,7 @@ CREDIT_TERMS = ProductTerms(
 PATIENTS = [
     ("张测试", "19850412", True),
     ("李测试", "19910228", False),
-    ("王测试", "20170606", False),
+    ("王测试", "20100606", False),
     ("赵测试", "19480920", True),
 ]
 

@@ -16,6 +16,7 @@ from accounts.service.hospitals import (
 from accounts.service.logins import get_openid, refresh_session, sign_in_login
 from accounts.service.machines import issue_machine_token
 from accounts.service.names import describe_actors
+from accounts.service.secrets import hash_secret, new_secret
 from accounts.service.sessions import end_session, end_sessions_of_login, identify_bearer
 from accounts.service.staff import StaffCard, get_staff_card, hire_staff, sign_in_staff
 from accounts.service.terminal_keys import TerminalProof, check_terminal_proof
@@ -48,6 +49,7 @@ __all__ = [
     "get_openid",
     "get_staff_card",
     "get_terminal",
+    "hash_secret",
     "hire_staff",
     "identify_bearer",
     "identify_mllp_port",
@@ -56,6 +58,7 @@ __all__ = [
     "list_hospitals",
     "list_mllp_ports",
     "list_terminals",
+    "new_secret",
     "open_mllp_port",
     "refresh_session",
     "register_client",

@@ -15,17 +15,25 @@ from health_card import service as health_card
 PAGE = 50
 # Somebody else's phone that registered, or acts for, the same person: never to be read as "I myself".
 _OTHER_LOGIN = "另一个微信登录"
+_SELF, _GUARDIAN, _FAMILY = "本人", "监护人", "家人"
 
 
 @dataclass(frozen=True)
 class AccessRow:
-    """One act on a person's data: who, which hospital, what, why, by which consent."""
+    """One act on a person's data: whose, who, which hospital, what, why, by which consent.
+
+    :ivar person_name: masked.
+    :ivar is_me: the actor's own login did it.
+    """
 
     id: UUID
     at: datetime
+    person_id: UUID
+    person_name: str
     action: str
     who_kind: str
     who: str
+    is_me: bool
     hospital_name: str | None
     object_kind: str | None
     object_id: UUID | None
@@ -46,13 +54,22 @@ def list_access(session: Session, actor: Actor, *, before: UUID | None = None) -
     entries = session.scalars(mine.order_by(AuditEntry.at.desc(), AuditEntry.id.desc()).limit(PAGE)).all()
     names = accounts.describe_actors(session, {(entry.actor_kind, entry.actor_id) for entry in entries})
     hospitals = accounts.list_hospitals(session, {entry.hospital_id for entry in entries if entry.hospital_id})
+    persons = {entry.subject_id for entry in entries if entry.subject_id}
+    person_names = {id_: health_card.get_demographics(session, id_).name for id_ in persons}
+    logins = {entry.actor_id for entry in entries if entry.actor_kind == ActorKind.PATIENT}
+    relations = health_card.list_relations(session, logins, persons)
     return [
         AccessRow(
             id=entry.id,
             at=entry.at,
+            person_id=entry.subject_id,
+            person_name=person_names[entry.subject_id],
             action=entry.action,
             who_kind=entry.actor_kind,
-            who=_OTHER_LOGIN if _is_other_login(entry, actor) else names.get(entry.actor_id, ""),
+            who=_describe_login(entry, actor, relations)
+            if entry.actor_kind == ActorKind.PATIENT
+            else names.get(entry.actor_id, ""),
+            is_me=entry.actor_id == actor.id,
             hospital_name=hospitals[entry.hospital_id].name if entry.hospital_id else None,
             object_kind=entry.object_kind,
             object_id=entry.object_id,
@@ -61,8 +78,15 @@ def list_access(session: Session, actor: Actor, *, before: UUID | None = None) -
             grant_version=entry.basis_version,
         )
         for entry in entries
+        if entry.subject_id
     ]
 
 
-def _is_other_login(entry: AuditEntry, actor: Actor) -> bool:
-    return entry.actor_kind == ActorKind.PATIENT and entry.actor_id != actor.id
+def _describe_login(entry: AuditEntry, actor: Actor, relations: dict[tuple[UUID, UUID], health_card.Relation]) -> str:
+    assert entry.subject_id is not None
+    relation = relations.get((entry.actor_id, entry.subject_id))
+    if relation in health_card.GUARDIAN_RELATIONS:
+        return _GUARDIAN
+    if relation is health_card.Relation.SELF and entry.actor_id == actor.id:
+        return _SELF
+    return _OTHER_LOGIN if relation in (None, health_card.Relation.SELF) else _FAMILY

@@ -19,10 +19,11 @@ TREATMENT_LIFE = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class GrantView:
-    """A grant as the patient sees it. ``status``: in_force, expired or revoked."""
+    """A grant as the patient sees it. ``person_name``: masked; ``status``: in_force, expired or revoked."""
 
     id: UUID
     person_id: UUID
+    person_name: str
     hospital_name: str
     purpose: str
     visit_id: UUID | None
@@ -70,7 +71,8 @@ def revoke_grant(session: Session, actor: Actor, *, grant_id: UUID) -> GrantView
     if grant is None:
         raise GrantNotFound
     _end(session, actor, grant)
-    return _view(grant, accounts.get_hospital(session, grant.hospital_id).name)
+    name = health_card.get_demographics(session, grant.person_id).name
+    return _view(grant, name, accounts.get_hospital(session, grant.hospital_id).name)
 
 
 def end_visit_grants(session: Session, actor: Actor, *, visit_id: UUID) -> None:
@@ -85,7 +87,8 @@ def list_grants(session: Session, actor: Actor) -> list[GrantView]:
     mine = select(Grant).where(Grant.person_id.in_(health_card.held_person_ids(actor)))
     grants = session.scalars(mine.order_by(Grant.starts_at.desc(), Grant.id.desc()).limit(200)).all()
     hospitals = accounts.list_hospitals(session, {grant.hospital_id for grant in grants})
-    return [_view(grant, hospitals[grant.hospital_id].name) for grant in grants]
+    names = {id_: health_card.get_demographics(session, id_).name for id_ in {grant.person_id for grant in grants}}
+    return [_view(grant, names[grant.person_id], hospitals[grant.hospital_id].name) for grant in grants]
 
 
 def _end(session: Session, actor: Actor, grant: Grant) -> None:
@@ -108,10 +111,11 @@ def _end(session: Session, actor: Actor, grant: Grant) -> None:
     )
 
 
-def _view(grant: Grant, hospital_name: str) -> GrantView:
+def _view(grant: Grant, person_name: str, hospital_name: str) -> GrantView:
     return GrantView(
         id=grant.id,
         person_id=grant.person_id,
+        person_name=person_name,
         hospital_name=hospital_name,
         purpose=grant.purpose,
         visit_id=grant.visit_id,

@@ -18,7 +18,10 @@ from health_card import service as health_card
 
 @dataclass(frozen=True)
 class Release:
-    """By which right the actor sees the person's records now. ``basis``: grant id and version, None for one's own."""
+    """By which right the actor sees the person's records now.
+
+    :ivar basis: grant id and version; None for one's own records and those of whom one acts for.
+    """
 
     person_id: UUID
     purpose: str
@@ -89,9 +92,8 @@ def find_access_until(session: Session, actor: Actor, *, person_id: UUID) -> dat
 
 def _find_release(session: Session, actor: Actor, person_id: UUID) -> Release | None:
     if actor.kind is ActorKind.PATIENT:
-        held = health_card.held_person_ids(actor).subquery()
-        is_own = session.scalar(select(held.c.id).where(held.c.id == person_id).limit(1)) is not None
-        return Release(person_id, Purpose.OWN, None) if is_own else None
+        held = health_card.find_holding(session, actor, person_id)
+        return Release(person_id, _purpose_of(held), None) if held else None
     grant = session.scalars(
         select(Grant)
         .where(_is_of(person_id), *_in_force(actor))
@@ -100,6 +102,12 @@ def _find_release(session: Session, actor: Actor, person_id: UUID) -> Release | 
         .with_for_update(read=True)
     ).one_or_none()
     return Release(person_id, grant.purpose, (grant.id, grant.version)) if grant else None
+
+
+def _purpose_of(held: health_card.Holding) -> Purpose:
+    if held.is_self:
+        return Purpose.OWN
+    return Purpose.GUARDIAN if held.relation in health_card.GUARDIAN_RELATIONS else Purpose.FAMILY
 
 
 def _is_of(person_id: UUID) -> ColumnElement[bool]:

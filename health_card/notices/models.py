@@ -31,6 +31,7 @@ class NoticeKind(StrEnum):
     FAMILY_ADDED = "family_added"
     FAMILY_LEFT = "family_left"
     GUARDIAN_ENDED = "guardian_ended"
+    ACTING_ENDED = "acting_ended"
     REAL_NAME_DISAGREED = "real_name_disagreed"
     REAL_NAME_AGREED = "real_name_agreed"
     BREAK_GLASS = "break_glass"

@@ -58,6 +58,7 @@ TEXTS: dict[NoticeKind, Text] = {
     NoticeKind.FAMILY_ADDED: Text("您的健康卡已加入家庭", "一位家庭成员的微信自 {time} 起可以使用您的健康卡。"),
     NoticeKind.FAMILY_LEFT: Text("家庭成员已退出", "自 {time} 起，一个微信不再使用您的健康卡。"),
     NoticeKind.GUARDIAN_ENDED: Text("监护人授权已结束", "自 {time} 起，监护人不再代为使用您的健康卡。"),
+    NoticeKind.ACTING_ENDED: Text("代办权限已结束", "您对一位家人的代办权限已结束，其健康卡不再显示。"),
     NoticeKind.REAL_NAME_DISAGREED: Text(
         "实名信息核验未通过",
         "您登记的姓名与证件号码核验不一致，健康卡暂停使用。请带证件到医院窗口更正。",

@@ -4,6 +4,7 @@ from health_card.carriers.models import Kind as CarrierKind
 from health_card.carriers.service.identification import identify_carrier
 from health_card.desk.models import Way
 from health_card.desk.service.look_ups import open_look_up
+from health_card.models import Relation
 from health_card.notices.models import NoticeKind
 from health_card.notices.service import tell as tell_person
 from health_card.realname.asking import ask_real_name, find_real_name_state
@@ -16,6 +17,7 @@ from health_card.service.demographics import (
     get_demographics,
     get_plain_demographics,
 )
+from health_card.service.holders import GUARDIAN_RELATIONS, Holding, find_holding, list_relations
 from health_card.service.identities import (
     Details,
     check_details,
@@ -28,14 +30,17 @@ from health_card.service.persons import Registration, find_own_person_id, held_p
 from health_card.service.scans import Identified, counting_failures, redeem_code, redeem_payment_code
 
 __all__ = [
+    "GUARDIAN_RELATIONS",
     "CardView",
     "CarrierKind",
     "Demographics",
     "Details",
+    "Holding",
     "Identified",
     "NoticeKind",
     "PlainDemographics",
     "Registration",
+    "Relation",
     "ShownCode",
     "Way",
     "ask_real_name",
@@ -43,6 +48,7 @@ __all__ = [
     "check_details",
     "counting_failures",
     "end_codes",
+    "find_holding",
     "find_own_person_id",
     "find_person",
     "find_real_name_state",
@@ -54,6 +60,7 @@ __all__ = [
     "is_same_person",
     "issue_code",
     "list_cards",
+    "list_relations",
     "open_look_up",
     "redeem_code",
     "redeem_payment_code",

@@ -1,6 +1,6 @@
 """A login's cards."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -9,15 +9,16 @@ from sqlalchemy.orm import Session
 
 from core import audit
 from core.actor import Actor
-from health_card.models import Card, CardState
+from health_card.models import Card, CardState, Relation
 from health_card.refusals import CardNotFound
 from health_card.service.demographics import get_demographics
+from health_card.service.holders import Holding, find_holding
 from health_card.service.persons import held_person_ids
 
 
 @dataclass(frozen=True)
 class CardView:
-    """A card as its holder sees it."""
+    """A card as it is shown. ``relation``: what its person is to the login that asks; None at a desk."""
 
     card_id: UUID
     number: str
@@ -25,6 +26,9 @@ class CardView:
     channel: int
     name: str
     issued_at: datetime
+    relation: Relation | None = None
+    is_self: bool = False
+    valid_until: datetime | None = None
 
     @property
     def state_text(self) -> str:
@@ -43,7 +47,12 @@ _STATE_TEXTS = {
 
 def list_cards(session: Session, actor: Actor) -> list[CardView]:
     """The living cards of the persons whom the login may act for."""
-    return [view_card(session, card) for card in session.scalars(_held_cards(actor).order_by(Card.issued_at))]
+    held = [
+        (card, find_holding(session, actor, card.person_id))
+        for card in session.scalars(_held_cards(actor).order_by(Card.issued_at))
+    ]
+    # Between the two questions a guardian's time may have run out.
+    return [_view_held(session, card, holding) for card, holding in held if holding]
 
 
 def revoke_codes(session: Session, actor: Actor, *, card_id: UUID) -> None:
@@ -83,3 +92,12 @@ def view_card(session: Session, card: Card) -> CardView:
     """A card as shown; the caller has decided that it may be seen."""
     name = get_demographics(session, card.person_id).name
     return CardView(card.id, card.number, card.state, card.channel, name, card.issued_at)
+
+
+def _view_held(session: Session, card: Card, holding: Holding) -> CardView:
+    return replace(
+        view_card(session, card),
+        relation=holding.relation,
+        is_self=holding.is_self,
+        valid_until=holding.valid_until,
+    )

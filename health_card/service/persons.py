@@ -13,7 +13,8 @@ from core.vault import vault
 from health_card.card_life.states import CardAct, move_card
 from health_card.models import ApplyChannel, Card, CardState, Holder, Person, Relation
 from health_card.realname.asking import ask_real_name
-from health_card.refusals import LoginHoldsAnother, PersonDetailsDiffer
+from health_card.refusals import LoginHoldsAnother, PersonDetailsDiffer, UnderFourteen
+from health_card.service.ages import LifeStage, life_stage
 from health_card.service.identities import (
     NAME,
     PHONE,
@@ -21,7 +22,7 @@ from health_card.service.identities import (
     check_details,
     find_or_create_person,
     get_root,
-    is_same_person,
+    same_person_ids,
     same_persons,
 )
 
@@ -46,14 +47,17 @@ def register_person(session: Session, actor: Actor, *, details: Details) -> Regi
     :param details: with a certificate.
     :raises DetailsContradictCertificate: the certificate's number tells another sex or birth date.
     :raises PersonDetailsDiffer: the certificate is registered with another name or phone.
-    :raises LoginHoldsAnother: the login is somebody else already.
+    :raises LoginHoldsAnother: the login is somebody else already, or holds this person as a relative.
+    :raises UnderFourteen: for a child a guardian acts.
     """
     details = check_details(details)
     person, is_new = find_or_create_person(session, details)
     if is_new:
         ask_real_name(session, person_id=person.id)
     else:
-        _check_same_details(session, person, details)
+        check_same_details(session, person, details)
+    if life_stage(get_root(session, person.id).birth_date) is LifeStage.CHILD:
+        raise UnderFourteen
     holder = _hold(session, actor, person)
     card = find_or_issue_card(session, person, ApplyChannel.APP)
     if holder.confirmed_at is not None:
@@ -120,27 +124,35 @@ def issue_card(session: Session, person: Person, channel: ApplyChannel) -> Card:
     return card
 
 
-def _check_same_details(session: Session, person: Person, details: Details) -> None:
-    """The details of the record itself count, and those of the one that stands for it after a merge."""
-    known = {_details_of(person), _details_of(get_root(session, person.id))}
+def check_same_details(session: Session, person: Person, details: Details) -> None:
+    """The details of the record itself count, and those of the one that stands for it after a merge.
+
+    :raises PersonDetailsDiffer: another name or phone is known of this person.
+    """
+    known = {name_and_phone(person), name_and_phone(get_root(session, person.id))}
     if (details.name, details.phone) not in known:
         raise PersonDetailsDiffer
 
 
-def _details_of(person: Person) -> tuple[str, str]:
+def name_and_phone(person: Person) -> tuple[str, str]:
+    """As this record itself says, whole."""
     key = vault().unwrap(person.data_key)
     return key.unseal(person.name_sealed, context=NAME), key.unseal(person.phone_sealed, context=PHONE)
 
 
 def _hold(session: Session, actor: Actor, person: Person) -> Holder:
     lock_holders(session, actor.id)
-    mine = select(Holder).where(Holder.login_id == actor.id, Holder.ended_at.is_(None))
-    held = session.scalars(mine.where(Holder.relation == Relation.SELF)).one_or_none()
-    if held is not None and not is_same_person(session, held.person_id, person.id):
-        raise LoginHoldsAnother
-    if held is not None:
-        return held
-    is_first = not session.scalar(select(Holder.id).where(Holder.person_id == person.id, is_holding()).limit(1))
+    the_same = Holder.person_id.in_(same_person_ids(person.id))
+    mine = select(Holder, the_same.label("is_same")).where(Holder.login_id == actor.id, Holder.ended_at.is_(None))
+    for held, is_same in session.execute(mine.order_by(Holder.relation != Relation.SELF)).tuples():
+        is_self = held.relation == Relation.SELF
+        if is_self and is_same:
+            return held
+        if is_self or is_same:
+            raise LoginHoldsAnother
+    # Not only who holds now: what was once somebody's is not given to the first who asks when that one has left.
+    was_ever_held = select(Holder.id).where(the_same, Holder.confirmed_at.is_not(None))
+    is_first = session.scalar(was_ever_held.limit(1)) is None
     now = clock.now()
     holder = Holder(
         login_id=actor.id,

@@ -47,7 +47,7 @@ def upgrade():
         sa.CheckConstraint(
             "kind IN ('identified', 'code_replayed', 'code_double_used', 'two_places', 'visit_disowned', 'card_lost', "
             "'card_restored', 'card_reissued', 'card_cancelled', 'merged', 'unmerged', 'details_corrected', "
-            "'login_confirmed', 'login_waiting', 'family_added', 'family_left', 'guardian_ended', "
+            "'login_confirmed', 'login_waiting', 'family_added', 'family_left', 'guardian_ended', 'acting_ended', "
             "'real_name_disagreed', 'real_name_agreed', 'break_glass')",
             name=op.f("ck_notices_kind"),
         ),

@@ -1,7 +1,7 @@
 """Desks: look-ups, assurance checks, corrections, carriers, and what happened to cards
 
 Revision ID: 0012
-Revises: 0009
+Revises: 0011
 Create Date: 2026-11-22 06:51:24.314041
 
 """
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 # revision identifiers, used by Alembic.
 revision = "0012"
-down_revision = "0009"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 

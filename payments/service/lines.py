@@ -17,11 +17,12 @@ from payments.refusals import AgreementVersionWrong, LineNotFound, PersonNotConf
 
 @dataclass(frozen=True)
 class LineView:
-    """A line with its product. ``payable_fen``: drawn, minus the repayments under way."""
+    """A line with its product. ``payable_fen``: drawn, minus the repayments under way; ``person_name``: masked."""
 
     line: CreditLine
     product: CreditProduct
     payable_fen: int
+    person_name: str
 
 
 def open_line(session: Session, actor: Actor, *, product_code: str, agreement_version: str) -> tuple[LineView, bool]:
@@ -62,12 +63,12 @@ def open_line(session: Session, actor: Actor, *, product_code: str, agreement_ve
 
 
 def list_lines(session: Session, actor: Actor) -> list[LineView]:
-    """The lines of the actor's own person, oldest first."""
+    """The lines of the persons whom the actor may act for, oldest first."""
     return _view(session, CreditLine.person_id.in_(health_card.held_person_ids(actor)))
 
 
 def get_line(session: Session, actor: Actor, *, line_id: UUID) -> LineView:
-    """One line of the actor's own person.
+    """One line of a person whom the actor may act for.
 
     :raises LineNotFound: none such.
     """
@@ -94,7 +95,12 @@ def _view(session: Session, *conditions: ColumnElement[bool]) -> list[LineView]:
     ).all()
     return [
         # Overpaid by a payment that came after its repayment had ended: then there is nothing to pay, not less.
-        LineView(line, product, max(0, line.drawn_fen - sum_under_way_fen(session, line.id)))
+        LineView(
+            line=line,
+            product=product,
+            payable_fen=max(0, line.drawn_fen - sum_under_way_fen(session, line.id)),
+            person_name=health_card.get_demographics(session, line.person_id).name,
+        )
         for line, product in rows
     ]
 

@@ -101,6 +101,8 @@ def test_no_profile_has_a_secret_of_its_own(environment: dict[str, str], profile
         ("WECHAT_TEMPLATES", '{"identified": {"template_id": "", "data": {}}}'),
         ("WECHAT_TEMPLATES", '{"identified": {"template_id": "id", "data": {"thing1": "diagnosis"}}}'),
         ("WECHAT_TEMPLATES", '{"identified": {"template_id": "id", "data": {"thing1": []}}}'),
+        ("FAMILY_LIMIT", "0"),
+        ("FAMILY_LIMIT", "many"),
     ],
 )
 def test_a_malformed_variable_stops_with_its_name_and_without_its_value(

@@ -162,7 +162,7 @@ def _check_free(session: Session, root: Person, certificate: Certificate) -> Non
         outbox.announce(
             session,
             "health_card.same_certificate_claimed",
-            {"person_id": str(root.id), "other_person_id": str(other)},
+            {"person_ids": pair},
             key=f"health_card.same_certificate_claimed/{'/'.join(pair)}",
         )
     if owners:

@@ -11,6 +11,7 @@ from health_card.corrections.models import Field, PersonChange, Reason
 from health_card.desk.service.look_ups import SeenDocument
 from health_card.models import Person
 from health_card.notices.service import tell
+from health_card.realname.asking import ask_real_name
 
 CHANGE = "person_changes.value"
 

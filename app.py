@@ -11,6 +11,11 @@ from flask_migrate import Migrate, upgrade
 import accounts.pages
 import accounts.routes
 import consent.routes
+import health_card.batches.pages
+import health_card.batches.routes
+import health_card.counts.pages
+import health_card.counts.routes
+import health_card.printing.routes
 import health_card.routes
 import payments.commands
 import payments.routes
@@ -36,6 +41,9 @@ BLUEPRINTS = [
     accounts.routes.api,
     accounts.routes.oauth,
     health_card.routes.api,
+    health_card.printing.routes.api,
+    health_card.batches.routes.api,
+    health_card.counts.routes.api,
     consent.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,
@@ -48,7 +56,14 @@ BLUEPRINTS = [
     payments.routes.api,
     payments.routes.notify,
 ]
-PAGES = [api.pages, accounts.pages.pages, records.visits.pages.pages, records.chart.pages.pages]
+PAGES = [
+    api.pages,
+    accounts.pages.pages,
+    health_card.batches.pages.pages,
+    health_card.counts.pages.pages,
+    records.visits.pages.pages,
+    records.chart.pages.pages,
+]
 
 MIGRATIONS = str(Path(__file__).parent / "migrations")
 

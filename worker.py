@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
+import health_card.batches.jobs
+import health_card.printing.jobs
 import payments.jobs
 from app import create_app
 from core import observe
@@ -15,7 +17,11 @@ from core.dispatch import Dispatcher, Handler
 from records.hl7v2 import mllp
 
 # Outbox topic -> handler.
-HANDLERS: dict[str, Handler] = {**payments.jobs.HANDLERS}
+HANDLERS: dict[str, Handler] = {
+    **health_card.batches.jobs.HANDLERS,
+    **health_card.printing.jobs.HANDLERS,
+    **payments.jobs.HANDLERS,
+}
 DISPATCHERS = 2
 
 Task = Callable[[threading.Event], None]

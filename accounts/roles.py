@@ -7,6 +7,7 @@ PATIENT_PERMISSIONS = frozenset(
         "accounts:session:end",
         "health_card:card:apply",
         "health_card:card:read",
+        "health_card:card:print",
         "health_card:code:show",
         "health_card:code:revoke",
         "records:timeline:read",
@@ -34,7 +35,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "recognition:order:check",
         "recognition:decision:record",
     },
-    Role.OPERATOR: _SIGNED_IN | {"records:quarantine:read"},
+    Role.OPERATOR: _SIGNED_IN | {"records:quarantine:read", "health_card:batch:manage", "health_card:card:count"},
 }
 
 # SMART Backend Services scopes (system/...) and our own for what FHIR does not name.

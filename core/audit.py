@@ -1,6 +1,6 @@
 """The audit trail: one row an act, written in the transaction of the act, never changed afterwards."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core import clock, observe
 from core.actor import Actor
-from core.db import Base, WithId
+from core.db import Base, WithId, copy_rows
+from core.ids import new_id
 
 
 class AuditEntry(WithId, Base):
@@ -112,3 +113,29 @@ def record_act_once(
     if session.scalar(same.limit(1)):
         return
     record_act(session, actor, action, subject_id=subject_id, of=of, purpose=purpose, basis=basis, facts=facts)
+
+
+def record_acts(
+    session: Session,
+    actor: Actor,
+    acts: Iterable[tuple[str, UUID, tuple[str, UUID]]],
+    *,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """As ``record_act``, for an act on very many persons: a row each.
+
+    :param acts: action, subject, and kind and id of the thing touched.
+    """
+    shared = {
+        "at": clock.now(),
+        "request_id": observe.request_id(),
+        "actor_kind": actor.kind.value,
+        "actor_id": actor.id,
+        "hospital_id": actor.hospital_id,
+        "facts": dict(facts or {}),
+    }
+    rows = [
+        {"id": new_id(), **shared, "action": action, "subject_id": subject, "object_kind": of[0], "object_id": of[1]}
+        for action, subject, of in acts
+    ]
+    copy_rows(session, AuditEntry, rows)

@@ -109,12 +109,13 @@ def issue_card(session: Session, person: Person, channel: ApplyChannel) -> Card:
 
 def _check_same_details(session: Session, person: Person, details: Details) -> None:
     """The details of the record itself count, and those of the one that stands for it after a merge."""
-    known = {_details_of(person), _details_of(get_root(session, person.id))}
+    known = {details_of(person), details_of(get_root(session, person.id))}
     if (details.name, details.phone) not in known:
         raise PersonDetailsDiffer
 
 
-def _details_of(person: Person) -> tuple[str, str]:
+def details_of(person: Person) -> tuple[str, str]:
+    """Name and phone as they are registered."""
     key = vault().unwrap(person.data_key)
     return key.unseal(person.name_sealed, context=NAME), key.unseal(person.phone_sealed, context=PHONE)
 

@@ -7,6 +7,7 @@ from flask import Response, redirect, request, url_for
 from pydantic import Field
 
 from core import db, idempotency
+from core.api import Received
 from core.errors import Refusal
 from core.ids import new_id
 from core.pages import read_form, show_page, show_refused
@@ -15,7 +16,7 @@ from health_card.batches import service
 from health_card.batches.reading import HEADERS, LARGEST_BYTES, NEEDED
 from health_card.batches.refusals import BatchUnreadable
 from health_card.batches.routes import take_list
-from health_card.batches.schemas import BatchName, BatchQuery, BatchShown, RefusedRowQuery
+from health_card.batches.schemas import MOST_LINES, BatchShown, NameText
 from health_card.printing import service as printing
 from health_card.printing.schemas import SheetShown
 
@@ -29,7 +30,8 @@ _ACTS = {
 }
 
 
-class SentForm(BatchName):
+class SentForm(Received):
+    name: NameText
     key: str = Field(max_length=128)
 
 
@@ -48,7 +50,7 @@ def send_list() -> Response:
         form, sent = read_form(SentForm), request.files.get("list")
         if sent is None or not sent.filename:
             raise BatchUnreadable
-        opened, _ = take_list(cast(Any, sent.stream), key=idempotency.check_key(form.key), name=form.name)
+        opened, _ = take_list(sent.stream, key=idempotency.check_key(form.key), name=form.name)
     except Refusal as refusal:
         words = {column: names[0] for column, names in HEADERS.items()}
         return show_refused("health_card/batches.html", refusal, words=words, **_list_batches())
@@ -59,10 +61,10 @@ def send_list() -> Response:
 @requires("health_card:batch:manage")
 def show_batch(batch_id: UUID) -> Response:
     """One batch: progress, refused lines, cards to print."""
-    query = RefusedRowQuery.model_validate(request.args.to_dict())
+    after = min(request.args.get("after", 0, type=int), MOST_LINES)
     with db.snapshot() as session:
         batch = service.get_batch(session, batch_id)
-        rows = service.list_refused_rows(session, batch_id=batch_id, after=query.after)
+        rows = service.list_refused_rows(session, batch_id=batch_id, after=after)
         sheets = printing.list_sheets(session, batch_id=batch_id)
     shown = [SheetShown.of(sheet) for sheet in sheets]
     return show_page(
@@ -70,7 +72,7 @@ def show_batch(batch_id: UUID) -> Response:
         batch=BatchShown.of(batch),
         rows=service.describe_rows(rows),
         next_after=rows[-1].line if len(rows) == service.PAGE else None,
-        after=query.after,
+        after=after,
         sheets=shown,
         is_moving=batch.state == "running" or any(sheet.state == "waiting" for sheet in shown),
     )
@@ -86,13 +88,13 @@ def change_batch(batch_id: UUID, act: str) -> Response:
 
 
 def _list_batches() -> dict[str, Any]:
-    query = BatchQuery.model_validate(request.args.to_dict())
+    before = request.args.get("before", type=UUID)
     with db.snapshot() as session:
-        batches = service.list_batches(session, before=query.before)
+        batches = service.list_batches(session, before=before)
     return {
         "batches": [BatchShown.of(batch) for batch in batches],
         "next_before": batches[-1].id if len(batches) == service.PAGE else None,
-        "is_first_page": query.before is None,
+        "is_first_page": before is None,
         "key": str(new_id()),
         "headers": [(names[0], column in NEEDED) for column, names in HEADERS.items()],
     }

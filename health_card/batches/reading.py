@@ -29,7 +29,7 @@ HEADERS = {
     "birth_date": ("出生日期",),
     "nation": ("民族",),
     "address": ("地址", "住址"),
-    "country": ("国籍", "签发国家"),
+    "country": ("签发国家", "国籍"),
     "channel": ("申领渠道", "渠道"),
 }
 NEEDED = ("certificate_type", "certificate_number", "name", "phone")

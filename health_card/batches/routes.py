@@ -1,7 +1,7 @@
 """The machine interface of batches, for operators."""
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import IO
 
 from flask import Response
 
@@ -30,7 +30,7 @@ _CSV = "text/csv"
 _READ_BYTES = 256 * 1024
 
 
-def take_list(stream: BinaryIO, *, key: str, name: str) -> tuple[BatchOpened, bool]:
+def take_list(stream: IO[bytes], *, key: str, name: str) -> tuple[BatchOpened, bool]:
     """Seal a list as it comes, see that it can be read, and open its batch; tells whether it is a replay."""
     with storage.Staging() as staging:
         listed = staging.new_file()
@@ -127,6 +127,6 @@ def export_result(path: BatchPath) -> Response:
     return Response(result, 200, headers, mimetype=_CSV)
 
 
-def _parts(stream: BinaryIO) -> Iterator[bytes]:
+def _parts(stream: IO[bytes]) -> Iterator[bytes]:
     while part := stream.read(_READ_BYTES):
         yield part

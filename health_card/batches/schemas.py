@@ -1,6 +1,7 @@
 """What batches take in and give out."""
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 from flask_openapi3.models import RawModel
@@ -9,6 +10,14 @@ from pydantic import BaseModel, Field
 from core.api import Received, Shown
 from health_card.batches.models import CardBatch
 from health_card.batches.service import RESULT_LIFE
+
+# Lines may be empty and cells may go over several, so there can be more than the rows that are allowed.
+MOST_LINES = 100_000_000
+
+NameText = Annotated[
+    str,
+    Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f<>]+$", description="to find it again; no person's name"),
+]
 
 
 class ListBody(RawModel):
@@ -27,13 +36,7 @@ class BatchHeader(BaseModel):
 
 
 class BatchName(Received):
-    name: str = Field(
-        "名单",
-        min_length=1,
-        max_length=60,
-        pattern=r"^[^\x00-\x1f<>]+$",
-        description="to find it again; no person's name",
-    )
+    name: NameText = "名单"
 
 
 class BatchOpened(Shown):
@@ -86,7 +89,7 @@ class BatchList(Shown):
 
 
 class RefusedRowQuery(Received):
-    after: int = Field(0, ge=0, description="line of the last one of the page before")
+    after: int = Field(0, ge=0, le=MOST_LINES, description="line of the last one of the page before")
 
 
 class RefusedRow(Shown):

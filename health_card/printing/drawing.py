@@ -80,9 +80,9 @@ class _Pen:
         (self.canvas.drawRightString if align_right else self.canvas.drawString)(*at, text)
 
 
-def draw_card(face: CardFace, issuer_name: str) -> bytes:
-    """A document of one page that is the card itself, for a card printer or a phone."""
-    return _draw([face], issuer_name, (CARD_WIDTH, CARD_HEIGHT))
+def draw_card(face: CardFace, issuer_name: str, *, on_sheet: bool = False) -> bytes:
+    """A document of one page: the card itself, for a card printer or a phone, or a sheet of A4 with it."""
+    return _draw([face], issuer_name, A4 if on_sheet else (CARD_WIDTH, CARD_HEIGHT))
 
 
 def draw_sheets(faces: Sequence[CardFace], issuer_name: str) -> bytes:

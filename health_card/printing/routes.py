@@ -12,7 +12,6 @@ from health_card.schemas import CardPath
 
 api = Api("printing", tag="Health card 健康卡", url_prefix="/api/v1")
 
-_DRAW = {"card": drawing.draw_card, "sheet": lambda face, issuer_name: drawing.draw_sheets([face], issuer_name)}
 _PDF = "application/pdf"
 
 
@@ -23,7 +22,8 @@ def print_card(path: CardPath, query: PrintQuery) -> Response:
     config = current_config()
     with db.transaction() as session:
         face = service.print_card(session, current_actor(), card_id=path.card_id, issuer=config.issuer_code)
-    return _present_pdf(_DRAW[query.layout](face, config.issuer_name), "card.pdf")
+    document = drawing.draw_card(face, config.issuer_name, on_sheet=query.layout == "sheet")
+    return _present_pdf(document, "card.pdf")
 
 
 @api.post("/operator/batches/<uuid:batch_id>/sheets", responses={202: SheetList})

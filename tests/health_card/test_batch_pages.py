@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from urllib3 import encode_multipart_formdata
+from werkzeug import formparser
 from werkzeug.test import TestResponse
 
 from accounts.models import Role
@@ -51,6 +52,14 @@ def test_an_operator_sends_a_list_and_sees_what_became_of_it(operator_browser: B
     link = re.search(r'href="([^"]+result\.csv)"', done)
     assert link is not None
     assert browser.get(link.group(1)).status_code == 200
+
+
+def test_what_is_sent_never_lies_on_a_disk_in_clear(operator_browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Werkzeug would put a long file of a form into the folder for temporary files."""
+    monkeypatch.setattr(formparser, "SpooledTemporaryFile", None)
+    monkeypatch.setattr(formparser, "TemporaryFile", None, raising=False)
+    document = write_list([person()]) + (b" " * 999 + b"\n") * 1024
+    assert send(operator_browser, document).status_code == 303
 
 
 def test_a_form_sent_twice_is_one_batch(operator_browser: Browser) -> None:

@@ -14,10 +14,14 @@ import accounts.commands
 import accounts.pages
 import accounts.routes
 import consent.routes
+import health_card.batches.pages
+import health_card.batches.routes
 import health_card.card_life.routes
 import health_card.carriers.routes
 import health_card.confirmation.routes
 import health_card.corrections.routes
+import health_card.counts.pages
+import health_card.counts.routes
 import health_card.desk.pages
 import health_card.desk.routes
 import health_card.devices.routes
@@ -25,6 +29,7 @@ import health_card.family.pages
 import health_card.family.routes
 import health_card.notices.routes
 import health_card.offline.routes
+import health_card.printing.routes
 import health_card.routes
 import payments.commands
 import payments.routes
@@ -76,6 +81,9 @@ BLUEPRINTS = [
     health_card.corrections.routes.api,
     health_card.carriers.routes.api,
     health_card.family.routes.api,
+    health_card.printing.routes.api,
+    health_card.batches.routes.api,
+    health_card.counts.routes.api,
     consent.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,
@@ -94,6 +102,8 @@ PAGES = [
     *accounts.administration.pages.PAGES,
     health_card.desk.pages.pages,
     health_card.family.pages.pages,
+    health_card.batches.pages.pages,
+    health_card.counts.pages.pages,
     records.visits.pages.pages,
     records.chart.pages.pages,
 ]

@@ -7,8 +7,10 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
+import health_card.batches.jobs
 import health_card.family.jobs
 import health_card.notices.jobs
+import health_card.printing.jobs
 import health_card.realname.jobs
 import payments.jobs
 from app import create_app
@@ -23,6 +25,8 @@ HANDLERS: dict[str, Handler] = {
     **health_card.family.jobs.HANDLERS,
     **health_card.notices.jobs.HANDLERS,
     **health_card.realname.jobs.HANDLERS,
+    **health_card.batches.jobs.HANDLERS,
+    **health_card.printing.jobs.HANDLERS,
     **payments.jobs.HANDLERS,
 }
 DISPATCHERS = 2

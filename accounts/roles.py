@@ -10,6 +10,7 @@ PATIENT_PERMISSIONS = frozenset(
         "health_card:card:change",
         "health_card:login:end",
         "health_card:change:read",
+        "health_card:card:print",
         "health_card:code:show",
         "health_card:code:revoke",
         "health_card:notice:read",
@@ -69,6 +70,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "accounts:terminal:manage",
         "accounts:staff:manage",
         "records:quarantine:read",
+        "health_card:batch:manage",
+        "health_card:card:count",
     },
     Role.SECURITY_ADMINISTRATOR: _SIGNED_IN
     | {

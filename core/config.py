@@ -56,6 +56,7 @@ class Config:
     wechatpay_public_key: str = field(repr=False)
     wechatpay_public_key_id: str
     wechatpay_apiv3_key: str = field(repr=False)
+    issuer_name: str = "一码通"
     mllp_host: str = "127.0.0.1"
     metrics_dir: Path | None = None
     wechat_templates: Mapping[str, MessageTemplate] = field(default_factory=dict)
@@ -96,6 +97,7 @@ def read_config(environment: Mapping[str, str]) -> Config:
         wechatpay_merchant_key=reader.pem("WECHATPAY_MERCHANT_KEY", "PRIVATE KEY"),
         wechatpay_public_key=reader.pem("WECHATPAY_PUBLIC_KEY", "PUBLIC KEY"),
         wechatpay_apiv3_key=reader.matching("WECHATPAY_APIV3_KEY", r"[0-9A-Za-z]{32}"),
+        issuer_name=environment.get("ISSUER_NAME") or "一码通",
         mllp_host=environment.get("MLLP_HOST") or "127.0.0.1",
         metrics_dir=Path(environment["METRICS_DIR"]) if environment.get("METRICS_DIR") else None,
         wechat_templates=reader.templates("WECHAT_TEMPLATES"),

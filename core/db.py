@@ -1,12 +1,14 @@
 """The database: the typed base of all tables, and the two ways to open a transaction."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
+import psycopg
 from flask_sqlalchemy import SQLAlchemy
+from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, DateTime, LargeBinary, MetaData, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, registry
@@ -82,3 +84,21 @@ def snapshot() -> Iterator[Session]:
         level = "" if nested else "ISOLATION LEVEL REPEATABLE READ, "
         session.execute(text(f"SET TRANSACTION {level}READ ONLY"))
         yield session
+
+
+def copy_rows(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write many rows at once (COPY), several times as fast as one by one.
+
+    :param rows: all with the same columns; defaults of the model do not apply, those of the database do.
+    """
+    if not rows:
+        return
+    session.flush()
+    columns = list(rows[0])
+    statement = psycopg.sql.SQL("COPY {} ({}) FROM STDIN").format(
+        psycopg.sql.Identifier(table.__tablename__), psycopg.sql.SQL(", ").join(map(psycopg.sql.Identifier, columns))
+    )
+    driver = cast("psycopg.Connection[Any]", session.connection().connection.driver_connection)
+    with driver.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row([Jsonb(value) if isinstance(value, dict) else value for value in map(row.get, columns)])

@@ -148,6 +148,11 @@ def open_file(address: str, wrapped_key: bytes) -> BinaryIO:
     return _reader(_place(address), vault().unwrap(wrapped_key))
 
 
+def discard(address: str) -> None:
+    """Remove a kept file for good; again: nothing. Call it after the row that names it has let it go."""
+    _place(address).unlink(missing_ok=True)
+
+
 class _SealedReader(io.RawIOBase):
     """The bytes in clear of a row of sealed chunks."""
 

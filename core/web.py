@@ -1,14 +1,15 @@
 """The edge: who asks is found out, the gate is checked, refusals become problem details."""
 
 import hmac
+import io
 import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import IO, Any, TypeVar, cast
 from urllib.parse import urlencode, urlsplit
 
-from flask import Blueprint, Flask, Response, current_app, g, redirect, render_template, request
+from flask import Blueprint, Flask, Request, Response, current_app, g, redirect, render_template, request
 from pydantic import BaseModel
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -36,10 +37,11 @@ _METHODS = _SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE"}
 
 @dataclass(frozen=True)
 class Guard:
-    """What a route demands: a permission, or nothing and the reason why."""
+    """What a route demands: a permission, or nothing and the reason why. ``largest_bytes``: of a request's body."""
 
     permission: str | None
     reason: str | None = None
+    largest_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,12 @@ class Identity:
 Identify = Callable[[], Identity | None]
 
 
-def requires(permission: str) -> Callable[[View], View]:
-    """Declare the permission (``package:thing:verb``) that a route demands."""
-    return _guarded(Guard(permission))
+def requires(permission: str, *, largest_bytes: int | None = None) -> Callable[[View], View]:
+    """Declare the permission (``package:thing:verb``) that a route demands.
+
+    :param largest_bytes: how big a body it takes, for those who hold the permission, when that is more than elsewhere.
+    """
+    return _guarded(Guard(permission, largest_bytes=largest_bytes))
 
 
 def public(reason: str) -> Callable[[View], View]:
@@ -111,6 +116,7 @@ def install(app: Flask, config: Config, identify: Identify, *, sign_in_page: str
 
     :param sign_in_page: the path where visitors of pages are led who have to sign in first.
     """
+    app.request_class = FormRequest
     app.extensions["yimatong.config"] = config
     app.extensions["yimatong.identify"] = identify
     app.extensions["yimatong.sign_in_page"] = sign_in_page
@@ -147,6 +153,8 @@ def _check_gate() -> None:
         raise NotSignedIn
     if not identity.actor.can(guard.permission):
         raise PermissionMissing(permission=guard.permission)
+    if guard.largest_bytes is not None:
+        request.max_content_length = guard.largest_bytes
     _check_csrf(identity)
 
 
@@ -265,6 +273,13 @@ def _answer_mistake(error: Exception) -> Response:
     place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "?"
     observe.log.error("mistake", error=type(error).__name__, place=place)
     return _answer_refusal(InternalError())
+
+
+class FormRequest(Request):
+    """A request whose forms are read into memory, files too: nothing stands on a disk in clear, ever."""
+
+    def _get_file_stream(self, *_told: Any, **_named: Any) -> IO[bytes]:
+        return io.BytesIO()
 
 
 class Pages(Blueprint):

@@ -159,6 +159,8 @@ class Card(WithId, Base):
     __tablename__ = "cards"
     __table_args__ = (
         Index("uq_cards_living", "person_id", unique=True, postgresql_where=text("replaced_at IS NULL")),
+        Index("ix_cards_issued_at", "issued_at", "channel"),
+        Index("ix_cards_state", "state", postgresql_where=text("replaced_at IS NULL")),
         CheckConstraint("number ~ '^[0-9A-F]{64}$'", name="number"),
         CheckConstraint("state BETWEEN 1 AND 5", name="state"),
         CheckConstraint("channel BETWEEN 1 AND 4", name="channel"),

@@ -16,7 +16,7 @@ from tests.support.desks import Desk, refused
 PASSPORT = {"certificate_type": "03", "sex": "male", "birth_date": "1985-04-12"}
 
 
-def announced(topic: str) -> list[dict[str, str]]:
+def announced(topic: str) -> list[dict[str, Any]]:
     with db.transaction() as session:
         messages = select(OutboxMessage.payload).where(OutboxMessage.topic == topic).order_by(OutboxMessage.id)
         return list(session.scalars(messages))
@@ -164,7 +164,7 @@ def test_a_number_of_another_person_is_refused_and_both_come_before_the_operator
     for _ in range(2):
         assert refused(desk.post(f"{path}/certificates", body)) == (409, "health_card.certificate_of_another")
     assert announced("health_card.same_certificate_claimed") == [
-        {"person_id": str(patient.person_id), "other_person_id": str(other.person_id)}
+        {"person_ids": sorted([str(patient.person_id), str(other.person_id)])}
     ]
     assert desk.get(f"{path}/changes").json == {"changes": []}
     assert (

@@ -11,6 +11,9 @@ from flask_migrate import Migrate, upgrade
 import accounts.pages
 import accounts.routes
 import consent.routes
+import health_card.matching.commands
+import health_card.matching.pages
+import health_card.matching.routes
 import health_card.routes
 import payments.commands
 import payments.routes
@@ -36,6 +39,7 @@ BLUEPRINTS = [
     accounts.routes.api,
     accounts.routes.oauth,
     health_card.routes.api,
+    health_card.matching.routes.api,
     consent.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,
@@ -48,7 +52,13 @@ BLUEPRINTS = [
     payments.routes.api,
     payments.routes.notify,
 ]
-PAGES = [api.pages, accounts.pages.pages, records.visits.pages.pages, records.chart.pages.pages]
+PAGES = [
+    api.pages,
+    accounts.pages.pages,
+    health_card.matching.pages.pages,
+    records.visits.pages.pages,
+    records.chart.pages.pages,
+]
 
 MIGRATIONS = str(Path(__file__).parent / "migrations")
 
@@ -80,6 +90,7 @@ def create_app(config: Config | None = None) -> Flask:
         app.register_blueprint(page_blueprint)
     app.cli.add_command(prepare)
     app.cli.add_command(payments.commands.ledger)
+    app.cli.add_command(health_card.matching.commands.persons)
     app.cli.add_command(error_page.commands)
     return app
 

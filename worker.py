@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
+import health_card.matching.jobs
 import payments.jobs
 from app import create_app
 from core import observe
@@ -15,7 +16,7 @@ from core.dispatch import Dispatcher, Handler
 from records.hl7v2 import mllp
 
 # Outbox topic -> handler.
-HANDLERS: dict[str, Handler] = {**payments.jobs.HANDLERS}
+HANDLERS: dict[str, Handler] = {**health_card.matching.jobs.HANDLERS, **payments.jobs.HANDLERS}
 DISPATCHERS = 2
 
 Task = Callable[[threading.Event], None]

@@ -4,6 +4,7 @@ from health_card.service.cards import CardView, issue_code, list_cards, revoke_c
 from health_card.service.demographics import (
     Demographics,
     PlainDemographics,
+    fits_person,
     get_demographics,
     get_plain_demographics,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "counting_failures",
     "find_own_person_id",
     "find_person",
+    "fits_person",
     "get_demographics",
     "get_patient_number",
     "get_plain_demographics",

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from core import clock
 from core.vault import DataKey, vault
 from health_card.masks import mask_name, mask_number, mask_phone
 from health_card.models import Person, PersonCertificate
-from health_card.service.identities import ADDRESS, CERTIFICATE, NAME, PHONE, get_root
+from health_card.service.identities import ADDRESS, CERTIFICATE, NAME, PHONE, get_root, same_person_ids
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,21 @@ def get_plain_demographics(session: Session, person_id: UUID) -> PlainDemographi
         address=key.unseal(person.address_sealed, context=ADDRESS) if person.address_sealed else None,
         assurance=person.assurance,
     )
+
+
+def fits_person(session: Session, person_id: UUID, *, sex: str, birth_date: date | None) -> bool:
+    """Whether one of the person's records says this sex and birth date, or leaves them open.
+
+    A hospital goes on writing what the record that it knew said, also when another one stands for the person now.
+
+    :param sex: ``unknown`` fits everybody, as does no birth date.
+    """
+    fitting = select(Person.id).where(Person.id.in_(same_person_ids(person_id)))
+    if sex != "unknown":
+        fitting = fitting.where(Person.sex.in_((sex, "unknown")))
+    if birth_date is not None:
+        fitting = fitting.where(or_(Person.birth_date == birth_date, Person.birth_date.is_(None)))
+    return session.scalar(fitting.limit(1)) is not None
 
 
 def _primary_certificate(session: Session, person: Person, key: DataKey) -> tuple[str | None, str | None]:

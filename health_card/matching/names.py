@@ -24,20 +24,21 @@ def read_name(name: str) -> frozenset[str]:
     All readings of the surname's first character, the usual one of the others. A name in Latin letters reads as it
     stands, and with its words in alphabetical order: which of them is the surname, nobody can tell.
     """
-    if not _HAN.search(name):
+    plain = simplify(name)
+    if not _HAN.search(plain):
         words = _words(name)
         return frozenset({"".join(words), "".join(sorted(words))} - {""})
-    plain = simplify(name)
     given = "".join(_read_character(character)[0] for character in plain[1:])
     return frozenset(surname + given for surname in _read_character(plain[0]))
 
 
 def read_surname(name: str) -> frozenset[str]:
     """How the surname may be read; of a name in Latin letters the first and the last word."""
-    if not _HAN.search(name):
+    plain = simplify(name)
+    if not _HAN.search(plain):
         words = _words(name)
         return frozenset({*words[:1], *words[-1:]})
-    return frozenset(_read_character(simplify(name)[0]))
+    return frozenset(_read_character(plain[0]))
 
 
 def is_near(one: str, other: str) -> bool:

@@ -78,22 +78,16 @@ def record_candidates(session: Session, actor: Actor, *, person_id: UUID) -> Non
     A pair that was refused stays refused.
     """
     lock_links(session)
-    known, certain = _read(session, person_id), []
     open_pairs = _list_open_pairs(session, person_id)
-    candidates = dict.fromkeys(open_pairs, NOTHING_SHARED) | find_candidates(session, person_id)
-    for other_id, shared in candidates.items():
-        other = _read(session, other_id)
-        if other.root_id == known.root_id:
-            continue
-        evidence = compare(known, other, shared)
+    compared = _compare_all(session, person_id, dict.fromkeys(open_pairs, NOTHING_SHARED))
+    for other_id, (evidence, _) in compared.items():
         said = [code for code in open_pairs.get(other_id, []) if code in CLAIMS]
         if other_id in open_pairs or score(evidence) >= REVIEW_THRESHOLD:
             _keep_pair(session, person_id, other_id, evidence + said)
-        if is_certain(known, other, evidence):
-            certain.append((other_id, evidence))
-    # Two that fit equally well (twins before they have names of their own) are no certainty.
-    if len(certain) == 1:
-        _merge_certain(session, actor, person_id, *certain[0])
+    certain = _list_certain(compared)
+    # Two that fit equally well, seen from either (twins before they have names of their own), are no certainty.
+    if len(certain) == 1 and _list_certain(_compare_all(session, certain[0], {})) == [person_id]:
+        _merge_certain(session, actor, person_id, certain[0], compared[certain[0]][0])
 
 
 def record_claim(session: Session, actor: Actor, *, person_ids: Sequence[UUID], code: str) -> None:
@@ -108,6 +102,23 @@ def record_claim(session: Session, actor: Actor, *, person_ids: Sequence[UUID], 
     _keep_pair(session, one.person_id, other.person_id, [*compare(one, other, NOTHING_SHARED), code])
     for known in (one, other):
         audit.record_act(session, actor, "health_card.match.claimed", subject_id=known.person_id, facts={"code": code})
+
+
+def _compare_all(
+    session: Session, person_id: UUID, others: dict[UUID, tuple[str, ...]]
+) -> dict[UUID, tuple[list[str], bool]]:
+    """The record beside these others and all that it shares something with: the evidence, and whether it is certain."""
+    known, compared = _read(session, person_id), {}
+    for other_id, shared in (others | find_candidates(session, person_id)).items():
+        other = _read(session, other_id)
+        if other.root_id != known.root_id:
+            evidence = compare(known, other, shared)
+            compared[other_id] = evidence, is_certain(known, other, evidence)
+    return compared
+
+
+def _list_certain(compared: dict[UUID, tuple[list[str], bool]]) -> list[UUID]:
+    return [other_id for other_id, (_, certain) in compared.items() if certain]
 
 
 def _merge_certain(session: Session, actor: Actor, person_id: UUID, other_id: UUID, evidence: list[str]) -> None:

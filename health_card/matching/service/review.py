@@ -136,7 +136,7 @@ def get_match(session: Session, actor: Actor, *, match_id: UUID) -> Match:
     """
     match = _get(session, match_id)
     roots = [get_root(session, record_id) for record_id in (match.first_id, match.second_id)]
-    sides = tuple(_read_side(session, root) for root in roots if root is roots[0] or root.id != roots[0].id)
+    sides = tuple(_read_side(session, root) for root in {root.id: root for root in roots}.values())
     for side in sides:
         audit.record_act(
             session, actor, "health_card.match.read", subject_id=side.person_id, of=("match_candidate", match.id)

@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from accounts.models import Role
 from core import clock, db
-from core.actor import SYSTEM, Actor, ActorKind
+from core.actor import Actor
 from health_card import service as health_card
 from health_card.certificates import CertificateType, check_certificate, check_character
 from health_card.matching import jobs
@@ -87,16 +87,18 @@ class Office:
     def delete(self, path: str) -> TestResponse:
         return self.city.client.delete(f"/api/v1/operator{path}", headers=bearer(self.token))
 
-    def merge(self, absorbed: Patient, standing: Patient, **changes: Any) -> UUID:
+    def merge(self, absorbed: Patient, standing: Patient) -> UUID:
         """Through the service; returns the link's id."""
         with db.transaction() as session:
-            return matching.merge_persons(
+            link = matching.merge_persons(
                 session,
                 self.actor,
                 from_id=absorbed.person_id,
                 into_id=standing.person_id,
-                **({"reason": "测试合并", "override": True} | changes),
-            ).id
+                reason="测试合并",
+                override=True,
+            )
+        return link.id
 
     def unmerge(self, link_id: UUID) -> None:
         with db.transaction() as session:
@@ -150,8 +152,3 @@ def make_ward(guardian: Patient, ward: Patient, *, has_certificate: bool = True)
                 confirmed_at=now,
             )
         )
-
-
-def machine_of(hospital_id: UUID) -> Actor:
-    """A system of the hospital, without a key."""
-    return Actor(ActorKind.MACHINE, SYSTEM.id, frozenset(), hospital_id=hospital_id)

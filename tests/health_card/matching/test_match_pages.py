@@ -9,7 +9,7 @@ from core.ids import new_id
 from tests.health_card.matching.registry import Pair, register
 from tests.health_card.matching.test_finding import under_a_passport
 from tests.support.browsing import Browser
-from tests.support.city import City
+from tests.support.city import City, resident_id
 
 WHY = {"reason": "核对过证件"}
 
@@ -75,7 +75,7 @@ def test_refused_put_off_and_compared_again_from_the_page(browser: Browser, pair
 
 def test_contradicting_facts_are_said_and_need_a_choice(browser: Browser, city: City) -> None:
     phone = "19912345678"
-    one, other = (register(city, name="钱重名", phone=phone) for _ in range(2))
+    one, other = (register(city, name="钱重名", phone=phone, number=resident_id(sex="male")) for _ in range(2))
     pair = Pair(city, one, other)
     pair.look()
     assert "两人持有不同的有效居民身份证号码" in browser.get(page_of(pair)).text

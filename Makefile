@@ -7,7 +7,7 @@ PIP_OPTIONS := --quiet --disable-pip-version-check --no-input
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run demo test check migrate docs
+.PHONY: help venv run demo test check bench migrate docs
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ check: $(STAMP) ## format, lint, types, and who may import whom
 	@$(PY) -m ruff check --quiet .
 	@$(PY) -m mypy --no-error-summary .
 	@$(VENV)/bin/lint-imports
+
+bench: $(STAMP) ## measure beside the ceilings (docs/bench.md); ARGS="desk_scan --rounds 3" chooses
+	@$(PY) -m bench $(ARGS)
 
 migrate: $(STAMP) ## bring the database at $DATABASE_URL to the newest schema, make missing signing keys
 	@$(PY) -m flask --app app prepare

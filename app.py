@@ -14,6 +14,7 @@ import consent.routes
 import health_card.matching.commands
 import health_card.matching.pages
 import health_card.matching.routes
+import health_card.notices.routes
 import health_card.routes
 import payments.commands
 import payments.routes
@@ -30,7 +31,7 @@ import records.visits.pages
 import records.visits.routes
 from accounts import tokens
 from accounts.identify import identify_request
-from core import api, db, error_page, health, keys, limits, observe, pages, storage, vault, web
+from core import api, db, error_page, health, keys, limits, observe, pages, statements, storage, vault, web
 from core.config import Config, read_config
 from health_card.service.cards import KEY_PURPOSE
 
@@ -40,6 +41,7 @@ BLUEPRINTS = [
     accounts.routes.oauth,
     health_card.routes.api,
     health_card.matching.routes.api,
+    health_card.notices.routes.api,
     consent.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,
@@ -78,9 +80,11 @@ def create_app(config: Config | None = None) -> Flask:
     storage.configure(config)
     app = api.new_app(__name__)
     app.config["SQLALCHEMY_DATABASE_URI"] = config.database_url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 4, "max_overflow": 4, "pool_pre_ping": True}
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 4, "max_overflow": 4}
     app.config["MAX_CONTENT_LENGTH"] = 4 * 1024 * 1024
     db.orm.init_app(app)
+    with app.app_context():
+        statements.ping_idle_connections(db.orm.engine)
     Migrate(app, db.orm, directory=MIGRATIONS, compare_type=True)
     web.install(app, config, identify_request, sign_in_page=accounts.pages.SIGN_IN_PAGE)
     pages.install(app)

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from functools import partial
 
 import health_card.matching.jobs
+import health_card.notices.jobs
+import health_card.realname.jobs
 import payments.jobs
 from app import create_app
 from core import observe
@@ -16,7 +18,12 @@ from core.dispatch import Dispatcher, Handler
 from records.hl7v2 import mllp
 
 # Outbox topic -> handler.
-HANDLERS: dict[str, Handler] = {**health_card.matching.jobs.HANDLERS, **payments.jobs.HANDLERS}
+HANDLERS: dict[str, Handler] = {
+    **health_card.matching.jobs.HANDLERS,
+    **health_card.notices.jobs.HANDLERS,
+    **health_card.realname.jobs.HANDLERS,
+    **payments.jobs.HANDLERS,
+}
 DISPATCHERS = 2
 
 Task = Callable[[threading.Event], None]

@@ -1,6 +1,7 @@
 """Configuration: read once from the environment into one frozen object; nothing else reads the environment."""
 
 import base64
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -13,6 +14,23 @@ Profile = Literal["production", "demo", "test"]
 
 class ConfigurationError(Exception):
     """The environment does not say what the process needs; the text names the variable and what it must be."""
+
+
+@dataclass(frozen=True)
+class MessageTemplate:
+    """A WeChat subscribe message template. ``data``: keyword of the template to the word that fills it."""
+
+    id: str
+    data: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class RealNameAccess:
+    """How the real-name source is reached: ``key`` is an Ed25519 private key (PKCS#8 PEM) that it knows us by."""
+
+    base_url: str
+    client_id: str
+    key: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -40,6 +58,8 @@ class Config:
     wechatpay_apiv3_key: str = field(repr=False)
     mllp_host: str = "127.0.0.1"
     metrics_dir: Path | None = None
+    wechat_templates: Mapping[str, MessageTemplate] = field(default_factory=dict)
+    realname: RealNameAccess | None = None
 
     @property
     def current_master_key_id(self) -> str:
@@ -77,6 +97,8 @@ def read_config(environment: Mapping[str, str]) -> Config:
         wechatpay_apiv3_key=reader.matching("WECHATPAY_APIV3_KEY", r"[0-9A-Za-z]{32}"),
         mllp_host=environment.get("MLLP_HOST") or "127.0.0.1",
         metrics_dir=Path(environment["METRICS_DIR"]) if environment.get("METRICS_DIR") else None,
+        wechat_templates=reader.templates("WECHAT_TEMPLATES"),
+        realname=reader.realname(profile),
         **{name: reader.text(name.upper()) for name in _PLAIN_TEXTS},
     )
     assert {f.name for f in fields(config)} >= _PLAIN_TEXTS
@@ -90,6 +112,9 @@ _PLAIN_TEXTS = {
     "wechatpay_merchant_serial",
     "wechatpay_public_key_id",
 }
+
+# What the keywords of a message template can be filled with.
+_MESSAGE_WORDS = ("title", "hospital", "time")
 
 
 class _Reader:
@@ -144,6 +169,31 @@ class _Reader:
         if profile == "production" and parts.scheme != "https":
             raise ConfigurationError(f"{name} must be https in production")
         return f"{parts.scheme}://{parts.netloc}"
+
+    def templates(self, name: str) -> dict[str, MessageTemplate]:
+        """Optional: a JSON object of ``{"template_id": ..., "data": {keyword: word}}`` by kind of message."""
+        try:
+            told = json.loads(self._environment.get(name) or "{}")
+            templates = {kind: MessageTemplate(each["template_id"], dict(each["data"])) for kind, each in told.items()}
+        except (ValueError, TypeError, KeyError, AttributeError):
+            templates = {"": MessageTemplate("", {})}
+        for each in templates.values():
+            is_known = all(word in _MESSAGE_WORDS for word in each.data.values())
+            if not isinstance(each.id, str) or not each.id or not is_known:
+                raise ConfigurationError(
+                    f'{name} must be JSON: {{"kind": {{"template_id": "...", "data": {{"thing1": "title"}}}}}}'
+                )
+        return templates
+
+    def realname(self, profile: Profile) -> RealNameAccess | None:
+        """Optional, but then whole: who sets an address has to say how to sign."""
+        if not self._environment.get("REALNAME_BASE_URL"):
+            return None
+        return RealNameAccess(
+            base_url=self.base_url("REALNAME_BASE_URL", profile),
+            client_id=self.matching("REALNAME_CLIENT_ID", r"[!-~]{1,128}"),
+            key=self.pem("REALNAME_KEY", "PRIVATE KEY"),
+        )
 
     def key(self, name: str) -> bytes:
         return _decode_key(name, self.text(name))

@@ -6,6 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
@@ -45,6 +46,8 @@ def make_secrets() -> dict[str, str]:
         "ISSUER_CODE": f"DEMO{secrets.randbelow(10**8):08d}",
         "WECHAT_APP_ID": f"wx{secrets.token_hex(8)}",
         "WECHAT_APP_SECRET": secrets.token_hex(16),
+        "REALNAME_CLIENT_ID": f"demo-{secrets.token_hex(4)}",
+        "REALNAME_KEY": _private_pem(Ed25519PrivateKey.generate()),
         "WECHATPAY_MERCHANT_ID": f"19{secrets.randbelow(10**8):08d}",
         "WECHATPAY_MERCHANT_SERIAL": secrets.token_hex(20).upper(),
         "WECHATPAY_MERCHANT_KEY": _private_pem(merchant),
@@ -64,7 +67,7 @@ def _new_rsa_key() -> RSAPrivateKey:
     return generate_private_key(public_exponent=65537, key_size=2048)
 
 
-def _private_pem(key: RSAPrivateKey) -> str:
+def _private_pem(key: RSAPrivateKey | Ed25519PrivateKey) -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 

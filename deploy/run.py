@@ -39,6 +39,10 @@ GRANIAN_LIMITS = (
     "1",
 )
 APPLICATION = "app:create_app"
+# The simulated WeChat takes messages of any template.
+MESSAGE_TEMPLATES = json.dumps(
+    {"*": {"template_id": "demo-notices", "data": {"thing1": "title", "thing2": "hospital", "time3": "time"}}}
+)
 STAFF_PAGE = "/staff/sign-in"
 
 
@@ -145,6 +149,8 @@ class Installation:
             "METRICS_DIR": str(metrics),
             "WECHAT_BASE_URL": simulator_url,
             "WECHATPAY_BASE_URL": simulator_url,
+            "REALNAME_BASE_URL": simulator_url,
+            "WECHAT_TEMPLATES": MESSAGE_TEMPLATES,
             "SIMULATOR_BASE_URL": simulator_url,
             "CREDENTIALS_FILE": str(folder / "demo" / "credentials.json"),
         }

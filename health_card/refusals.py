@@ -72,6 +72,9 @@ class CodeExpired(CodeRefused):
 
 
 class CodeRedeemed(CodeRefused):
+    """At another terminal: what the person is told about it stays."""
+
+    keeps_changes = True
     status = 409
     code = "health_card.code_redeemed"
     title = "二维码已被使用,请让患者刷新"

@@ -6,7 +6,7 @@ from core.errors import Conflict, Invalid, NotFound
 class VisitNotFound(NotFound):
     code = "records.visit_not_found"
     title = "没有找到这次就诊"
-    detail = "No such visit at the hospital of the signed-in account."
+    detail = "No such visit at the hospital of the signed-in account, or of a person whom the login may act for."
 
 
 class ReportNotFound(NotFound):

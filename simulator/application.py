@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from werkzeug.exceptions import HTTPException
 
-from simulator import faults, payments, wechat, wechatpay
+from simulator import faults, messages, payments, realname, wechat, wechatpay
 from simulator.notifications import Sender
 from simulator.settings import Settings
 from simulator.state import State, as_text
@@ -29,8 +29,12 @@ def create_application(settings: Settings, state: State, sender: Sender) -> Flas
     app.config["MAX_CONTENT_LENGTH"] = 1_000_000
     faults.install(app, state)
     app.register_blueprint(wechat.outside_routes(settings, state))
+    app.register_blueprint(messages.outside_routes(settings, state))
+    app.register_blueprint(realname.outside_routes(settings, state))
     app.register_blueprint(wechatpay.outside_routes(settings, state))
     app.register_blueprint(wechat.control_routes(state))
+    app.register_blueprint(messages.control_routes(state))
+    app.register_blueprint(realname.control_routes(state))
     app.register_blueprint(payments.control_routes(settings, state, sender))
     app.register_blueprint(faults.control_routes(state))
     app.register_blueprint(_clock_routes(state, sender))

@@ -37,6 +37,33 @@ class Control:
         """
         self._call("POST", "/phones", {"wx_code": wx_code, "openid": openid})
 
+    def accept_messages(self, openid: str, template_id: str, *, times: int = 1) -> None:
+        """The user allows that many subscribe messages of this template."""
+        self._call("POST", "/acceptances", {"openid": openid, "template_id": template_id, "times": times})
+
+    def list_messages(self, openid: str) -> list[dict[str, Any]]:
+        """The subscribe messages that reached this user's phone, each with template_id, data and sent_at."""
+        messages: list[dict[str, Any]] = self._call("GET", f"/messages?openid={openid}")["messages"]
+        return messages
+
+    def end_access_tokens(self) -> None:
+        """Every access token given out so far is worthless."""
+        self._call("DELETE", "/access-tokens")
+
+    def disagree(self, number: str) -> None:
+        """The real-name source knows this certificate number under another name."""
+        self._call("POST", "/realname/disagreements", {"number": number})
+
+    def agree_again(self) -> None:
+        """The real-name source agrees with every well-formed identity again."""
+        self._call("DELETE", "/realname/disagreements")
+
+    def prove(self, method: str, *, name: str, certificate_type: str, number: str) -> str:
+        """Somebody passes a ``face`` or ``bank`` check of the source; the token that his phone gets, good once."""
+        identity = {"name": name, "certificate_type": certificate_type, "number": number}
+        token: str = self._call("POST", "/realname/proofs", {"method": method, **identity})["token"]
+        return token
+
     def pay(self, arguments: Mapping[str, str], **options: object) -> dict[str, Any]:
         """The patient pays.
 

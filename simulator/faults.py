@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from simulator.state import State
 
-FaultKind = Literal["500", "429", "timeout_after_commit", "slow", "drop"]
+FaultKind = Literal["500", "429", "timeout_after_commit", "slow", "drop", "garbage", "busy"]
+# What the platform calls; everything else is for tests.
+_OUTSIDE = ("/sns/", "/v3/", "/cgi-bin/", "/realname/")
 _DEFAULT_SECONDS = {"slow": 3.0, "timeout_after_commit": 30.0}
 
 
@@ -21,7 +23,7 @@ class FaultOrder(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    path: str = Field(pattern=r"^/(sns|v3)/", max_length=300)
+    path: str = Field(pattern=r"^/(sns|v3|cgi-bin|realname)/", max_length=300)
     fault: FaultKind
     times: int = Field(default=1, ge=1, le=10_000)
     seconds: float | None = Field(default=None, gt=0, le=600)
@@ -70,7 +72,7 @@ def install(app: Flask, state: State) -> None:
 
     @app.before_request
     def begin_fault() -> ResponseReturnValue | None:
-        if not request.path.startswith(("/sns/", "/v3/")):
+        if not request.path.startswith(_OUTSIDE):
             return None
         fault = g.fault = _take_fault(state, request.path)
         if fault is None:
@@ -94,6 +96,10 @@ def _answer_fault(fault: Fault) -> ResponseReturnValue | None:
         return jsonify(code="SYSTEM_ERROR", message="系统繁忙，请稍后重试"), 500
     if fault.kind == "429":
         return jsonify(code="FREQUENCY_LIMITED", message="频率超限，请降低请求频率"), 429
+    if fault.kind == "garbage":
+        return "<html><body>502 Bad Gateway</body></html>", 200, {"Content-Type": "text/html"}
+    if fault.kind == "busy":
+        return jsonify(errcode=-1, errmsg="system error")
     if fault.kind == "drop":
         return "", 500
     if fault.kind == "slow":

@@ -1,5 +1,6 @@
 """People who do not exist: synthetic names, certificate numbers of an area that was never assigned."""
 
+import re
 import secrets
 from dataclasses import dataclass
 
@@ -16,6 +17,11 @@ class SyntheticPerson:
     name: str
     certificate_number: str
     phone: str
+
+
+def is_resident_id(number: str) -> bool:
+    """Whether a number could be one of GB 11643-1999."""
+    return bool(re.fullmatch(r"[1-9][0-9]{16}[0-9X]", number)) and check_character(number[:17]) == number[17]
 
 
 def invent_person(name: str, *, born: str, is_male: bool) -> SyntheticPerson:

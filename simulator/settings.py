@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -39,13 +40,16 @@ class Settings:
     token: str = field(repr=False)
     retry_scale: float
     logins_per_minute: int
+    realname_client_id: str
+    realname_key: Ed25519PublicKey | None = field(repr=False)
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Read and check every variable.
 
     Optional: ``SIMULATOR_RETRY_SCALE`` (default 1.0: WeChat's own 15 s, 15 s, 30 s, 3 min ...) and
-    ``SIMULATOR_LOGINS_PER_MINUTE`` (default 100 for one user, then 45011).
+    ``SIMULATOR_LOGINS_PER_MINUTE`` (default 100 for one user, then 45011); ``REALNAME_CLIENT_ID`` and ``REALNAME_KEY``,
+    without which the real-name source knows nobody.
 
     :raises SettingsError: a variable is missing or malformed.
     """
@@ -69,6 +73,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         token=environment["SIMULATOR_TOKEN"],
         retry_scale=_positive(environment, "SIMULATOR_RETRY_SCALE", 1.0),
         logins_per_minute=int(_positive(environment, "SIMULATOR_LOGINS_PER_MINUTE", 100)),
+        realname_client_id=environment.get("REALNAME_CLIENT_ID", ""),
+        realname_key=_realname_key(environment),
     )
 
 
@@ -80,6 +86,19 @@ def _private_key(environment: Mapping[str, str], name: str) -> RSAPrivateKey:
     if not isinstance(key, RSAPrivateKey) or key.key_size < 2048:
         raise SettingsError(f"{name} must be an RSA key of 2048 bits or more")
     return key
+
+
+def _realname_key(environment: Mapping[str, str]) -> Ed25519PublicKey | None:
+    text = environment.get("REALNAME_KEY")
+    if not text:
+        return None
+    try:
+        key = load_pem_private_key(text.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise SettingsError("REALNAME_KEY must be an Ed25519 private key, PKCS#8 PEM")
+    return key.public_key()
 
 
 def _positive(environment: Mapping[str, str], name: str, default: float) -> float:

@@ -16,6 +16,15 @@ CREATE TABLE IF NOT EXISTS codes (
 CREATE TABLE IF NOT EXISTS phones (wx_code TEXT PRIMARY KEY, openid TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS logins (openid TEXT NOT NULL, at REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS logins_by_person ON logins (openid, at);
+CREATE TABLE IF NOT EXISTS access_tokens (token TEXT PRIMARY KEY, expires_at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS acceptances (
+    openid TEXT NOT NULL, template_id TEXT NOT NULL, remaining INTEGER NOT NULL, PRIMARY KEY (openid, template_id));
+CREATE TABLE IF NOT EXISTS messages (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, openid TEXT NOT NULL, template_id TEXT NOT NULL, data TEXT NOT NULL,
+    sent_at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS disagreements (number TEXT PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS proofs (
+    token TEXT PRIMARY KEY, method TEXT NOT NULL, identity TEXT NOT NULL, made_at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS nonces (nonce TEXT PRIMARY KEY, seen_at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS orders (
     out_trade_no TEXT PRIMARY KEY, parameters TEXT NOT NULL, openid TEXT NOT NULL,

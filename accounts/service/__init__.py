@@ -2,10 +2,12 @@
 
 from accounts.service.hospitals import (
     HospitalCard,
+    TerminalCard,
     check_terminal,
     enrol_terminal,
     find_hospitals_by_code,
     get_hospital,
+    get_terminal,
     identify_mllp_port,
     list_hospitals,
     list_mllp_ports,
@@ -18,10 +20,13 @@ from accounts.service.machines import issue_machine_token, register_client
 from accounts.service.names import describe_actors
 from accounts.service.sessions import end_session, identify_bearer
 from accounts.service.staff import StaffCard, get_staff_card, hire_staff, sign_in_staff
+from accounts.wechat import MessageFate, send_message
 
 __all__ = [
     "HospitalCard",
+    "MessageFate",
     "StaffCard",
+    "TerminalCard",
     "check_terminal",
     "describe_actors",
     "end_session",
@@ -30,6 +35,7 @@ __all__ = [
     "get_hospital",
     "get_openid",
     "get_staff_card",
+    "get_terminal",
     "hire_staff",
     "identify_bearer",
     "identify_mllp_port",
@@ -41,6 +47,7 @@ __all__ = [
     "refresh_session",
     "register_client",
     "register_hospital",
+    "send_message",
     "sign_in_login",
     "sign_in_staff",
 ]

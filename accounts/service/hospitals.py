@@ -22,6 +22,15 @@ class HospitalCard:
     name: str
 
 
+@dataclass(frozen=True)
+class TerminalCard:
+    """Which place a terminal is."""
+
+    id: UUID
+    code: str
+    hospital_id: UUID
+
+
 def register_hospital(session: Session, actor: Actor, *, code: str, name: str, level: int) -> UUID:
     """Admit a hospital to the platform.
 
@@ -59,6 +68,12 @@ def check_terminal(session: Session, actor: Actor, *, code: str) -> UUID:
     if found is None:
         raise TerminalUnknown
     return found
+
+
+def get_terminal(session: Session, terminal_id: UUID) -> TerminalCard:
+    """One terminal of any hospital by its id; asking for one that is not there is a mistake of ours."""
+    terminal = session.get_one(Terminal, terminal_id)
+    return TerminalCard(terminal.id, terminal.code, terminal.hospital_id)
 
 
 def list_terminals(session: Session, actor: Actor) -> list[str]:

@@ -69,22 +69,15 @@ def revoke_grant(session: Session, actor: Actor, *, grant_id: UUID) -> GrantView
     grant = session.scalars(mine.with_for_update()).one_or_none()
     if grant is None:
         raise GrantNotFound
-    if grant.revoked_at is None:
-        session.execute(
-            update(Grant)
-            .where(Grant.id == grant_id, Grant.revoked_at.is_(None))
-            .values(revoked_at=clock.now(), version=Grant.version + 1)
-        )
-        session.refresh(grant)
-        audit.record_act(
-            session,
-            actor,
-            "consent.grant.revoked",
-            subject_id=grant.person_id,
-            of=("grant", grant.id),
-            basis=(grant.id, grant.version),
-        )
+    _end(session, actor, grant)
     return _view(grant, accounts.get_hospital(session, grant.hospital_id).name)
+
+
+def end_visit_grants(session: Session, actor: Actor, *, visit_id: UUID) -> None:
+    """End what was opened for a visit, from the next request on; locked against readers as in ``revoke_grant``."""
+    mine = select(Grant).where(Grant.visit_id == visit_id, Grant.person_id.in_(health_card.held_person_ids(actor)))
+    for grant in session.scalars(mine.order_by(Grant.id).with_for_update()).all():
+        _end(session, actor, grant)
 
 
 def list_grants(session: Session, actor: Actor) -> list[GrantView]:
@@ -93,6 +86,26 @@ def list_grants(session: Session, actor: Actor) -> list[GrantView]:
     grants = session.scalars(mine.order_by(Grant.starts_at.desc(), Grant.id.desc()).limit(200)).all()
     hospitals = accounts.list_hospitals(session, {grant.hospital_id for grant in grants})
     return [_view(grant, hospitals[grant.hospital_id].name) for grant in grants]
+
+
+def _end(session: Session, actor: Actor, grant: Grant) -> None:
+    """End a grant whose row is locked; one that has ended stays as it is."""
+    if grant.revoked_at is not None:
+        return
+    session.execute(
+        update(Grant)
+        .where(Grant.id == grant.id, Grant.revoked_at.is_(None))
+        .values(revoked_at=clock.now(), version=Grant.version + 1)
+    )
+    session.refresh(grant)
+    audit.record_act(
+        session,
+        actor,
+        "consent.grant.revoked",
+        subject_id=grant.person_id,
+        of=("grant", grant.id),
+        basis=(grant.id, grant.version),
+    )
 
 
 def _view(grant: Grant, hospital_name: str) -> GrantView:

@@ -1,5 +1,9 @@
 """What other packages may ask of health_card."""
 
+from health_card.notices.models import NoticeKind
+from health_card.notices.service import tell as tell_person
+from health_card.realname.asking import ask_real_name, find_real_name_state
+from health_card.service.alarms import end_codes
 from health_card.service.cards import CardView, issue_code, list_cards, revoke_codes
 from health_card.service.demographics import (
     Demographics,
@@ -24,13 +28,17 @@ __all__ = [
     "Demographics",
     "Details",
     "Identified",
+    "NoticeKind",
     "PlainDemographics",
     "Registration",
+    "ask_real_name",
     "bind_patient_number",
     "check_details",
     "counting_failures",
+    "end_codes",
     "find_own_person_id",
     "find_person",
+    "find_real_name_state",
     "fits_person",
     "get_demographics",
     "get_patient_number",
@@ -44,4 +52,5 @@ __all__ = [
     "revoke_codes",
     "same_person_ids",
     "same_persons",
+    "tell_person",
 ]

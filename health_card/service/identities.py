@@ -113,7 +113,8 @@ def create_person(session: Session, details: Details) -> Person:
 
 def announce_change(session: Session, person_id: UUID) -> None:
     """A record was made or corrected: what it can be found by is noted, and who may be the same person is looked up."""
-    outbox.announce(session, CHANGED_TOPIC, {"person_id": str(person_id)})
+    # Nobody waits for it: commits that carry a NOTIFY wait for each other.
+    outbox.announce(session, CHANGED_TOPIC, {"person_id": str(person_id)}, wakes=False)
 
 
 def add_certificate(

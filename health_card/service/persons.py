@@ -11,6 +11,7 @@ from core import audit, clock
 from core.actor import Actor
 from core.vault import vault
 from health_card.models import ApplyChannel, Card, CardState, Holder, Person, Relation
+from health_card.realname.asking import ask_real_name
 from health_card.refusals import LoginHoldsAnother, PersonDetailsDiffer
 from health_card.service.identities import (
     NAME,
@@ -47,7 +48,9 @@ def register_person(session: Session, actor: Actor, *, details: Details) -> Regi
     """
     details = check_details(details)
     person, is_new = find_or_create_person(session, details)
-    if not is_new:
+    if is_new:
+        ask_real_name(session, person_id=person.id)
+    else:
         _check_same_details(session, person, details)
     holder = _hold(session, actor, person)
     card = find_or_issue_card(session, person, ApplyChannel.APP)

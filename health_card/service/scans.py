@@ -29,6 +29,7 @@ from health_card.refusals import (
     SecondFactorWrong,
     TerminalLocked,
 )
+from health_card.service.alarms import raise_replay_alarm
 from health_card.service.cards import DYNAMIC_LIFE, KEY_PURPOSE
 from health_card.service.identities import certificate_index, same_person_ids
 
@@ -74,7 +75,7 @@ def redeem_code(
     :raises CodeForged: not genuine.
     :raises CodeExpired: dynamic and older than 60 seconds.
     :raises CodeRevoked: the card is not in force, or the code is of an earlier epoch.
-    :raises CodeRedeemed: used before.
+    :raises CodeRedeemed: used before. When that was at another terminal, the person is told.
     :raises SecondFactorMissing: a static code alone.
     :raises SecondFactorWrong: a static code with another person's certificate number.
     """
@@ -89,7 +90,7 @@ def redeem_code(
     else:
         _check_age(read)
         _check_in_force(card, read.epoch)
-        redemption_id = _redeem(session, read, card, terminal_id)
+        redemption_id = _redeem(session, actor, read, card, terminal_id)
     audit.record_act(
         session,
         actor,
@@ -132,7 +133,7 @@ def _current_certificates(session: Session, card: Card) -> list[PersonCertificat
     return list(session.scalars(select(PersonCertificate).where(mine, current)))
 
 
-def _redeem(session: Session, read: codes.ReadCode, card: Card, terminal_id: UUID) -> UUID:
+def _redeem(session: Session, actor: Actor, read: codes.ReadCode, card: Card, terminal_id: UUID) -> UUID:
     """The unique nonce decides between scans at the same moment; the loser waits, then sees the winner."""
     now = clock.now()
     redeemed = session.scalar(
@@ -146,4 +147,6 @@ def _redeem(session: Session, read: codes.ReadCode, card: Card, terminal_id: UUI
     earlier = session.scalars(select(CodeRedemption).filter_by(nonce=read.nonce)).one()
     if earlier.terminal_id == terminal_id and now - earlier.redeemed_at <= REREAD:
         return earlier.id
+    if earlier.terminal_id != terminal_id:
+        raise_replay_alarm(session, actor, person_id=card.person_id, earlier=earlier, terminal_id=terminal_id)
     raise CodeRedeemed

@@ -1,7 +1,7 @@
 """matching
 
 Revision ID: 0010
-Revises: 0006
+Revises: 0009
 Create Date: 2026-11-22 06:59:39.998162
 
 """
@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 
 # revision identifiers, used by Alembic.
 revision = "0010"
-down_revision = "0006"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 

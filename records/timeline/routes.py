@@ -6,8 +6,9 @@ from core import db
 from core.api import Api
 from core.web import current_actor, present, requires
 from records.timeline import service
-from records.timeline.schemas import PageQuery, Timeline, TimelineItemShown, VisitPath
+from records.timeline.schemas import PageQuery, Timeline, TimelineItemShown
 from records.visits import service as visits
+from records.visits.schemas import VisitPath
 
 api = Api("timeline", tag="Records 健康档案", url_prefix="/api/v1")
 

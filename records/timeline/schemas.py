@@ -13,10 +13,6 @@ class PageQuery(Received):
     limit: int = Field(30, ge=1, le=100)
 
 
-class VisitPath(Received):
-    visit_id: UUID
-
-
 class TimelineItemShown(Shown):
     id: UUID
     object_kind: str = Field(description="report or study")

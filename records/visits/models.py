@@ -13,11 +13,13 @@ class Visit(WithId, Base):
     """One visit. ``kind``: I inpatient, O outpatient, E emergency, H check-up, T other.
 
     ``department`` is the standard 4-digit code (0300 internal medicine ...), ``medical_step`` the national one.
+    ``disowned_at``: the patient said that it was somebody else.
     """
 
     __tablename__ = "visits"
     __table_args__ = (
         CheckConstraint("kind IN ('I', 'O', 'E', 'H', 'T')", name="kind"),
+        CheckConstraint("disowned_at IS NULL OR closed_at IS NOT NULL", name="disowned_is_closed"),
         Index("ix_visits_person_id", "person_id", text("opened_at DESC")),
         Index("ix_visits_hospital_id", "hospital_id", "person_id", text("opened_at DESC")),
     )
@@ -32,3 +34,4 @@ class Visit(WithId, Base):
     opened_by: Mapped[UUID] = mapped_column(ForeignKey("staff_members.id"))
     opened_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
+    disowned_at: Mapped[datetime | None]

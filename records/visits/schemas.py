@@ -49,3 +49,15 @@ class CheckInShown(Shown):
     department: str
     opened_at: datetime
     access_until: datetime | None = Field(description="records are shared with this hospital until then")
+    disowned_at: datetime | None = Field(description="the patient has said that this was somebody else")
+
+
+class VisitPath(Received):
+    visit_id: UUID
+
+
+class DisownedVisitShown(Shown):
+    visit_id: UUID
+    hospital_name: str
+    opened_at: datetime
+    disowned_at: datetime

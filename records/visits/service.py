@@ -9,11 +9,13 @@ from sqlalchemy.orm import Session
 
 from accounts import service as accounts
 from consent import service as consent
-from core import audit, clock
+from core import audit, clock, outbox
 from core.actor import Actor
 from health_card import service as health_card
 from records.refusals import VisitNotFound
 from records.visits.models import Visit
+
+DISOWNED_TOPIC = "health_card.scan_disowned"
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,17 @@ class CheckIn:
     department: str
     opened_at: datetime
     access_until: datetime | None
+    disowned_at: datetime | None
+
+
+@dataclass(frozen=True)
+class DisownedVisit:
+    """A visit of which the patient said that it was somebody else."""
+
+    visit_id: UUID
+    hospital_name: str
+    opened_at: datetime
+    disowned_at: datetime
 
 
 @dataclass(frozen=True)
@@ -57,7 +70,8 @@ def check_in(session: Session, actor: Actor, *, text: str, issuer: str, context:
     """Redeem a code at a desk and open a visit.
 
     A dynamic code also opens a treatment grant. A static one, with the certificate number, only registers. The same
-    terminal reading the same dynamic code again within 10 seconds gets the same visit.
+    terminal reading the same dynamic code again within 10 seconds gets the same visit. Of a new visit the person is
+    told at once.
 
     :raises TerminalUnknown: not enrolled at the actor's hospital.
     :raises CodeRefused: see ``health_card.redeem_code``.
@@ -90,6 +104,45 @@ def get_check_in(session: Session, actor: Actor, *, visit_id: UUID) -> CheckIn:
     visit = _load_visit(session, actor, visit_id)
     audit.record_act(session, actor, "records.visit.read", subject_id=visit.person_id, of=("visit", visit.id))
     return _describe(session, actor, visit)
+
+
+def disown_visit(session: Session, actor: Actor, *, visit_id: UUID) -> DisownedVisit:
+    """The patient says: that was not me. The visit is closed, its grants end, and every code shown so far is dead.
+
+    The terminal is flagged and the desk sees it at the visit; whoever acts for the person is told. Saying it again
+    changes nothing.
+
+    :raises VisitNotFound: not of a person whom the actor may act for.
+    """
+    mine = select(Visit).where(Visit.id == visit_id, Visit.person_id.in_(health_card.held_person_ids(actor)))
+    visit = session.scalars(mine.with_for_update(key_share=True)).one_or_none()
+    if visit is None:
+        raise VisitNotFound
+    if visit.disowned_at is None:
+        visit.disowned_at = clock.now()
+        visit.closed_at = visit.closed_at or visit.disowned_at
+        audit.record_act(session, actor, "records.visit.disowned", subject_id=visit.person_id, of=("visit", visit.id))
+        consent.end_visit_grants(session, actor, visit_id=visit.id)
+        health_card.end_codes(session, actor, person_id=visit.person_id)
+        health_card.tell_person(
+            session,
+            person_id=visit.person_id,
+            kind=health_card.NoticeKind.VISIT_DISOWNED,
+            hospital_id=visit.hospital_id,
+            of=("visit", visit.id),
+        )
+        outbox.announce(
+            session,
+            DISOWNED_TOPIC,
+            {
+                "visit_id": str(visit.id),
+                "terminal_id": str(visit.terminal_id),
+                "hospital_id": str(visit.hospital_id),
+            },
+            key=f"{DISOWNED_TOPIC}:{visit.id}",
+        )
+    hospital = accounts.get_hospital(session, visit.hospital_id)
+    return DisownedVisit(visit.id, hospital.name, visit.opened_at, visit.disowned_at)
 
 
 def get_visit(session: Session, actor: Actor, visit_id: UUID) -> VisitContext:
@@ -144,6 +197,7 @@ def _describe(session: Session, actor: Actor, visit: Visit) -> CheckIn:
         department=visit.department,
         opened_at=visit.opened_at,
         access_until=consent.find_access_until(session, actor, person_id=visit.person_id),
+        disowned_at=visit.disowned_at,
     )
 
 
@@ -176,5 +230,13 @@ def _open_visit(
         subject_id=found.person_id,
         of=("visit", visit.id),
         facts={"step": context.medical_step, "department": context.department},
+    )
+    health_card.tell_person(
+        session,
+        person_id=found.person_id,
+        kind=health_card.NoticeKind.IDENTIFIED,
+        facts={"terminal": context.terminal, "step": context.medical_step, "department": context.department},
+        hospital_id=actor.house_id,
+        of=("visit", visit.id),
     )
     return visit

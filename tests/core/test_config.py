@@ -95,6 +95,12 @@ def test_no_profile_has_a_secret_of_its_own(environment: dict[str, str], profile
         ("WECHATPAY_MERCHANT_KEY", "MIIEvQIBADANBg"),
         ("WECHATPAY_PUBLIC_KEY", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"),
         ("WECHATPAY_APIV3_KEY", "a" * 31),
+        ("WECHAT_TEMPLATES", "identified"),
+        ("WECHAT_TEMPLATES", "[]"),
+        ("WECHAT_TEMPLATES", '{"identified": "id"}'),
+        ("WECHAT_TEMPLATES", '{"identified": {"template_id": "", "data": {}}}'),
+        ("WECHAT_TEMPLATES", '{"identified": {"template_id": "id", "data": {"thing1": "diagnosis"}}}'),
+        ("WECHAT_TEMPLATES", '{"identified": {"template_id": "id", "data": {"thing1": []}}}'),
     ],
 )
 def test_a_malformed_variable_stops_with_its_name_and_without_its_value(
@@ -116,6 +122,32 @@ def test_production_talks_to_the_real_wechat_unless_told_otherwise(environment: 
     assert config.wechat_base_url == "https://api.weixin.qq.com"
     assert config.wechatpay_base_url == "https://api.mch.weixin.qq.com"
     assert config.is_secure_origin
+
+
+REALNAME = {
+    "REALNAME_BASE_URL": "https://realname.example",
+    "REALNAME_CLIENT_ID": "city",
+    "REALNAME_KEY": "-----BEGIN PRIVATE KEY-----\nMC4\n-----END PRIVATE KEY-----",
+}
+
+
+def test_a_real_name_source_is_named_whole_or_not_at_all(environment: dict[str, str]) -> None:
+    assert read_config(environment).realname is None
+    access = read_config(environment | REALNAME).realname
+    assert access is not None
+    assert (access.base_url, access.client_id) == ("https://realname.example", "city")
+    for name in ("REALNAME_CLIENT_ID", "REALNAME_KEY"):
+        with pytest.raises(ConfigurationError, match=f"^{name} is not set"):
+            read_config(environment | REALNAME | {name: ""})
+    with pytest.raises(ConfigurationError, match=r"^REALNAME_BASE_URL must be https"):
+        read_config(production(environment, **REALNAME) | {"REALNAME_BASE_URL": "http://realname.example"})
+
+
+def test_message_templates_are_read_by_kind(environment: dict[str, str]) -> None:
+    assert read_config(environment).wechat_templates == {}
+    told = '{"*": {"template_id": "id", "data": {"thing1": "title", "thing2": "hospital", "time3": "time"}}}'
+    template = read_config(environment | {"WECHAT_TEMPLATES": told}).wechat_templates["*"]
+    assert (template.id, template.data["time3"]) == ("id", "time")
 
 
 def test_the_first_master_key_is_the_current_one(environment: dict[str, str]) -> None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import select, text
@@ -226,6 +227,21 @@ def test_coming_back_later_as_asked_is_no_failure(
     stepping_clock.forward(seconds=2)
     assert worker.run_due() == 1
     assert the_message(topic).done_at is not None
+
+
+def test_a_message_that_wakes_nobody_is_done_at_the_next_look(
+    topic: str, dispatcher: Callable[[Handler], Dispatcher]
+) -> None:
+    with psycopg.connect(plain_address(), autocommit=True) as listener:
+        listener.execute(f"LISTEN {outbox.CHANNEL}")
+        announce(topic, wakes=False)
+        announce(f"{topic}.wakes")
+        assert [told.payload for told in listener.notifies(timeout=20, stop_after=1)] == [f"{topic}.wakes"]
+    assert dispatcher(lambda _: None).run_due() == 1
+
+
+def plain_address() -> str:
+    return db.orm.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def test_a_waiting_worker_wakes_at_once_and_outlives_its_connection(

@@ -7,7 +7,7 @@ from accounts.models import Role
 from core import db
 from core.audit import AuditEntry
 from core.ids import new_id
-from core.outbox import OutboxMessage
+from health_card.notices.models import Notice
 from tests.health_card.matching.registry import Office, Pair
 from tests.health_card.matching.test_finding import under_a_passport
 from tests.support.city import City, bearer
@@ -186,11 +186,10 @@ def test_every_decision_is_in_the_trail_of_both(office: Office, pair: Pair) -> N
 
 def told(pair: Pair) -> set[tuple[str, object]]:
     """What both were told of."""
-    ids = {str(patient.person_id): patient.person_id for patient in (pair.one, pair.other)}
+    ids = [pair.one.person_id, pair.other.person_id]
     with db.snapshot() as session:
-        messages = session.scalars(select(OutboxMessage).filter_by(topic="health_card.person_told")).all()
-    found = [message.payload for message in messages if message.payload["person_id"] in ids]
-    return {(payload["kind"], ids[payload["person_id"]]) for payload in found}
+        notices = session.execute(select(Notice.kind, Notice.person_id).where(Notice.person_id.in_(ids)))
+        return {(kind, person_id) for kind, person_id in notices}
 
 
 def refused(reply: object, status: int, code: str) -> None:

@@ -1,0 +1,1 @@
+"""Measures the product beside its ceilings, in one run (docs/bench.md)."""

@@ -1,0 +1,84 @@
+"""Notices go to the phones, outside every transaction; what they say stands in the app in any case."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from accounts import service as accounts
+from accounts.service import MessageFate
+from core import clock, db
+from core.circuit import Circuit
+from core.dispatch import Handler, TryLater
+from core.web import current_config
+from health_card.notices import sending
+from health_card.notices.models import DeliveryOutcome
+from health_card.notices.sending import Push
+from health_card.notices.service import WRITTEN_TOPIC
+from health_card.notices.texts import LONGEST_THING
+
+_RETRY_SECONDS = 30
+# What could not be sent for so long is no news any more.
+GIVE_UP_AFTER = timedelta(hours=24)
+# A template for every kind that has none of its own.
+ANY_KIND = "*"
+
+circuit = Circuit(rest_seconds=10)
+
+_OUTCOMES = {
+    MessageFate.SENT: DeliveryOutcome.SENT,
+    MessageFate.REFUSED: DeliveryOutcome.REFUSED,
+    MessageFate.UNDELIVERABLE: DeliveryOutcome.UNDELIVERABLE,
+}
+
+
+def deliver_notice(payload: dict[str, Any]) -> None:
+    """Send a notice to each confirmed holder's phone, once each; without a template of its kind it is sent to none.
+
+    A worker killed between WeChat's answer and our row sends that one again: WeChat takes no key that would prevent it.
+
+    :raises TryLater: WeChat does not answer or is busy.
+    """
+    notice_id = UUID(payload["notice_id"])
+    with db.transaction() as session:
+        sending.raise_two_places_alarm(session, notice_id)
+        push = sending.find_push(session, notice_id)
+    templates = current_config().wechat_templates
+    template = templates.get(push.kind, templates.get(ANY_KIND)) if push else None
+    if push is None or template is None:
+        return
+    data = {keyword: _words(push)[word] for keyword, word in template.data.items()}
+    fates = [_deliver(push, login_id, template.id, data) for login_id in push.openids]
+    if MessageFate.LATER in fates:
+        raise TryLater(_RETRY_SECONDS)
+
+
+HANDLERS: dict[str, Handler] = {WRITTEN_TOPIC: deliver_notice}
+
+
+def _deliver(push: Push, login_id: UUID, template_id: str, data: Mapping[str, str]) -> MessageFate | None:
+    if clock.now() - push.created_at > GIVE_UP_AFTER:
+        _record(push, login_id, DeliveryOutcome.TOO_LATE)
+        return None
+    if circuit.is_open:
+        return MessageFate.LATER
+    fate = accounts.send_message(current_config(), openid=push.openids[login_id], template_id=template_id, data=data)
+    if fate is MessageFate.LATER:
+        circuit.trip()
+    else:
+        _record(push, login_id, _OUTCOMES[fate])
+    return fate
+
+
+def _record(push: Push, login_id: UUID, outcome: DeliveryOutcome) -> None:
+    with db.transaction() as session:
+        sending.record_delivery(session, notice_id=push.notice_id, login_id=login_id, outcome=outcome)
+
+
+def _words(push: Push) -> dict[str, str]:
+    """What a template's keywords can be filled with."""
+    return {
+        "title": push.title,
+        "hospital": (push.hospital_name or "一码通")[:LONGEST_THING],
+        "time": clock.in_city(push.created_at).strftime("%Y-%m-%d %H:%M"),
+    }

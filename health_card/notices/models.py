@@ -1,0 +1,81 @@
+"""Notices to persons, and what became of each at WeChat."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.db import Base, WithId
+
+
+class NoticeKind(StrEnum):
+    """What happened; the words for it stand in texts.py."""
+
+    IDENTIFIED = "identified"
+    CODE_REPLAYED = "code_replayed"
+    CODE_DOUBLE_USED = "code_double_used"
+    TWO_PLACES = "two_places"
+    VISIT_DISOWNED = "visit_disowned"
+    CARD_LOST = "card_lost"
+    CARD_RESTORED = "card_restored"
+    CARD_REISSUED = "card_reissued"
+    CARD_CANCELLED = "card_cancelled"
+    MERGED = "merged"
+    UNMERGED = "unmerged"
+    DETAILS_CORRECTED = "details_corrected"
+    LOGIN_CONFIRMED = "login_confirmed"
+    LOGIN_WAITING = "login_waiting"
+    FAMILY_ADDED = "family_added"
+    FAMILY_LEFT = "family_left"
+    GUARDIAN_ENDED = "guardian_ended"
+    REAL_NAME_DISAGREED = "real_name_disagreed"
+    REAL_NAME_AGREED = "real_name_agreed"
+    BREAK_GLASS = "break_glass"
+
+
+class Notice(WithId, Base):
+    """One thing that a person is told. ``facts``: ids and codes only; names are looked up when it is shown.
+
+    ``key``: the same key is told once.
+    """
+
+    __tablename__ = "notices"
+    __table_args__ = (
+        CheckConstraint(f"kind IN ({', '.join(repr(kind.value) for kind in NoticeKind)})", name="kind"),
+        Index("ix_notices_person_id", "person_id", text("created_at DESC"), text("id DESC")),
+        Index("ix_notices_unread", "person_id", postgresql_where=text("seen_at IS NULL")),
+    )
+
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
+    kind: Mapped[str]
+    facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    hospital_id: Mapped[UUID | None] = mapped_column(ForeignKey("hospitals.id"))
+    object_kind: Mapped[str | None]
+    object_id: Mapped[UUID | None]
+    key: Mapped[str | None] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime | None]
+
+
+class DeliveryOutcome(StrEnum):
+    """How sending one notice to one phone ended; all but ``sent`` leave it to the list in the app."""
+
+    SENT = "sent"
+    REFUSED = "refused"
+    UNDELIVERABLE = "undeliverable"
+    TOO_LATE = "too_late"
+
+
+class NoticeDelivery(Base):
+    """One notice at one login's phone has ended: it is never tried again."""
+
+    __tablename__ = "notice_deliveries"
+    __table_args__ = (CheckConstraint("outcome IN ('sent', 'refused', 'undeliverable', 'too_late')", name="outcome"),)
+
+    notice_id: Mapped[UUID] = mapped_column(ForeignKey("notices.id"), primary_key=True)
+    login_id: Mapped[UUID] = mapped_column(ForeignKey("logins.id"), primary_key=True)
+    outcome: Mapped[str]
+    ended_at: Mapped[datetime]

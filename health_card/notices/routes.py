@@ -1,0 +1,30 @@
+"""The machine interface of notices, for the patient's phone."""
+
+from flask import Response
+
+from core import db
+from core.api import Api
+from core.web import current_actor, present, requires
+from health_card.notices import reading
+from health_card.notices.schemas import NoticeList, NoticePath, NoticeQuery, NoticeShown
+
+api = Api("notices", tag="Notices 通知", url_prefix="/api/v1")
+
+
+@api.get("/notices", responses={200: NoticeList})
+@requires("health_card:notice:read")
+def list_notices(query: NoticeQuery) -> Response:
+    """What happened with my card, and my family's: which hospital, which desk, when"""
+    with db.snapshot() as session:
+        notices = reading.list_notices(session, current_actor(), **dict(query))
+        unread = reading.count_unread(session, current_actor())
+    return present(NoticeList(notices=[NoticeShown.model_validate(each) for each in notices], unread=unread))
+
+
+@api.post("/notices/<uuid:notice_id>/seen", responses={200: NoticeShown})
+@requires("health_card:notice:read")
+def see_notice(path: NoticePath) -> Response:
+    """Mark a notice as seen"""
+    with db.transaction() as session:
+        notice = reading.see_notice(session, current_actor(), notice_id=path.notice_id)
+    return present(NoticeShown.model_validate(notice))

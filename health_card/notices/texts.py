@@ -1,0 +1,70 @@
+"""The words of every notice.
+
+``{hospital}``, ``{other_hospital}``, ``{terminal}`` and ``{time}`` are filled in when it is shown. Nothing clinical is
+ever said: titles, hospital and time also travel through WeChat.
+"""
+
+from dataclasses import dataclass
+
+from health_card.notices.models import NoticeKind
+
+# A `thing` of a WeChat template holds so many characters.
+LONGEST_THING = 20
+
+
+@dataclass(frozen=True)
+class Text:
+    title: str
+    body: str
+
+
+TEXTS: dict[NoticeKind, Text] = {
+    NoticeKind.IDENTIFIED: Text(
+        "您的健康卡已被核验",
+        "{hospital}（终端 {terminal}）于 {time} 核验了您的健康卡。如果不是您本人在场，请点「不是我」。",
+    ),
+    NoticeKind.CODE_REPLAYED: Text(
+        "有人重复使用您的二维码",
+        "{hospital}（终端 {terminal}）于 {time} 出现了您已在{other_hospital}使用过的二维码，我们已拒绝。"
+        "请勿把二维码截图给他人。",
+    ),
+    NoticeKind.CODE_DOUBLE_USED: Text(
+        "您的二维码曾被两处使用",
+        "{hospital}补传的离线记录中，有一个二维码已在别处使用过。如果不是您本人，请作废所有二维码。",
+    ),
+    NoticeKind.TWO_PLACES: Text(
+        "您的健康卡在两地被使用",
+        "几分钟内，{other_hospital}和{hospital}先后核验了您的健康卡。如果其中一处不是您本人，请点「不是我」。",
+    ),
+    NoticeKind.VISIT_DISOWNED: Text(
+        "已按您的声明停止授权",
+        "您声明在{hospital}的这次就诊不是本人：该院的查看授权已终止，此前出示的二维码全部作废。",
+    ),
+    NoticeKind.CARD_LOST: Text("您的健康卡已挂失", "健康卡于 {time} 挂失，二维码全部作废。找回后可以恢复使用。"),
+    NoticeKind.CARD_RESTORED: Text("您的健康卡已恢复使用", "健康卡于 {time} 恢复使用。"),
+    NoticeKind.CARD_REISSUED: Text("您的健康卡已换发", "健康卡于 {time} 换发，旧卡号及其二维码全部作废。"),
+    NoticeKind.CARD_CANCELLED: Text("您的健康卡已注销", "健康卡于 {time} 注销。再次申领即可恢复。"),
+    NoticeKind.MERGED: Text(
+        "您的两份档案已合并",
+        "经核对，登记为两人的档案同属于您，已于 {time} 合并。如有不符，请到医院窗口申请撤销。",
+    ),
+    NoticeKind.UNMERGED: Text("您的档案合并已撤销", "此前合并的两份档案已于 {time} 重新分开。"),
+    NoticeKind.DETAILS_CORRECTED: Text("您的登记信息已更正", "登记信息已于 {time} 更正。如非您本人办理，请联系窗口。"),
+    NoticeKind.LOGIN_CONFIRMED: Text("微信登录已通过核验", "窗口已核对证件，该微信现在可以使用您的健康卡。"),
+    NoticeKind.LOGIN_WAITING: Text(
+        "有新的微信申请您的健康卡",
+        "另一个微信于 {time} 用您的证件信息登记。未经窗口核对证件，它不能使用您的健康卡。",
+    ),
+    NoticeKind.FAMILY_ADDED: Text("您的健康卡已加入家庭", "一位家庭成员的微信自 {time} 起可以使用您的健康卡。"),
+    NoticeKind.FAMILY_LEFT: Text("家庭成员已退出", "自 {time} 起，一个微信不再使用您的健康卡。"),
+    NoticeKind.GUARDIAN_ENDED: Text("监护人授权已结束", "自 {time} 起，监护人不再代为使用您的健康卡。"),
+    NoticeKind.REAL_NAME_DISAGREED: Text(
+        "实名信息核验未通过",
+        "您登记的姓名与证件号码核验不一致，健康卡暂停使用。请带证件到医院窗口更正。",
+    ),
+    NoticeKind.REAL_NAME_AGREED: Text("实名信息核验已通过", "更正后的姓名与证件号码核验一致，健康卡已恢复使用。"),
+    NoticeKind.BREAK_GLASS: Text(
+        "您的档案被紧急查看",
+        "{hospital}于 {time} 因紧急情况查看了您的健康档案，原因已记录并将复核。",
+    ),
+}

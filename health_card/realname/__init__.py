@@ -1,0 +1,1 @@
+"""Whether a name and a certificate number belong together: asked of the city's real-name source."""

@@ -12,8 +12,8 @@ from core.web import Pages, current_actor, requires
 from health_card.matching import service
 from health_card.matching.models import MatchState
 from health_card.matching.schemas import (
-    Decision,
     LinkShown,
+    MatchDecision,
     MatchLineShown,
     MatchShown,
     MergeDecision,
@@ -62,7 +62,7 @@ def merge(match_id: UUID) -> Response:
 def refuse(match_id: UUID) -> Response:
     """They are two persons."""
     try:
-        body = read_form(Decision)
+        body = read_form(MatchDecision)
         with db.transaction() as session:
             service.refuse_match(session, current_actor(), match_id=match_id, reason=body.reason)
     except Refusal as refusal:
@@ -75,7 +75,7 @@ def refuse(match_id: UUID) -> Response:
 def postpone(match_id: UUID) -> Response:
     """Not now."""
     try:
-        body = read_form(Decision)
+        body = read_form(MatchDecision)
         with db.transaction() as session:
             service.postpone_match(session, current_actor(), match_id=match_id, reason=body.reason)
     except Refusal as refusal:
@@ -107,7 +107,7 @@ def show_merges() -> Response:
 def undo(link_id: UUID) -> Response:
     """Take a merge back."""
     try:
-        body = read_form(Decision)
+        body = read_form(MatchDecision)
         with db.transaction() as session:
             service.unmerge_persons(session, current_actor(), link_id=link_id, reason=body.reason)
     except Refusal as refusal:

@@ -7,10 +7,10 @@ from core.api import Api
 from core.web import current_actor, present, requires
 from health_card.matching import service
 from health_card.matching.schemas import (
-    Decision,
     LinkList,
     LinkPath,
     LinkShown,
+    MatchDecision,
     MatchLineShown,
     MatchList,
     MatchPath,
@@ -53,7 +53,7 @@ def merge_match(path: MatchPath, body: MergeDecision) -> Response:
 
 @api.post("/matches/<uuid:match_id>/refusal", responses={204: None})
 @requires("health_card:match:review")
-def refuse_match(path: MatchPath, body: Decision) -> Response:
+def refuse_match(path: MatchPath, body: MatchDecision) -> Response:
     """They are two persons: onto the do-not-match list"""
     with db.transaction() as session:
         service.refuse_match(session, current_actor(), match_id=path.match_id, reason=body.reason)
@@ -62,7 +62,7 @@ def refuse_match(path: MatchPath, body: Decision) -> Response:
 
 @api.post("/matches/<uuid:match_id>/postponement", responses={204: None})
 @requires("health_card:match:review")
-def postpone_match(path: MatchPath, body: Decision) -> Response:
+def postpone_match(path: MatchPath, body: MatchDecision) -> Response:
     """Not now: the pair stays open, behind those that nobody has looked at"""
     with db.transaction() as session:
         service.postpone_match(session, current_actor(), match_id=path.match_id, reason=body.reason)
@@ -98,7 +98,7 @@ def merge_persons(body: Merge) -> Response:
 
 @api.post("/merges/<uuid:link_id>/undo", responses={200: LinkShown})
 @requires("health_card:person:merge")
-def unmerge_persons(path: LinkPath, body: Decision) -> Response:
+def unmerge_persons(path: LinkPath, body: MatchDecision) -> Response:
     """Take a merge back: each has again what came through its own record; the pair goes onto the do-not-match list"""
     with db.transaction() as session:
         link = service.unmerge_persons(session, current_actor(), link_id=path.link_id, reason=body.reason)

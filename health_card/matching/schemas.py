@@ -30,16 +30,16 @@ class LinkPath(Received):
     link_id: UUID
 
 
-class Decision(Received):
+class MatchDecision(Received):
     reason: str = _REASON
 
 
-class MergeDecision(Decision):
+class MergeDecision(MatchDecision):
     standing_id: UUID | None = Field(None, description="the record that is to stand for the person; else the suggested")
     override: bool = Field(False, description="merge although certain facts contradict each other")
 
 
-class Merge(Decision):
+class Merge(MatchDecision):
     from_id: UUID = Field(description="a record of the person to put behind the other")
     into_id: UUID = Field(description="a record of the person who is to stand")
     override: bool = Field(False, description="merge although certain facts contradict each other")
@@ -76,13 +76,13 @@ class PersonSummary(Shown):
         return {name: getattr(person, name) for name in cls.model_fields}
 
 
-class CertificateShown(Shown):
+class CertificateSummary(Shown):
     type: str = Field(description="WS 364.3 CV02.01.101")
     number: str = Field(description="masked")
     state: str = Field(description="current, former or withdrawn")
 
 
-class CardShown(Shown):
+class CardSummary(Shown):
     state: int = Field(description="1 normal, 2 lost, 3 cancelled, 4 being made, 5 not issued")
     channel: int = Field(description="1 app, 2 kiosk, 3 window, 4 batch")
     issued_at: datetime
@@ -93,8 +93,8 @@ class SideShown(Shown):
     person: PersonSummary
     records: int = Field(description="how many records stand together as this person")
     registered_at: datetime
-    certificates: list[CertificateShown]
-    cards: list[CardShown]
+    certificates: list[CertificateSummary]
+    cards: list[CardSummary]
     logins: int
     waiting_logins: int
     hospitals: list[str] = Field(description="where this person has a patient number")

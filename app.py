@@ -27,6 +27,9 @@ import health_card.desk.routes
 import health_card.devices.routes
 import health_card.family.pages
 import health_card.family.routes
+import health_card.matching.commands
+import health_card.matching.pages
+import health_card.matching.routes
 import health_card.notices.routes
 import health_card.offline.routes
 import health_card.printing.routes
@@ -72,6 +75,7 @@ BLUEPRINTS = [
     accounts.routes.oauth,
     accounts.administration.routes.api,
     health_card.routes.api,
+    health_card.matching.routes.api,
     health_card.notices.routes.api,
     health_card.confirmation.routes.api,
     health_card.devices.routes.api,
@@ -104,6 +108,7 @@ PAGES = [
     health_card.family.pages.pages,
     health_card.batches.pages.pages,
     health_card.counts.pages.pages,
+    health_card.matching.pages.pages,
     records.visits.pages.pages,
     records.chart.pages.pages,
 ]
@@ -141,6 +146,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.cli.add_command(prepare)
     app.cli.add_command(accounts.commands.staff)
     app.cli.add_command(payments.commands.ledger)
+    app.cli.add_command(health_card.matching.commands.persons)
     app.cli.add_command(error_page.commands)
     app.cli.add_command(key_commands.commands)
     return app

@@ -9,6 +9,7 @@ from functools import partial
 
 import health_card.batches.jobs
 import health_card.family.jobs
+import health_card.matching.jobs
 import health_card.notices.jobs
 import health_card.printing.jobs
 import health_card.realname.jobs
@@ -23,6 +24,7 @@ from records.hl7v2 import mllp
 HANDLERS: dict[str, Handler] = {
     **key_commands.HANDLERS,
     **health_card.family.jobs.HANDLERS,
+    **health_card.matching.jobs.HANDLERS,
     **health_card.notices.jobs.HANDLERS,
     **health_card.realname.jobs.HANDLERS,
     **health_card.batches.jobs.HANDLERS,

@@ -72,6 +72,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "records:quarantine:read",
         "health_card:batch:manage",
         "health_card:card:count",
+        "health_card:match:review",
+        "health_card:person:merge",
     },
     Role.SECURITY_ADMINISTRATOR: _SIGNED_IN
     | {

@@ -78,7 +78,7 @@ class LineShown(Shown):
                 "limit_fen": line.limit_fen,
                 "drawn_fen": line.drawn_fen,
                 "held_fen": line.held_fen,
-                "available_fen": line.available_fen,
+                "available_fen": view.available_fen,
                 "payable_fen": view.payable_fen,
                 "interest_free_days": product.interest_free_days,
                 "statement_day": product.statement_day,

@@ -14,6 +14,7 @@ from health_card.service.codes import ShownCode, issue_code
 from health_card.service.demographics import (
     Demographics,
     PlainDemographics,
+    fits_person,
     get_demographics,
     get_plain_demographics,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "find_own_person_id",
     "find_person",
     "find_real_name_state",
+    "fits_person",
     "get_demographics",
     "get_patient_number",
     "get_plain_demographics",

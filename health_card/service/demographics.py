@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
@@ -91,6 +91,21 @@ def get_plain_demographics(session: Session, person_id: UUID) -> PlainDemographi
         address=key.unseal(person.address_sealed, context=ADDRESS) if person.address_sealed else None,
         assurance=person.assurance,
     )
+
+
+def fits_person(session: Session, person_id: UUID, *, sex: str, birth_date: date | None) -> bool:
+    """Whether one of the person's records says this sex and birth date, or leaves them open.
+
+    A hospital goes on writing what the record that it knew said, also when another one stands for the person now.
+
+    :param sex: ``unknown`` fits everybody, as does no birth date.
+    """
+    fitting = select(Person.id).where(Person.id.in_(same_person_ids(person_id)))
+    if sex != "unknown":
+        fitting = fitting.where(Person.sex.in_((sex, "unknown")))
+    if birth_date is not None:
+        fitting = fitting.where(or_(Person.birth_date == birth_date, Person.birth_date.is_(None)))
+    return session.scalar(fitting.limit(1)) is not None
 
 
 def _primary_certificate(session: Session, person: Person, key: DataKey) -> tuple[str | None, str | None]:

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, aliased
 
-from core import clock
+from core import clock, outbox
 from core.ids import new_id
 from core.vault import vault
 from health_card.certificates import Certificate
@@ -19,6 +19,8 @@ CERTIFICATE = "persons.certificate"
 NAME = "persons.name"
 PHONE = "persons.phone"
 ADDRESS = "persons.address"
+
+CHANGED_TOPIC = "health_card.person_changed"
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,14 @@ def create_person(session: Session, details: Details) -> Person:
     session.flush()
     if details.certificate is not None:
         add_certificate(session, person, details.certificate, is_primary=True)
+    announce_change(session, person_id)
     return person
+
+
+def announce_change(session: Session, person_id: UUID) -> None:
+    """A record was made or corrected: what it can be found by is noted, and who may be the same person is looked up."""
+    # Nobody waits for it: commits that carry a NOTIFY wait for each other.
+    outbox.announce(session, CHANGED_TOPIC, {"person_id": str(person_id)}, wakes=False)
 
 
 def add_certificate(

@@ -15,6 +15,7 @@ from health_card import service as health_card
 from payments import ledger
 from payments.models import Charge, CreditLine, JournalKind, LineState
 from payments.refusals import BillAlreadyCharged, LimitExceeded, LineSuspended, NoCreditLine, PaymentCodeOfAnother
+from payments.service.lines import measure_available_fen
 from records.visits import service as visits
 
 EMERGENCY = "E"
@@ -73,10 +74,11 @@ def _capture(session: Session, actor: Actor, bill: Bill, code: PaymentCode | Non
     visit = visits.get_visit(session, actor, bill.visit_id)
     if code is not None:
         _redeem(session, actor, bill, visit, code)
-    lines = _lock_usable_lines(session, visit)
+    lines = _lock_lines(session, visit)
+    usable = _select_usable(lines, visit)
     # Asked before the limit, so that a bill sent twice is told so even when the credit is used up.
     _check_not_charged(session, actor, bill)
-    line = next((line for line in lines if line.available_fen >= bill.amount_fen), None)
+    line = next((line for line in usable if measure_available_fen(line, lines) >= bill.amount_fen), None)
     if line is None:
         raise LimitExceeded
     charge_id, at = new_id(), clock.now()
@@ -124,23 +126,27 @@ def _redeem(session: Session, actor: Actor, bill: Bill, visit: visits.VisitConte
     found = health_card.redeem_payment_code(
         session, actor, text=code.text, issuer=code.issuer, amount_fen=bill.amount_fen
     )
-    if found.person_id != visit.person_id:
+    if not health_card.is_same_person(session, found.person_id, visit.person_id):
         raise PaymentCodeOfAnother
 
 
-def _lock_usable_lines(session: Session, visit: visits.VisitContext) -> list[CreditLine]:
-    """The lines that may pay for this visit, oldest first, locked: whoever draws on them or repays waits for us."""
+def _lock_lines(session: Session, visit: visits.VisitContext) -> list[CreditLine]:
+    """All lines of the visit's patient, oldest first, locked: whoever draws on them or repays waits for us."""
     lines = session.scalars(
         select(CreditLine)
         .where(CreditLine.person_id.in_(health_card.same_person_ids(visit.person_id)))
-        .where(CreditLine.state != LineState.CLOSED)
         .order_by(CreditLine.opened_at, CreditLine.id)
         .with_for_update()
         .execution_options(populate_existing=True)
-    ).all()
-    if not lines:
+    )
+    return list(lines)
+
+
+def _select_usable(lines: list[CreditLine], visit: visits.VisitContext) -> list[CreditLine]:
+    in_force = [line for line in lines if line.state != LineState.CLOSED]
+    if not in_force:
         raise NoCreditLine
-    usable = [line for line in lines if line.state == LineState.ACTIVE or visit.kind == EMERGENCY]
+    usable = [line for line in in_force if line.state == LineState.ACTIVE or visit.kind == EMERGENCY]
     if not usable:
         raise LineSuspended
     return usable

@@ -1,5 +1,6 @@
 """Signing up for credit, and what a line stands at."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -17,10 +18,16 @@ from payments.refusals import AgreementVersionWrong, LineNotFound, PersonNotConf
 
 @dataclass(frozen=True)
 class LineView:
-    """A line with its product. ``payable_fen``: drawn, minus the repayments under way; ``person_name``: masked."""
+    """A line with its product.
+
+    :ivar available_fen: what may still be drawn; see ``measure_available_fen``.
+    :ivar payable_fen: drawn, minus the repayments under way.
+    :ivar person_name: masked.
+    """
 
     line: CreditLine
     product: CreditProduct
+    available_fen: int
     payable_fen: int
     person_name: str
 
@@ -78,6 +85,18 @@ def get_line(session: Session, actor: Actor, *, line_id: UUID) -> LineView:
     return found[0]
 
 
+def measure_available_fen(line: CreditLine, lines: Iterable[CreditLine]) -> int:
+    """What may still be drawn on a line: two lines of one product, of records found to be one person's, are no double
+    credit. Together they draw no more than the larger limit.
+
+    :param lines: all lines of the person, closed ones too.
+    """
+    alike = [other for other in lines if other.product_id == line.product_id]
+    limit_fen = max(other.limit_fen for other in alike if other.state != LineState.CLOSED or other is line)
+    used_fen = sum(other.drawn_fen + other.held_fen for other in alike)
+    return max(0, min(line.available_fen, limit_fen - used_fen))
+
+
 def sum_under_way_fen(session: Session, line_id: UUID) -> int:
     """What is being repaid on a line at this moment; exact while the line's row is locked."""
     total = session.scalar(
@@ -94,15 +113,21 @@ def _view(session: Session, *conditions: ColumnElement[bool]) -> list[LineView]:
         .order_by(CreditLine.opened_at, CreditLine.id)
     ).all()
     return [
-        # Overpaid by a payment that came after its repayment had ended: then there is nothing to pay, not less.
         LineView(
             line=line,
             product=product,
+            available_fen=measure_available_fen(line, _list_alike(session, line)),
+            # Overpaid by a payment that came after its repayment had ended: then there is nothing to pay, not less.
             payable_fen=max(0, line.drawn_fen - sum_under_way_fen(session, line.id)),
             person_name=health_card.get_demographics(session, line.person_id).name,
         )
         for line, product in rows
     ]
+
+
+def _list_alike(session: Session, line: CreditLine) -> list[CreditLine]:
+    of_person = CreditLine.person_id.in_(health_card.same_person_ids(line.person_id))
+    return list(session.scalars(select(CreditLine).where(of_person, CreditLine.product_id == line.product_id)))
 
 
 def _get_own_person(session: Session, actor: Actor) -> UUID:

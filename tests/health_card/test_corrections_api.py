@@ -1,5 +1,7 @@
 """What is known of a person is corrected at a desk; what it was before is kept."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError

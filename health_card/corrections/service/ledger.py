@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from core import audit, clock, outbox
+from core import audit, clock
 from core.actor import Actor
 from core.vault import vault
 from health_card.corrections.models import Field, PersonChange, Reason
@@ -12,6 +12,7 @@ from health_card.desk.service.look_ups import SeenDocument
 from health_card.models import Person
 from health_card.notices.service import tell
 from health_card.realname.asking import ask_real_name
+from health_card.service.identities import announce_change
 
 CHANGE = "person_changes.value"
 
@@ -55,7 +56,7 @@ def record_corrections(
         of=("look_up", seen.look_up_id),
         facts={"fields": fields, "reason": reason.value, "evidence": seen.evidence},
     )
-    outbox.announce(session, "health_card.person_changed", {"person_id": str(person.id)})
+    announce_change(session, person.id)
     ask_real_name(session, person_id=person.id)
     tell(
         session,

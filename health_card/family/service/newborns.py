@@ -25,6 +25,7 @@ from health_card.service.identities import (
     NAME,
     Details,
     add_certificate,
+    announce_change,
     certificate_index,
     create_person,
     find_by_certificate,
@@ -120,7 +121,7 @@ def give_certificate(
     of = ("holder", holder.id)
     audit.record_act(session, actor, "health_card.certificate.given", subject_id=person.id, of=of, facts=facts)
     tell(session, person_id=person.id, kind="details_corrected", hospital_id=actor.house_id)
-    outbox.announce(session, "health_card.person_changed", {"person_id": str(person.id)})
+    announce_change(session, person.id)
 
 
 def _check_is_newborn(newborn: NewbornDetails) -> None:

@@ -140,11 +140,8 @@ def _match_person(session: Session, actor: Actor, header: Header, card_issuer: s
 
 def _contradicts(session: Session, person_id: UUID, header: Header) -> bool:
     """Whether sex or birth date are another person's. Names are not compared: PACS write them in pinyin."""
-    person = health_card.get_demographics(session, person_id)
-    sex = _SEXES.get(header.sex or "")
-    is_other_sex = sex is not None and person.sex not in {"unknown", sex}
-    is_other_birth = None not in (header.birth_date, person.birth_date) and header.birth_date != person.birth_date
-    return is_other_sex or is_other_birth
+    sex = _SEXES.get(header.sex or "", "unknown")
+    return not health_card.fits_person(session, person_id, sex=sex, birth_date=header.birth_date)
 
 
 def _set_aside(session: Session, actor: Actor, staged: storage.Staged, header: Header, refusal: Refusal) -> Refusal:

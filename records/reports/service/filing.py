@@ -38,8 +38,11 @@ class FiledReport:
 
 @dataclass(frozen=True)
 class _Decision:
+    """``person_id``: all versions of a report hang on the record that its first version came through."""
+
     filed: FiledReport
     report: IncomingReport
+    person_id: UUID
 
 
 def file_reports(
@@ -98,7 +101,7 @@ def _file_once(
             visit_id = incoming.visit_id or visits.find_latest_visit_id(
                 session, actor, person_id=person_id, at=decision.report.effective_at
             )
-            _write(session, actor, decision, (person_id, visit_id, message_id), arrival.channel)
+            _write(session, actor, decision, (visit_id, message_id), arrival.channel)
     return reply
 
 
@@ -140,13 +143,13 @@ def _decide(session: Session, actor: Actor, person_id: UUID, report: IncomingRep
         )
     ).one_or_none()
     if current is None:
-        return _Decision(FiledReport(new_id(), 1, True), report)
+        return _Decision(FiledReport(new_id(), 1, True), report, person_id)
     if not health_card.is_same_person(session, current.person_id, person_id):
         raise ReportOfAnotherPerson
     if _says_the_same(session, current, report):
-        return _Decision(FiledReport(current.id, current.version, False), report)
+        return _Decision(FiledReport(current.id, current.version, False), report, current.person_id)
     _check_not_outdated(current, report)
-    return _Decision(FiledReport(current.id, current.version + 1, True), report)
+    return _Decision(FiledReport(current.id, current.version + 1, True), report, current.person_id)
 
 
 def _check_not_outdated(current: Report, report: IncomingReport) -> None:
@@ -173,10 +176,10 @@ def _as_text(fields: Iterable[object]) -> list[str]:
 
 
 def _write(
-    session: Session, actor: Actor, decision: _Decision, belongs_to: tuple[UUID, UUID | None, UUID], channel: str
+    session: Session, actor: Actor, decision: _Decision, belongs_to: tuple[UUID | None, UUID], channel: str
 ) -> None:
-    filed, report = decision.filed, decision.report
-    person_id, visit_id, message_id = belongs_to
+    filed, report, person_id = decision.filed, decision.report, decision.person_id
+    visit_id, message_id = belongs_to
     session.execute(
         update(Report).where(Report.id == filed.report_id, Report.is_current).values(is_current=False),
         execution_options={"synchronize_session": False},

@@ -12,6 +12,9 @@ import accounts.pages
 import accounts.routes
 import consent.routes
 import health_card.routes
+import health_card.showings.routes
+import health_card.tencent.pages
+import health_card.tencent.routes
 import payments.commands
 import payments.routes
 import recognition.routes
@@ -36,6 +39,9 @@ BLUEPRINTS = [
     accounts.routes.api,
     accounts.routes.oauth,
     health_card.routes.api,
+    health_card.showings.routes.api,
+    health_card.tencent.routes.api,
+    health_card.tencent.routes.administration,
     consent.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,
@@ -48,7 +54,13 @@ BLUEPRINTS = [
     payments.routes.api,
     payments.routes.notify,
 ]
-PAGES = [api.pages, accounts.pages.pages, records.visits.pages.pages, records.chart.pages.pages]
+PAGES = [
+    api.pages,
+    accounts.pages.pages,
+    health_card.tencent.pages.pages,
+    records.visits.pages.pages,
+    records.chart.pages.pages,
+]
 
 MIGRATIONS = str(Path(__file__).parent / "migrations")
 

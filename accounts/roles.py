@@ -34,7 +34,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "recognition:order:check",
         "recognition:decision:record",
     },
-    Role.OPERATOR: _SIGNED_IN | {"records:quarantine:read"},
+    Role.OPERATOR: _SIGNED_IN | {"records:quarantine:read", "health_card:tencent_app:manage"},
 }
 
 # SMART Backend Services scopes (system/...) and our own for what FHIR does not name.

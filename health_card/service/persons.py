@@ -48,7 +48,7 @@ def register_person(session: Session, actor: Actor, *, details: Details) -> Regi
     details = check_details(details)
     person, is_new = find_or_create_person(session, details)
     if not is_new:
-        _check_same_details(session, person, details)
+        check_same_details(session, person, details)
     holder = _hold(session, actor, person)
     card = find_or_issue_card(session, person, ApplyChannel.APP)
     audit.record_act(
@@ -107,14 +107,18 @@ def issue_card(session: Session, person: Person, channel: ApplyChannel) -> Card:
     return card
 
 
-def _check_same_details(session: Session, person: Person, details: Details) -> None:
-    """The details of the record itself count, and those of the one that stands for it after a merge."""
-    known = {_details_of(person), _details_of(get_root(session, person.id))}
+def check_same_details(session: Session, person: Person, details: Details) -> None:
+    """The details of the record itself count, and those of the one that stands for it after a merge.
+
+    :raises PersonDetailsDiffer: another name or phone is known of this person.
+    """
+    known = {name_and_phone(person), name_and_phone(get_root(session, person.id))}
     if (details.name, details.phone) not in known:
         raise PersonDetailsDiffer
 
 
-def _details_of(person: Person) -> tuple[str, str]:
+def name_and_phone(person: Person) -> tuple[str, str]:
+    """As this record itself says, whole."""
     key = vault().unwrap(person.data_key)
     return key.unseal(person.name_sealed, context=NAME), key.unseal(person.phone_sealed, context=PHONE)
 

@@ -42,9 +42,10 @@ class HospitalSystem:
     def sign_in(self) -> dict[str, Any]:
         """Get a token."""
         reply = self.post(TOKEN, self.envelope({"appId": self.app_id}, appToken=""))
-        assert reply.json["commonOut"]["resultCode"] == 0, reply.text
-        self.token = reply.json["rsp"]["appToken"]
-        return reply.json
+        answer: dict[str, Any] = reply.get_json()
+        assert answer["commonOut"]["resultCode"] == 0, answer
+        self.token = answer["rsp"]["appToken"]
+        return answer
 
     def envelope(self, req: dict[str, Any], **common: Any) -> dict[str, Any]:
         """A signed request; ``common`` replaces what stands in commonIn (a given sign is not made anew)."""

@@ -183,7 +183,7 @@ def test_an_operation_that_is_not_served_is_said_so(city: City) -> None:
 
 
 def test_the_manual_names_every_result_code(city: City) -> None:
-    written = dict(re.findall(r"^\| (\d{4}) \| `([a-z_.]+)` \|", MANUAL.read_text(), re.MULTILINE))
+    written = dict(re.findall(r"^\| (\d{4}) \| `([a-z0-9_.]+)` \|", MANUAL.read_text(), re.MULTILINE))
     assert written == {str(number): code for code, number in RESULT_CODES.items()}
     assert len(set(RESULT_CODES.values()) | {OTHER}) == len(RESULT_CODES) + 1
     known = {refusal.code for refusal in list_refusals()}

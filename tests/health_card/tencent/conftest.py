@@ -4,11 +4,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import requests
+from sqlalchemy import func, select, update
 
 from core import db
 from core.actor import SYSTEM
+from health_card.models import Card, CardState
 from health_card.tencent import service as tencent
-from tests.support.city import City, Hospital, resident_id
+from tests.support.city import City, Hospital, Patient, resident_id
 from tests.support.tencent import HospitalSystem
 
 
@@ -71,3 +74,40 @@ class House:
 @pytest.fixture
 def house(city: City) -> House:
     return House(city)
+
+
+@pytest.fixture
+def phone(house: House, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """WeChat, which knows these codes: code to openid."""
+    known = {"phone-1": "o-phone-1", "phone-2": "o-phone-2"}
+
+    class Reply:
+        def __init__(self, openid: str | None) -> None:
+            self.answer = {"openid": openid} if openid else {"errcode": 40029, "errmsg": "invalid code"}
+
+        def json(self) -> dict[str, Any]:
+            return self.answer
+
+        def raise_for_status(self) -> None:
+            """WeChat answers 200 always."""
+
+    monkeypatch.setattr(requests, "get", lambda *_, params, **__: Reply(known.get(params["js_code"])))
+    return known
+
+
+def verified(house: House, patient: Patient) -> dict[str, Any]:
+    return house.system.ask("verifyQRCode", house.verification(house.city.code(patient)))
+
+
+def count(table: type[Any], **wanted: Any) -> int:
+    with db.snapshot() as session:
+        return session.scalar(select(func.count()).select_from(table).filter_by(**wanted)) or 0
+
+
+def gender_of(patient: Patient) -> str:
+    return "男" if int(patient.certificate_number[16]) % 2 else "女"
+
+
+def set_state(patient: Patient, state: CardState) -> None:
+    with db.transaction() as session:
+        session.execute(update(Card).where(Card.id == patient.card_id).values(state=state))

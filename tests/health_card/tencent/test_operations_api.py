@@ -1,169 +1,23 @@
-"""The operations: what each does, for whom, and what it never tells."""
+"""Verifying, reading, showing, binding and reporting: for whom, and what is never told."""
 
 import base64
 from typing import Any
 
 import pytest
-import requests
-from sqlalchemy import func, select, text, update
+from sqlalchemy import select, text
 
 from accounts import service as accounts
-from accounts.refusals import WechatCodeInvalid
 from core import db
 from core.actor import SYSTEM
 from core.audit import AuditEntry
 from core.outbox import OutboxMessage
-from health_card import service as health_card
-from health_card.models import Card, CardState, Holder, Person
+from health_card.models import CardState
 from health_card.nations import NATIONS, find_nation_code
 from health_card.showings.models import CardUse
 from health_card.tencent import service as tencent
-from health_card.tencent.routes import GUESSES_PER_MINUTE
 from tests.conftest import SteppingClock
-from tests.health_card.tencent.conftest import House
-from tests.support.city import City, Patient, bearer, resident_id
-
-
-@pytest.fixture
-def phone(house: House, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """WeChat, which knows these codes: code to openid."""
-    known = {"phone-1": "o-phone-1", "phone-2": "o-phone-2"}
-
-    class Reply:
-        def __init__(self, openid: str | None) -> None:
-            self.answer = {"openid": openid} if openid else {"errcode": 40029, "errmsg": "invalid code"}
-
-        def json(self) -> dict[str, Any]:
-            return self.answer
-
-        def raise_for_status(self) -> None:
-            """WeChat answers 200 always."""
-
-    monkeypatch.setattr(requests, "get", lambda *_, params, **__: Reply(known.get(params["js_code"])))
-    return known
-
-
-def verified(house: House, patient: Patient) -> dict[str, Any]:
-    return house.system.ask("verifyQRCode", house.verification(house.city.code(patient)))
-
-
-def count(table: type[Any], **wanted: Any) -> int:
-    with db.snapshot() as session:
-        return session.scalar(select(func.count()).select_from(table).filter_by(**wanted)) or 0
-
-
-# Registration
-
-
-def test_a_person_at_a_window_is_registered_once_without_any_holder(house: House) -> None:
-    sent = house.person(patid="MZ0001", address="测试路1号")
-    first, again = house.system.ask("registerHealthCard", sent), house.system.ask("registerHealthCard", sent)
-    assert first == again
-    assert first["qrCodeText"] == f"{first['healthCardId']}:1::{house.city.config.issuer_code}"
-    assert first["adminExt"] == ""
-    assert count(Holder) == 0
-    with db.snapshot() as session:
-        card = session.scalars(select(Card).filter_by(number=first["healthCardId"])).one()
-        plain = health_card.get_plain_demographics(session, card.person_id)
-    assert (card.channel, plain.assurance, plain.nation, plain.sex) == (3, "asserted", "01", "male")
-    assert count(AuditEntry, action="health_card.person.registered", hospital_id=house.hospital.id) == 1
-
-
-def test_the_owner_of_a_wechat_code_holds_the_card(house: House, phone: dict[str, str]) -> None:
-    sent = house.person(wechatCode="phone-1", relation="本人")
-    first = house.system.ask("registerHealthCard", sent)
-    assert count(Holder) == 1
-    assert house.system.ask("registerHealthCard", sent) == first
-    another = house.person(wechatCode="phone-1")
-    assert house.system.refused("registerHealthCard", another) == (2004, "health_card.login_holds_another")
-    second = house.system.ask("registerHealthCard", sent | {"wechatCode": "phone-2"})
-    assert second == first
-    with db.snapshot() as session:
-        confirmed = session.scalars(select(Holder.confirmed_at.is_not(None)).order_by(Holder.created_at)).all()
-    assert confirmed == [True, False]
-
-
-def test_a_wechat_code_that_wechat_refuses_registers_nobody(house: House, phone: dict[str, str]) -> None:
-    refused = house.system.refused("registerHealthCard", house.person(wechatCode="unknown"))
-    assert refused == (2301, WechatCodeInvalid.code)
-    assert count(Person) == 0
-
-
-def test_relatives_and_newborns_are_added_elsewhere(house: House, phone: dict[str, str]) -> None:
-    relative = house.person(wechatCode="phone-1", relation="配偶")
-    assert house.system.refused("registerHealthCard", relative) == (2005, "health_card.tencent_relation_elsewhere")
-    newborn = house.person(idType=None, idNumber=None, childInfo={"motherName": "李测试", "motherIdType": "01"})
-    assert house.system.refused("registerHealthCard", newborn) == (2006, "health_card.tencent_newborn_elsewhere")
-    nobody = house.person(idType=None, idNumber=None)
-    assert house.system.refused("registerHealthCard", nobody) == (1102, "health_card.tencent_field_missing")
-    assert count(Person) == 0
-    with_number = house.person(childInfo={"motherName": "李测试", "multipleBirthsFlag": 0, "parity": "1"})
-    assert house.system.ask("registerHealthCard", with_number)["healthCardId"]
-
-
-def test_name_and_phone_of_a_known_person_cannot_be_found_out_by_trying(house: House) -> None:
-    patient = house.city.patient()
-    sent = house.person(idNumber=patient.certificate_number, gender=None) | {"gender": gender_of(patient)}
-    for number in range(GUESSES_PER_MINUTE):
-        wrong = sent | {"phone1": f"1390000000{number}"}
-        assert house.system.refused("registerHealthCard", wrong) == (2003, "health_card.person_details_differ")
-    assert house.system.refused("registerHealthCard", sent) == (1207, "core.rate_exceeded")
-    assert house.system.ask("registerHealthCard", house.person())["healthCardId"]
-
-
-def gender_of(patient: Patient) -> str:
-    return "男" if int(patient.certificate_number[16]) % 2 else "女"
-
-
-@pytest.mark.parametrize(
-    ("changes", "wanted"),
-    [
-        ({"idNumber": "110105194912310021"}, (2001, "health_card.certificate_invalid")),
-        ({"birthday": "1985-04-13"}, (2002, "health_card.details_contradict_certificate")),
-        ({"gender": "女"}, (2002, "health_card.details_contradict_certificate")),
-        ({"nation": "火星族"}, (1104, "health_card.tencent_field_invalid")),
-        ({"birthday": "19850412"}, (1104, "health_card.tencent_field_invalid")),
-        ({"birthday": 19850412}, (1104, "health_card.tencent_field_invalid")),
-        ({"phone1": 13800000001}, (1104, "health_card.tencent_field_invalid")),
-        ({"idType": 1}, (1103, "health_card.tencent_code_lost_zero")),
-        ({"idType": "1"}, (1103, "health_card.tencent_code_lost_zero")),
-        ({"idType": "55"}, (1104, "health_card.tencent_field_invalid")),
-        ({"childInfo": {"motherIdType": 1}}, (1103, "health_card.tencent_code_lost_zero")),
-        ({"childInfo": {"colour": "red"}}, (1101, "health_card.tencent_field_unknown")),
-        ({"name": ""}, (1102, "health_card.tencent_field_missing")),
-        ({"nation": None}, (1102, "health_card.tencent_field_missing")),
-        ({"colour": "red"}, (1101, "health_card.tencent_field_unknown")),
-    ],
-)
-def test_a_field_that_cannot_be_right_is_refused_and_named(
-    house: House, changes: dict[str, Any], wanted: tuple[int, str]
-) -> None:
-    answer = house.system.call("registerHealthCard", house.person(**changes))
-    said = answer["commonOut"]["errMsg"]
-    assert (answer["commonOut"]["resultCode"], f"[{wanted[1]}]") == (wanted[0], said[said.index(" [") + 1 :])
-    if wanted[0] < 2000:
-        assert f"req.{next(iter(changes))}" in said
-    assert "火星" not in said
-    assert "19850412" not in said
-    assert count(Person) == 0
-
-
-def test_a_batch_registers_each_for_itself(house: House) -> None:
-    good, wrong, other = house.person(), house.person(birthday="1999-01-01"), house.person(name="李测试")
-    done = house.system.ask("registerBatchHealthCard", {"healthCardItems": [good, wrong, other]})
-    assert [item["idNumber"] for item in done["rspItems"]] == [good["idNumber"], other["idNumber"]]
-    assert {len(item["healthCardId"]) for item in done["rspItems"]} == {64}
-    (failed,) = done["failedItems"]
-    assert (failed["idNumber"], failed["resultCode"]) == (wrong["idNumber"], 2002)
-    assert count(Person) == 2
-    too_many = {"healthCardItems": [house.person() for _ in range(16)]}
-    assert house.system.refused("registerBatchHealthCard", too_many)[0] == 1104
-    unknown = {"healthCardItems": [house.person(), house.person(colour="red")]}
-    assert (
-        "req.healthCardItems.1.colour" in house.system.call("registerBatchHealthCard", unknown)["commonOut"]["errMsg"]
-    )
-    assert count(Person) == 2
-
+from tests.health_card.tencent.conftest import House, count, gender_of, set_state, verified
+from tests.support.city import City, bearer, resident_id
 
 # Verification and reading
 
@@ -176,9 +30,10 @@ def test_a_dynamic_code_tells_the_hospital_whose_it_is_and_the_person_is_told(ho
     assert (found["healthCardId"], found["idType"], found["birthday"]) == (patient.card_number, "01", "1985-04-12")
     assert (found["gender"], found["nation"], found["verifyStatus"]) == (gender_of(patient), "", "0")
     assert house.system.ask("verifyQRCode", house.verification(code)) == found
-    assert count(CardUse, use_kind="verified") == 1
+    assert count(CardUse, hospital_id=house.hospital.id, use_kind="verified") == 1
     with db.snapshot() as session:
-        told = session.scalars(select(OutboxMessage).filter_by(topic="health_card.person_told")).one()
+        messages = session.scalars(select(OutboxMessage).filter_by(topic="health_card.person_told")).all()
+    (told,) = (message for message in messages if message.payload["person_id"] == str(patient.person_id))
     assert told.payload["kind"] == "identified"
     assert told.payload["facts"] == {"terminal": "W01", "step": "010101", "department": "0300"}
     other = House(house.city)
@@ -218,7 +73,7 @@ def test_a_verification_that_is_refused_uses_no_code_up(
 ) -> None:
     code = house.city.code(house.city.patient())
     assert house.system.refused("verifyQRCode", house.verification(code, **changes)) == wanted
-    assert count(CardUse) == 0
+    assert count(CardUse, hospital_id=house.hospital.id) == 0
     assert house.system.ask("verifyQRCode", house.verification(code))["name"] == "张测试"
 
 
@@ -231,11 +86,6 @@ def test_an_old_code_and_a_code_of_a_lost_card_are_refused(house: House, steppin
     set_state(patient, CardState.NORMAL)
     stepping_clock.forward(seconds=61)
     assert house.system.refused("verifyQRCode", house.verification(late)) == (2203, "health_card.code_expired")
-
-
-def set_state(patient: Patient, state: CardState) -> None:
-    with db.transaction() as session:
-        session.execute(update(Card).where(Card.id == patient.card_id).values(state=state))
 
 
 def test_refused_codes_lock_the_terminal_as_at_a_desk(house: House) -> None:
@@ -358,7 +208,7 @@ def test_a_use_is_kept_once_and_never_changed(house: House) -> None:
     by_person = house.use(idCardNumber=patient.certificate_number, name="张测试", department=None, scene="0101051")
     house.system.ask("reportHISData", by_person)
     with db.snapshot() as session:
-        uses = session.scalars(select(CardUse).order_by(CardUse.scene)).all()
+        uses = session.scalars(select(CardUse).filter_by(hospital_id=house.hospital.id).order_by(CardUse.scene)).all()
     assert [(use.scene, use.department, use.channel, use.cost_type) for use in uses] == [
         ("0101012", "0300", "0100", "0200"),
         ("0101051", "", "0100", "0200"),
@@ -389,7 +239,7 @@ def test_a_use_that_cannot_be_is_refused(house: House, changes: dict[str, Any], 
     patient = house.city.patient()
     sent = house.use(**{"idCardNumber": patient.certificate_number, "name": "张测试"} | changes)
     assert house.system.refused("reportHISData", sent) == wanted
-    assert count(CardUse) == 0
+    assert count(CardUse, hospital_id=house.hospital.id) == 0
 
 
 def test_the_patient_reads_which_interface_looked(house: House) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from core import db
 from core.actor import SYSTEM
 from core.errors import list_refusals
 from health_card.tencent import service as tencent
 from health_card.tencent.envelope import MOST_BYTES
-from health_card.tencent.models import TencentRequest
+from health_card.tencent.models import TencentApp, TencentRequest
 from health_card.tencent.result_codes import OTHER, RESULT_CODES
 from health_card.tencent.routes import FAILURES_PER_MINUTE
 from tests.conftest import SteppingClock
@@ -100,7 +101,9 @@ def test_used_request_ids_are_cleared_away_when_no_timestamp_could_hold(
     stepping_clock.forward(hours=1, seconds=1)
     house.system.sign_in()
     with db.snapshot() as session:
-        assert session.query(TencentRequest).count() == 1
+        app = session.scalars(select(TencentApp).filter_by(app_id=house.system.app_id)).one()
+        kept = session.scalars(select(TencentRequest).filter_by(client_id=app.client_id)).all()
+    assert len(kept) == 1
 
 
 def test_of_20_at_the_same_moment_with_one_request_id_one_is_served(committing_city: City) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -88,6 +88,8 @@ def switch_on(session: Session, actor: Actor, *, hospital_code: str) -> IssuedSe
     house = _find_house(session, hospital_code)
     if house is None:
         raise HospitalUnknown
+    # Two operators at the same moment: the second one finds the first one's access.
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"tencent_apps:{house.id}", 0))))
     app = session.scalars(select(TencentApp).filter_by(hospital_id=house.id).with_for_update()).one_or_none()
     if app is None:
         app = _open_app(session, actor, house)

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from core import db
 from core.actor import SYSTEM
 from core.errors import list_refusals
+from health_card.tencent import routes
 from health_card.tencent import service as tencent
 from health_card.tencent.envelope import MOST_BYTES
 from health_card.tencent.models import TencentApp, TencentRequest
@@ -160,6 +161,24 @@ def test_twenty_failed_proofs_lock_the_sender_out_and_no_other_hospital(house: H
         assert house.system.refused(READ, ANY_CARD, sign="c2lnbg==")[0] == 1202
     assert house.system.refused(READ, ANY_CARD) == (1207, "core.rate_exceeded")
     assert other.system.refused(READ, ANY_CARD)[0] == 2101
+
+
+def test_a_system_that_asks_too_often_has_to_wait(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routes, "REQUESTS_PER_MINUTE", 2)
+    codes = [house.system.refused(READ, ANY_CARD)[0] for _ in range(3)]
+    assert codes == [2101, 2101, 1207]
+
+
+def test_two_operators_at_the_same_moment_open_one_access(committing_city: City) -> None:
+    hospital, together = committing_city.hospital(), threading.Barrier(8)
+
+    def switch_on(_: int) -> str:
+        with committing_city.app.app_context(), db.transaction() as session:
+            together.wait()
+            return tencent.switch_on(session, SYSTEM, hospital_code=hospital.code).app_id
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(switch_on, range(8)))) == 1
 
 
 @pytest.mark.parametrize(

@@ -109,10 +109,11 @@ def verify(session: Session, actor: Actor, body: Verification, *, issuer: str) -
         certificate_number=body.id_card or None,
     )
     card = session.get_one(CardRow, found.card_id)
-    if found.kind == "D":
+    is_signed = found.redemption_id is not None
+    if is_signed:
         _remember_verified(session, actor, card, body, Use(UseKind.VERIFIED, redemption_id=found.redemption_id))
     plain = get_plain_demographics(session, card.person_id)
-    return translation.describe_verified(card, plain, phid=_phid(session, card), masked=found.kind == "S")
+    return translation.describe_verified(card, plain, phid=_phid(session, card), masked=not is_signed)
 
 
 def report_use(session: Session, actor: Actor, body: UseReport, *, issuer: str) -> None:

@@ -34,6 +34,9 @@ import health_card.notices.routes
 import health_card.offline.routes
 import health_card.printing.routes
 import health_card.routes
+import health_card.showings.routes
+import health_card.tencent.pages
+import health_card.tencent.routes
 import payments.commands
 import payments.routes
 import recognition.routes
@@ -88,6 +91,9 @@ BLUEPRINTS = [
     health_card.printing.routes.api,
     health_card.batches.routes.api,
     health_card.counts.routes.api,
+    health_card.showings.routes.api,
+    health_card.tencent.routes.api,
+    health_card.tencent.routes.administration,
     consent.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,
@@ -109,6 +115,7 @@ PAGES = [
     health_card.batches.pages.pages,
     health_card.counts.pages.pages,
     health_card.matching.pages.pages,
+    health_card.tencent.pages.pages,
     records.visits.pages.pages,
     records.chart.pages.pages,
 ]

@@ -81,6 +81,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "accounts:administrator:manage",
         "accounts:client:manage",
         "accounts:signing_key:manage",
+        "health_card:tencent_app:manage",
     },
     Role.AUDIT_ADMINISTRATOR: _SIGNED_IN | {"accounts:overview:read", "accounts:audit:read"},
 }

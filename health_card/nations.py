@@ -1,4 +1,4 @@
-"""Ethnic groups of GB/T 3304, by their two-digit codes."""
+"""The ethnic groups of GB/T 3304: two digits and the name."""
 
 _NAMES = [
     "汉",
@@ -59,4 +59,20 @@ _NAMES = [
     "基诺",
 ]
 
-NATIONS = {f"{number:02d}": f"{name}族" for number, name in enumerate(_NAMES, 1)}
+# 97 and 98 are not in the standard; household registration adds them.
+NATIONS = {f"{number:02d}": f"{name}族" for number, name in enumerate(_NAMES, 1)} | {
+    "97": "其他",
+    "98": "外国血统中国籍人士",
+}
+
+# What is written beside the full name: the short one, and two groups' names of before 1986.
+_CODES = (
+    {name: code for code, name in NATIONS.items()}
+    | {name: f"{number:02d}" for number, name in enumerate(_NAMES, 1)}
+    | {"毛难族": "36", "崩龙族": "46"}
+)
+
+
+def find_nation_code(name: str) -> str | None:
+    """The two digits of a name such as 汉族 or 汉; None when there is no such group."""
+    return _CODES.get(name)

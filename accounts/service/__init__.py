@@ -1,6 +1,7 @@
 """What other packages may ask of accounts."""
 
 from accounts.departments import DEPARTMENTS
+from accounts.service.adapters import find_client_house, list_terminal_ids, register_adapter_client
 from accounts.service.branches import list_departments
 from accounts.service.clients import register_client
 from accounts.service.hospitals import (
@@ -13,7 +14,7 @@ from accounts.service.hospitals import (
     open_mllp_port,
     register_hospital,
 )
-from accounts.service.logins import get_openid, refresh_session, sign_in_login
+from accounts.service.logins import get_openid, identify_wechat, refresh_session, sign_in_login
 from accounts.service.machines import issue_machine_token
 from accounts.service.names import describe_actors
 from accounts.service.secrets import hash_secret, new_secret
@@ -28,7 +29,8 @@ from accounts.service.terminals import (
     get_terminal,
     list_terminals,
 )
-from accounts.wechat import MessageFate, send_message
+from accounts.wechat import MessageFate, WechatIdentity, send_message
+from accounts.wechat import exchange_code as exchange_wechat_code
 
 __all__ = [
     "DEPARTMENTS",
@@ -37,12 +39,15 @@ __all__ = [
     "StaffCard",
     "TerminalCard",
     "TerminalProof",
+    "WechatIdentity",
     "check_terminal",
     "check_terminal_proof",
     "describe_actors",
     "end_session",
     "end_sessions_of_login",
     "enrol_terminal",
+    "exchange_wechat_code",
+    "find_client_house",
     "find_hospitals_by_code",
     "flag_terminal",
     "get_hospital",
@@ -53,14 +58,17 @@ __all__ = [
     "hire_staff",
     "identify_bearer",
     "identify_mllp_port",
+    "identify_wechat",
     "issue_machine_token",
     "list_departments",
     "list_hospitals",
     "list_mllp_ports",
+    "list_terminal_ids",
     "list_terminals",
     "new_secret",
     "open_mllp_port",
     "refresh_session",
+    "register_adapter_client",
     "register_client",
     "register_hospital",
     "send_message",

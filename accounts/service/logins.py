@@ -14,7 +14,7 @@ from accounts.service.secrets import hash_secret, new_secret
 from accounts.tokens import PATIENT_LIFE, AccessToken, issue_token
 from accounts.wechat import WechatIdentity
 from core import audit, clock
-from core.actor import SYSTEM
+from core.actor import SYSTEM, Actor, ActorKind
 from core.ids import new_id
 
 SESSION_LIFE = timedelta(days=30)
@@ -31,21 +31,17 @@ class TokenPair:
 
 def sign_in_login(session: Session, identity: WechatIdentity, *, issuer: str) -> TokenPair:
     """Open a session for the WeChat account, known or new."""
-    now = clock.now()
-    statement = insert(Login).values(
-        id=new_id(), app_id=identity.app_id, openid=identity.openid, unionid=identity.unionid, created_at=now
-    )
-    login_id = session.scalar(
-        statement.on_conflict_do_update(
-            index_elements=["app_id", "openid"], set_={"unionid": statement.excluded.unionid}
-        ).returning(Login.id)
-    )
-    assert login_id is not None
+    now, login_id = clock.now(), _keep_login(session, identity)
     family = LoginSession(login_id=login_id, created_at=now, expires_at=now + SESSION_LIFE)
     session.add(family)
     session.flush()
     audit.record_act(session, SYSTEM, "accounts.login.signed_in", of=("login", login_id))
     return _issue_pair(session, family, issuer)
+
+
+def identify_wechat(session: Session, identity: WechatIdentity) -> Actor:
+    """The WeChat account as one who asks, without signing it in: another channel brought its code."""
+    return Actor(ActorKind.PATIENT, _keep_login(session, identity), frozenset())
 
 
 def refresh_session(session: Session, refresh_token: str, *, issuer: str) -> TokenPair:
@@ -87,6 +83,19 @@ def end_family(session: Session, family: LoginSession, *, reason: str) -> None:
     audit.record_act(
         session, SYSTEM, "accounts.login.signed_out", of=("login", family.login_id), facts={"reason": reason}
     )
+
+
+def _keep_login(session: Session, identity: WechatIdentity) -> UUID:
+    statement = insert(Login).values(
+        id=new_id(), app_id=identity.app_id, openid=identity.openid, unionid=identity.unionid, created_at=clock.now()
+    )
+    login_id = session.scalar(
+        statement.on_conflict_do_update(
+            index_elements=["app_id", "openid"], set_={"unionid": statement.excluded.unionid}
+        ).returning(Login.id)
+    )
+    assert login_id is not None
+    return login_id
 
 
 def _issue_pair(session: Session, family: LoginSession, issuer: str) -> TokenPair:

@@ -1,4 +1,4 @@
-"""The story, a to h: each act is a function, each step one line; refusals are part of it."""
+"""The story, a to i: each act is a function, each step one line; refusals are part of it."""
 
 import os
 import secrets
@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from simulator.control import Control
-from simulator.demo import documents, money
+from simulator.demo import documents, money, older
 from simulator.demo.cast import HospitalSystems, Phone, Staff, new_phone
 from simulator.demo.stage import Stage
 from simulator.people import SyntheticPerson, invent_person
@@ -51,6 +51,7 @@ class Story:
             self.treat_at_hospital_b,
             self.revoke,
             self.pay_later,
+            self.speak_the_older_interface,
             self.outlive_a_code,
         ):
             act()
@@ -238,12 +239,16 @@ class Story:
         """h. Treated first, paid later."""
         money.pay_later(self)
 
+    def speak_the_older_interface(self) -> None:
+        """i. Hospital A's old system uses the interface that it already speaks."""
+        older.speak_the_older_interface(self)
+
     def outlive_a_code(self) -> None:
         """A code older than 60 seconds is refused. The one wait of the story; DEMO_QUICK=1 leaves it out."""
         stage = self.stage
         if os.environ.get("DEMO_QUICK"):
             return
-        stage.title("十、过期的码（需等到第一个码满 60 秒） · An expired code: waiting until the first is 60 s old")
+        stage.title("十一、过期的码（需等到第一个码满 60 秒） · An expired code: waiting until the first is 60 s old")
         time.sleep(max(0.0, self.first_shown_at + 61.5 - time.monotonic()))
         desk = Staff.sign_in(stage, self.credentials, self.hospital_a, "registrar")
         # Shown before the patient ended all codes, but its age is looked at first.

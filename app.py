@@ -12,6 +12,7 @@ import accounts.pages
 import accounts.routes
 import consent.routes
 import health_card.notices.routes
+import health_card.patient_numbers.routes
 import health_card.routes
 import payments.commands
 import payments.routes
@@ -38,6 +39,7 @@ BLUEPRINTS = [
     accounts.routes.oauth,
     health_card.routes.api,
     health_card.notices.routes.api,
+    health_card.patient_numbers.routes.api,
     consent.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,

@@ -10,6 +10,7 @@ from functools import partial
 import health_card.notices.jobs
 import health_card.realname.jobs
 import payments.jobs
+import records.visits.jobs
 from app import create_app
 from core import observe
 from core.config import read_config
@@ -21,6 +22,7 @@ HANDLERS: dict[str, Handler] = {
     **health_card.notices.jobs.HANDLERS,
     **health_card.realname.jobs.HANDLERS,
     **payments.jobs.HANDLERS,
+    **records.visits.jobs.HANDLERS,
 }
 DISPATCHERS = 2
 

@@ -26,10 +26,12 @@ PATIENT_PERMISSIONS = frozenset(
 _SIGNED_IN = frozenset({"accounts:session:end"})
 
 ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
-    Role.REGISTRAR: _SIGNED_IN | {"records:visit:open"},
+    Role.REGISTRAR: _SIGNED_IN | {"records:visit:open", "records:visit:close", "records:visit:list"},
     Role.DOCTOR: _SIGNED_IN
     | {
         "records:visit:open",
+        "records:visit:close",
+        "records:visit:list",
         "records:shared_timeline:read",
         "records:report:read",
         "records:image:read",
@@ -45,6 +47,7 @@ SCOPE_PERMISSIONS: dict[str, frozenset[str]] = {
     "dicomweb.write": frozenset({"records:image:submit"}),
     "billing.write": frozenset({"payments:charge:capture"}),
     "quarantine.read": frozenset({"records:quarantine:read"}),
+    "patient_numbers.write": frozenset({"health_card:patient_number:bind"}),
 }
 
 # What comes in at a hospital's own MLLP port.

@@ -60,6 +60,7 @@ class Config:
     metrics_dir: Path | None = None
     wechat_templates: Mapping[str, MessageTemplate] = field(default_factory=dict)
     realname: RealNameAccess | None = None
+    visit_days: int = 1
 
     @property
     def current_master_key_id(self) -> str:
@@ -99,6 +100,7 @@ def read_config(environment: Mapping[str, str]) -> Config:
         metrics_dir=Path(environment["METRICS_DIR"]) if environment.get("METRICS_DIR") else None,
         wechat_templates=reader.templates("WECHAT_TEMPLATES"),
         realname=reader.realname(profile),
+        visit_days=reader.number("VISIT_DAYS", default=1, most=7),
         **{name: reader.text(name.upper()) for name in _PLAIN_TEXTS},
     )
     assert {f.name for f in fields(config)} >= _PLAIN_TEXTS
@@ -132,6 +134,13 @@ class _Reader:
         if not re.fullmatch(pattern, value):
             raise ConfigurationError(f"{name} must match {pattern}")
         return value
+
+    def number(self, name: str, *, default: int, most: int) -> int:
+        """Optional: a whole number from 1 to ``most``."""
+        value = self._environment.get(name) or str(default)
+        if not re.fullmatch(r"[1-9][0-9]{0,3}", value) or int(value) > most:
+            raise ConfigurationError(f"{name} must be a whole number from 1 to {most}")
+        return int(value)
 
     def pem(self, name: str, label: str) -> str:
         value = self.text(name).strip()

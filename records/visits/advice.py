@@ -11,6 +11,7 @@ ADVICE = {
     "health_card.second_factor_wrong": "请核对患者出示的证件与健康卡是否为同一人，并重新录入证件号码。",
     "health_card.terminal_locked": "一分钟内失败次数过多。请稍候再扫，或改用另一终端。",
     "health_card.patient_number_taken": "请核对门诊号；患者在本院已有门诊号时，此栏可留空。",
+    "records.department_unknown": "请在「科室」一栏重新选择科室后再扫。",
     "accounts.terminal_unknown": "请在「终端」一栏改选本窗口的终端；没有可选项时请联系信息科登记。",
     "core.malformed_request": "请检查所填内容后重试。",
 }

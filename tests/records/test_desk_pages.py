@@ -78,7 +78,7 @@ def test_wide_characters_of_an_input_method_are_read_as_typed(city: City, desk: 
 
 def test_a_doctor_is_led_to_the_chart_and_a_registrar_is_not(city: City, hospital: Hospital, desk: Browser) -> None:
     shown_at = desk.post("/desk", scan_form(city.code(city.patient()))).location
-    chart = f"/visits/{shown_at.partition('visit=')[2]}"
+    chart = f'href="/visits/{shown_at.partition("visit=")[2]}"'
     assert chart not in desk.get(shown_at).text
     doctor = Browser(city.app)
     doctor.sign_in(city.staff(hospital, Role.DOCTOR))

@@ -1,6 +1,6 @@
 """A scan opens a visit or continues one; a visit ends when the hospital says so, or when it has run out."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -31,9 +31,15 @@ class Ward:
     def __init__(self, city: City) -> None:
         self.city = city
         self.hospital: Hospital = city.hospital()
-        self.registrar: Staff = city.staff(self.hospital, Role.REGISTRAR)
-        self.doctor: Staff = city.staff(self.hospital)
+        self.registrar: Staff
+        self.doctor: Staff
+        self.sign_in()
         self.patient: Patient = city.patient()
+
+    def sign_in(self) -> None:
+        """Somebody who sits at the desk, and a doctor: sessions end when nothing is done for half an hour."""
+        self.registrar = self.city.staff(self.hospital, Role.REGISTRAR)
+        self.doctor = self.city.staff(self.hospital)
 
     def scan(self, kind: str = "dynamic", **changes: Any) -> Any:
         """What the desk is shown."""
@@ -77,7 +83,8 @@ class Ward:
 @pytest.fixture
 def ward(city: City, stepping_clock: SteppingClock) -> Ward:
     """At ten in the morning, so that a day is not over in between."""
-    stepping_clock.time = clock.in_city(stepping_clock.time).replace(hour=10, minute=0, second=0, microsecond=0)
+    ten = clock.in_city(stepping_clock.time).replace(hour=10, minute=0, second=0, microsecond=0)
+    stepping_clock.time = ten.astimezone(UTC)
     with db.transaction() as session:
         session.execute(text("DELETE FROM outbox_messages"))
     return Ward(city)
@@ -93,9 +100,9 @@ def count(kind: type[Visit] | type[VisitStep] | type[Grant] | type[AuditEntry]) 
 
 def test_a_scan_continues_the_open_visit_and_every_scan_is_kept(ward: Ward, stepping_clock: SteppingClock) -> None:
     first = ward.scan()
-    stepping_clock.forward(hours=1)
+    stepping_clock.forward(minutes=5)
     second = ward.scan(medical_step=EXAMINE, department="3200")
-    stepping_clock.forward(hours=1)
+    stepping_clock.forward(minutes=5)
     third = ward.scan("static", medical_step=DIAGNOSE)
     assert {scan["visit_id"] for scan in (first, second, third)} == {first["visit_id"]}
     assert [scan["is_new"] for scan in (first, second, third)] == [True, False, False]
@@ -137,19 +144,17 @@ def test_a_registration_counts_for_its_day_and_other_steps_for_24_hours(
 ) -> None:
     first = ward.scan()["visit_id"]
     stepping_clock.forward(hours=13, minutes=59)
+    ward.sign_in()
     assert ward.scan()["visit_id"] == first, "23:59"
     stepping_clock.forward(minutes=1)
     assert ward.scan(medical_step=EXAMINE)["visit_id"] == first, "midnight"
-    tomorrow = Ward(ward.city)
-    tomorrow.hospital, tomorrow.patient = ward.hospital, ward.patient
-    tomorrow.registrar = ward.city.staff(ward.hospital, Role.REGISTRAR)
-    assert tomorrow.scan()["visit_id"] != first, "registered on another day"
+    assert ward.scan()["visit_id"] != first, "registered on another day"
 
 
 def test_no_scan_continues_what_has_run_out(ward: Ward, stepping_clock: SteppingClock) -> None:
     first = ward.scan(medical_step=DIAGNOSE)["visit_id"]
     stepping_clock.forward(hours=24)
-    ward.registrar = ward.city.staff(ward.hospital, Role.REGISTRAR)
+    ward.sign_in()
     assert ward.scan(medical_step=DIAGNOSE)["visit_id"] != first
 
 
@@ -160,16 +165,17 @@ def test_where_a_registration_counts_three_days_it_does(
     monkeypatch.setitem(ward.city.app.extensions, "yimatong.config", type(ward.city.config)(**three))
     first = ward.scan()["visit_id"]
     stepping_clock.forward(days=2)
-    ward.registrar = ward.city.staff(ward.hospital, Role.REGISTRAR)
+    ward.sign_in()
     assert ward.scan()["visit_id"] == first
     stepping_clock.forward(hours=14)
+    ward.sign_in()
     assert ward.scan()["visit_id"] != first
 
 
 def test_an_inpatient_visit_lasts_until_it_is_closed(ward: Ward, stepping_clock: SteppingClock) -> None:
     stay = ward.scan(visit_kind="I")["visit_id"]
     stepping_clock.forward(days=30)
-    ward.registrar = ward.city.staff(ward.hospital, Role.REGISTRAR)
+    ward.sign_in()
     ward.work()
     assert ward.scan(visit_kind="I")["visit_id"] == stay
     ward.close(stay)
@@ -192,13 +198,13 @@ def test_a_department_that_is_not_in_the_list_is_refused(ward: Ward, department:
 
 def test_a_visit_has_one_grant_which_every_showing_extends(ward: Ward, stepping_clock: SteppingClock) -> None:
     first = ward.scan()
-    stepping_clock.forward(hours=1)
+    stepping_clock.forward(minutes=5)
     again = ward.scan(medical_step=EXAMINE)
     (grant,) = ward.grants()
     assert (grant["version"], grant["expires_at"]) == (2, again["access_until"])
     assert again["access_until"] > first["access_until"]
     assert ward.acts().count("consent.grant.extended") == 1
-    stepping_clock.forward(hours=1)
+    stepping_clock.forward(minutes=5)
     static = ward.scan("static", medical_step=DIAGNOSE)
     assert static["access_until"] == again["access_until"], "a static code shares nothing"
     ward.revoke(grant["id"])
@@ -252,6 +258,7 @@ def test_closing_ends_the_visit_and_what_was_shared_for_it(ward: Ward, stepping_
 
 def test_closing_again_changes_nothing(ward: Ward, stepping_clock: SteppingClock) -> None:
     visit_id = ward.scan()["visit_id"]
+    stepping_clock.forward(minutes=1)
     first = ward.close(visit_id).json
     stepping_clock.forward(minutes=5)
     assert ward.close(visit_id).json == first
@@ -288,10 +295,11 @@ def test_the_worker_closes_what_has_run_out_and_leaves_the_grant_its_time(
 ) -> None:
     visit_id = ward.scan()["visit_id"]
     stepping_clock.forward(hours=23)
-    ward.registrar, ward.doctor = ward.city.staff(ward.hospital, Role.REGISTRAR), ward.city.staff(ward.hospital)
+    ward.sign_in()
     ward.scan(medical_step=DIAGNOSE)
     assert ward.work() == 0
     stepping_clock.forward(hours=1)
+    ward.sign_in()
     assert ward.work() == 1
     assert [line["visit_id"] for line in ward.listed("?state=closed")] == [visit_id]
     assert ward.read(visit_id).status_code == 200, "the patient was told: until tomorrow"
@@ -312,11 +320,11 @@ def test_a_visit_that_lasts_longer_by_now_is_closed_later(
     two = vars(ward.city.config) | {"visit_days": 2}
     monkeypatch.setitem(ward.city.app.extensions, "yimatong.config", type(ward.city.config)(**two))
     stepping_clock.forward(days=1)
-    ward.registrar = ward.city.staff(ward.hospital, Role.REGISTRAR)
+    ward.sign_in()
     assert ward.work() == 1
     assert len(ward.listed()) == 1
     stepping_clock.forward(days=1)
-    ward.registrar = ward.city.staff(ward.hospital, Role.REGISTRAR)
+    ward.sign_in()
     assert ward.work() == 1
     assert ward.listed() == []
 
@@ -389,5 +397,5 @@ def test_the_chart_offers_to_close_the_visit(ward: Ward) -> None:
 
 def test_a_scan_that_was_kept_is_never_changed(ward: Ward) -> None:
     ward.scan()
-    with pytest.raises(Exception, match="append-only|cannot|refuse"), db.transaction() as session:
+    with pytest.raises(Exception, match="append-only"), db.transaction() as session:
         session.execute(update(VisitStep).values(at=clock.now() - timedelta(days=1)))

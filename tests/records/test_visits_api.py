@@ -100,9 +100,9 @@ def count(kind: type[Visit] | type[VisitStep] | type[Grant] | type[AuditEntry]) 
 
 def test_a_scan_continues_the_open_visit_and_every_scan_is_kept(ward: Ward, stepping_clock: SteppingClock) -> None:
     first = ward.scan()
-    stepping_clock.forward(minutes=5)
+    stepping_clock.forward(minutes=4)
     second = ward.scan(medical_step=EXAMINE, department="3200")
-    stepping_clock.forward(minutes=5)
+    stepping_clock.forward(minutes=4)
     third = ward.scan("static", medical_step=DIAGNOSE)
     assert {scan["visit_id"] for scan in (first, second, third)} == {first["visit_id"]}
     assert [scan["is_new"] for scan in (first, second, third)] == [True, False, False]
@@ -198,13 +198,13 @@ def test_a_department_that_is_not_in_the_list_is_refused(ward: Ward, department:
 
 def test_a_visit_has_one_grant_which_every_showing_extends(ward: Ward, stepping_clock: SteppingClock) -> None:
     first = ward.scan()
-    stepping_clock.forward(minutes=5)
+    stepping_clock.forward(minutes=4)
     again = ward.scan(medical_step=EXAMINE)
     (grant,) = ward.grants()
     assert (grant["version"], grant["expires_at"]) == (2, again["access_until"])
     assert again["access_until"] > first["access_until"]
     assert ward.acts().count("consent.grant.extended") == 1
-    stepping_clock.forward(minutes=5)
+    stepping_clock.forward(minutes=4)
     static = ward.scan("static", medical_step=DIAGNOSE)
     assert static["access_until"] == again["access_until"], "a static code shares nothing"
     ward.revoke(grant["id"])
@@ -245,7 +245,7 @@ def test_a_revoke_ends_all_that_the_same_hospital_may_see_of_the_person(ward: Wa
 
 def test_closing_ends_the_visit_and_what_was_shared_for_it(ward: Ward, stepping_clock: SteppingClock) -> None:
     visit_id = ward.scan()["visit_id"]
-    stepping_clock.forward(minutes=5)
+    stepping_clock.forward(minutes=4)
     closed = ward.close(visit_id, by=ward.doctor)
     assert (closed.status_code, closed.json["visit_id"]) == (200, visit_id)
     assert closed.json["closed_at"]
@@ -260,7 +260,7 @@ def test_closing_again_changes_nothing(ward: Ward, stepping_clock: SteppingClock
     visit_id = ward.scan()["visit_id"]
     stepping_clock.forward(minutes=1)
     first = ward.close(visit_id).json
-    stepping_clock.forward(minutes=5)
+    stepping_clock.forward(minutes=4)
     assert ward.close(visit_id).json == first
     acts = ward.acts()
     assert (acts.count("records.visit.closed"), acts.count("consent.grant.ended")) == (1, 1)
@@ -268,7 +268,7 @@ def test_closing_again_changes_nothing(ward: Ward, stepping_clock: SteppingClock
 
 def test_closing_one_visit_leaves_the_other_shared(ward: Ward, stepping_clock: SteppingClock) -> None:
     first, second = ward.scan()["visit_id"], ward.scan(department="1300")["visit_id"]
-    stepping_clock.forward(minutes=5)
+    stepping_clock.forward(minutes=4)
     ward.close(first)
     assert ward.read(second).status_code == 200
 

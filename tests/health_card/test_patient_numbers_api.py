@@ -17,7 +17,7 @@ from health_card import service as health_card
 from health_card.models import PatientNumber, Person
 from health_card.patient_numbers import service
 from health_card.patient_numbers.models import NumberMerge
-from health_card.patient_numbers.refusals import PatientNumberMergedSince, PatientNumberRetired
+from health_card.patient_numbers.refusals import PatientNumberMergedSince, PatientNumberRetired, PatientNumberUnknown
 from health_card.patient_numbers.service import SAME_PERSON_TOPIC
 from tests.support.city import City, Hospital, Machine, Patient, bearer
 
@@ -270,7 +270,7 @@ class Hasty:
         try:
             with db.transaction() as session:
                 service.merge_numbers(session, self.actor, retired=retired, surviving=surviving)
-        except (PatientNumberRetired, service.PatientNumberUnknown):
+        except (PatientNumberRetired, PatientNumberUnknown):
             assert self.known() == before
             return False
         return self.known() != before

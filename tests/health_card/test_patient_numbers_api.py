@@ -162,7 +162,7 @@ def test_numbers_of_two_persons_are_kept_for_review_and_change_nothing(house: Ho
     assert (house.owner("MZ1"), house.owner("MZ2")) == (one.person_id, other.person_id)
     assert (house.current(one), house.current(other)) == ("MZ1", "MZ2")
     with db.transaction() as session:
-        (merge,) = session.scalars(select(NumberMerge)).all()
+        (merge,) = session.scalars(select(NumberMerge).filter_by(hospital_id=house.hospital.id)).all()
         assert merge.state == "under_review"
         messages = session.scalars(select(OutboxMessage).filter_by(topic=SAME_PERSON_TOPIC)).all()
         claimed = [message.payload for message in messages if message.payload["hospital_id"] == str(house.hospital.id)]

@@ -32,6 +32,7 @@ import health_card.matching.pages
 import health_card.matching.routes
 import health_card.notices.routes
 import health_card.offline.routes
+import health_card.patient_numbers.routes
 import health_card.printing.routes
 import health_card.routes
 import health_card.showings.routes
@@ -94,6 +95,7 @@ BLUEPRINTS = [
     health_card.showings.routes.api,
     health_card.tencent.routes.api,
     health_card.tencent.routes.administration,
+    health_card.patient_numbers.routes.api,
     consent.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,

@@ -37,7 +37,15 @@ _SIGNED_IN = frozenset({"accounts:session:end", "accounts:password:change"})
 # All that an account may do whose password somebody else knows.
 NEWCOMER_PERMISSIONS = _SIGNED_IN
 
-_AT_A_DESK = frozenset({"records:visit:open", "health_card:confirmation:ask", "health_card:offline_scan:submit"})
+_AT_A_DESK = frozenset(
+    {
+        "records:visit:open",
+        "records:visit:close",
+        "records:visit:list",
+        "health_card:confirmation:ask",
+        "health_card:offline_scan:submit",
+    }
+)
 
 ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
     Role.REGISTRAR: _SIGNED_IN
@@ -92,6 +100,7 @@ SCOPE_PERMISSIONS: dict[str, frozenset[str]] = {
     "dicomweb.write": frozenset({"records:image:submit"}),
     "billing.write": frozenset({"payments:charge:capture"}),
     "quarantine.read": frozenset({"records:quarantine:read"}),
+    "patient_numbers.write": frozenset({"health_card:patient_number:bind"}),
 }
 
 # What comes in at a hospital's own MLLP port.

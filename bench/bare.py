@@ -22,7 +22,7 @@ from core.ids import new_id
 from health_card import codes
 from health_card.masks import mask_name, mask_number, mask_phone
 
-_CODE_LIFE, _GRANT_LIFE = timedelta(seconds=60), timedelta(hours=24)
+_CODE_LIFE, _GRANT_LIFE, _VISIT_LIFE = timedelta(seconds=60), timedelta(hours=24), timedelta(days=1)
 
 _KEYS = "SELECT kid, public_key FROM signing_keys WHERE purpose = 'code' AND killed_at IS NULL"
 
@@ -44,39 +44,67 @@ WITH staff AS (
     SELECT %(redemption_id)s, %(nonce)s, card.id, terminal.id, %(now)s FROM card, terminal
     ON CONFLICT (nonce) DO NOTHING
     RETURNING id, card_id, terminal_id
-), visit AS (
-    INSERT INTO visits (id, person_id, hospital_id, terminal_id, redemption_id, kind, department, medical_step,
-        opened_by, opened_at)
-    SELECT %(visit_id)s, card.person_id, staff.hospital_id, redeemed.terminal_id, redeemed.id, %(kind)s,
-        %(department)s, %(step)s, staff.id, %(now)s
-    FROM redeemed, card, staff
-    RETURNING person_id, hospital_id, opened_by
+), continued AS (
+    SELECT v.id, v.opened_at FROM visits v, card, staff
+    WHERE v.hospital_id = staff.hospital_id AND v.person_id = card.person_id AND v.kind = %(kind)s
+        AND v.closed_at IS NULL AND v.department = %(department)s AND v.opened_at > %(since)s
+    ORDER BY v.opened_at DESC LIMIT 1 FOR NO KEY UPDATE OF v SKIP LOCKED
 ), opened AS (
+    INSERT INTO visits (id, person_id, hospital_id, terminal_id, kind, department, medical_step, opened_by, opened_at)
+    SELECT %(visit_id)s, card.person_id, staff.hospital_id, redeemed.terminal_id, %(kind)s, %(department)s, %(step)s,
+        staff.id, %(now)s
+    FROM redeemed, card, staff
+    WHERE NOT EXISTS (SELECT FROM continued)
+    RETURNING id, opened_at
+), visit AS (
+    SELECT either.id, either.opened_at, card.person_id, staff.hospital_id, redeemed.id AS redemption_id,
+        redeemed.terminal_id, staff.id AS opened_by
+    FROM redeemed, card, staff, (SELECT * FROM continued UNION ALL SELECT * FROM opened) AS either
+), step AS (
+    INSERT INTO visit_steps (id, visit_id, redemption_id, terminal_id, department, medical_step, code_class, staff_id,
+        at)
+    SELECT %(step_id)s, id, redemption_id, terminal_id, %(department)s, %(step)s, 'D', opened_by, %(now)s FROM visit
+), shared AS (
     INSERT INTO grants (id, person_id, hospital_id, purpose, visit_id, version, starts_at, expires_at)
-    SELECT %(grant_id)s, person_id, hospital_id, 'treatment', %(visit_id)s, 1, %(now)s, %(until)s FROM visit
+    SELECT %(grant_id)s, person_id, hospital_id, 'treatment', id, 1, %(now)s, %(until)s FROM visit
+    ON CONFLICT (visit_id) WHERE revoked_at IS NULL
+        DO UPDATE SET expires_at = excluded.expires_at, version = grants.version + 1
+    RETURNING id, version
 ), acts AS (
     INSERT INTO audit_entries (id, at, request_id, actor_kind, actor_id, hospital_id, action, subject_id,
         object_kind, object_id, purpose, basis_id, basis_version, facts)
     SELECT act.id, %(now)s, %(request_id)s, 'staff', visit.opened_by, visit.hospital_id, act.action, visit.person_id,
         act.object_kind, act.object_id, act.purpose, act.basis_id, act.basis_version, act.facts
-    FROM visit, card, LATERAL (VALUES
+    FROM visit, card, shared, LATERAL (VALUES
         (%(act_1)s::uuid, 'health_card.code.scanned', 'card', card.id, NULL, NULL::uuid, NULL::int, %(read)s::jsonb),
-        (%(act_2)s, 'records.visit.opened', 'visit', %(visit_id)s, NULL, NULL, NULL, %(facts)s),
-        (%(act_3)s, 'consent.grant.opened', 'grant', %(grant_id)s, 'treatment', %(grant_id)s, 1, '{}')
+        (%(act_2)s, CASE WHEN visit.id = %(visit_id)s THEN 'records.visit.opened' ELSE 'records.visit.continued' END,
+            'visit', visit.id, NULL, NULL, NULL, %(facts)s),
+        (%(act_3)s, CASE WHEN shared.version = 1 THEN 'consent.grant.opened' ELSE 'consent.grant.extended' END,
+            'grant', shared.id, 'treatment', shared.id, shared.version, '{}')
     ) AS act (id, action, object_kind, object_id, purpose, basis_id, basis_version, facts)
 ), told AS (
     INSERT INTO notices (id, person_id, kind, facts, hospital_id, object_kind, object_id, created_at)
-    SELECT %(notice_id)s, person_id, 'identified', %(notice_facts)s, hospital_id, 'visit', %(visit_id)s, %(now)s
+    SELECT %(notice_id)s, person_id, 'identified', %(notice_facts)s, hospital_id, 'visit', id, %(now)s
     FROM visit
 ), announced AS (
     INSERT INTO outbox_messages (id, topic, payload, request_id, created_at, due_at, attempts)
-    SELECT %(message_id)s, 'health_card.notice_written', %(message)s, %(request_id)s, %(now)s, %(now)s, 0 FROM visit
+    SELECT %(message_id)s, 'health_card.notice_written', %(message)s::jsonb, %(request_id)s, %(now)s, %(now)s, 0
+    FROM visit
+    UNION ALL
+    SELECT %(expiry_id)s, 'records.visit_expiring', jsonb_build_object('visit_id', id), %(request_id)s, %(now)s,
+        %(until)s, 0
+    FROM opened
 )
 SELECT p.data_key, p.name_sealed, c.number_sealed AS certificate_sealed, p.phone_sealed, c.type AS certificate_type,
     p.sex, p.birth_date, p.assurance, (
         SELECT n.number FROM patient_numbers n JOIN persons same ON same.id = n.person_id
-        WHERE n.hospital_id = visit.hospital_id AND same.root_id = p.id ORDER BY n.bound_at DESC LIMIT 1
-    ) AS patient_number
+        WHERE n.hospital_id = visit.hospital_id AND same.root_id = p.id AND n.replaced_by IS NULL
+        ORDER BY n.bound_at DESC LIMIT 1
+    ) AS patient_number, visit.id AS visit_id, visit.opened_at, (
+        SELECT coalesce(jsonb_agg(jsonb_build_object('at', s.at, 'medical_step', s.medical_step,
+            'department', s.department, 'code_class', s.code_class) ORDER BY s.at), '[]')
+        FROM visit_steps s WHERE s.visit_id = visit.id
+    ) AS earlier_steps
 FROM visit JOIN persons own ON own.id = visit.person_id JOIN persons p ON p.id = own.root_id
     LEFT JOIN person_certificates c ON c.person_id = p.id AND c.is_primary
 """
@@ -134,13 +162,15 @@ def create_app() -> Flask:
 
 def _values(sent: dict[str, Any], read: codes.ReadCode, token: str) -> dict[str, Any]:
     now = clock.now()
-    rows = ("redemption_id", "visit_id", "grant_id", "act_1", "act_2", "act_3", "notice_id", "message_id")
-    new_ids = {name: new_id() for name in rows}
+    rows = ("redemption_id", "visit_id", "step_id", "grant_id", "act_1", "act_2", "act_3", "notice_id", "message_id")
+    new_ids = {name: new_id() for name in (*rows, "expiry_id")}
+    midnight = clock.in_city(now).replace(hour=0, minute=0, second=0, microsecond=0)
     facts = {"step": sent["medical_step"], "department": sent["department"]}
     return new_ids | {
         "token_hash": sha256(token.encode()).digest(),
         "now": now,
         "until": now + _GRANT_LIFE,
+        "since": max(midnight, now - _VISIT_LIFE),
         "terminal": sent["terminal"],
         "card_number": read.card_number,
         "epoch": read.epoch,
@@ -158,8 +188,9 @@ def _values(sent: dict[str, Any], read: codes.ReadCode, token: str) -> dict[str,
 
 def _show(values: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
     key = vault.vault().unwrap(row["data_key"])
+    step = {"at": values["now"].isoformat(), "medical_step": values["step"], "department": values["department"]}
     shown = {
-        "visit_id": str(values["visit_id"]),
+        "visit_id": str(row["visit_id"]),
         "person": {
             "name": mask_name(key.unseal(row["name_sealed"], context="persons.name")),
             "sex": row["sex"],
@@ -172,7 +203,9 @@ def _show(values: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
         },
         "medical_step": values["step"],
         "department": values["department"],
-        "opened_at": values["now"].isoformat(),
+        "opened_at": row["opened_at"].isoformat(),
+        "is_new": not row["earlier_steps"],
+        "steps": [*row["earlier_steps"], step | {"code_class": "D"}],
         "access_until": values["until"].isoformat(),
     }
     return shown if row["patient_number"] is None else shown | {"patient_number": row["patient_number"]}

@@ -22,7 +22,8 @@ class Purpose(StrEnum):
 class Grant(WithId, Base):
     """One hospital may see one person's records for one purpose, until it expires or is revoked.
 
-    ``visit_id`` names the visit that opened it (a row of records, above us: no foreign key).
+    ``visit_id`` names the visit that opened it (a row of records, above us: no foreign key). A visit has one grant that
+    is not revoked.
     ``version`` rises with every change, so that an access row says under which wording it was allowed.
     """
 
@@ -30,6 +31,7 @@ class Grant(WithId, Base):
     __table_args__ = (
         CheckConstraint("purpose IN ('treatment')", name="purpose"),
         CheckConstraint("expires_at > starts_at", name="period"),
+        Index("uq_grants_visit", "visit_id", unique=True, postgresql_where=text("revoked_at IS NULL")),
         Index("ix_grants_person_id", "person_id", text("starts_at DESC")),
         Index(
             "ix_grants_in_force", "hospital_id", "person_id", "expires_at", postgresql_where=text("revoked_at IS NULL")
@@ -39,7 +41,7 @@ class Grant(WithId, Base):
     person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
     hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
     purpose: Mapped[str]
-    visit_id: Mapped[UUID | None] = mapped_column(unique=True)
+    visit_id: Mapped[UUID | None]
     version: Mapped[int] = mapped_column(default=1)
     starts_at: Mapped[datetime]
     expires_at: Mapped[datetime]

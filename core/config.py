@@ -62,6 +62,7 @@ class Config:
     wechat_templates: Mapping[str, MessageTemplate] = field(default_factory=dict)
     realname: RealNameAccess | None = None
     family_limit: int = 5
+    visit_days: int = 1
 
     @property
     def current_master_key_id(self) -> str:
@@ -102,7 +103,8 @@ def read_config(environment: Mapping[str, str]) -> Config:
         metrics_dir=Path(environment["METRICS_DIR"]) if environment.get("METRICS_DIR") else None,
         wechat_templates=reader.templates("WECHAT_TEMPLATES"),
         realname=reader.realname(profile),
-        family_limit=reader.whole_number("FAMILY_LIMIT", 5),
+        family_limit=reader.number("FAMILY_LIMIT", default=5, most=999),
+        visit_days=reader.number("VISIT_DAYS", default=1, most=7),
         **{name: reader.text(name.upper()) for name in _PLAIN_TEXTS},
     )
     assert {f.name for f in fields(config)} >= _PLAIN_TEXTS
@@ -137,10 +139,11 @@ class _Reader:
             raise ConfigurationError(f"{name} must match {pattern}")
         return value
 
-    def whole_number(self, name: str, default: int) -> int:
+    def number(self, name: str, *, default: int, most: int) -> int:
+        """Optional: a whole number from 1 to ``most``."""
         value = self._environment.get(name) or str(default)
-        if not re.fullmatch(r"[1-9][0-9]{0,2}", value):
-            raise ConfigurationError(f"{name} must be a whole number from 1 to 999")
+        if not re.fullmatch(r"[1-9][0-9]{0,3}", value) or int(value) > most:
+            raise ConfigurationError(f"{name} must be a whole number from 1 to {most}")
         return int(value)
 
     def pem(self, name: str, label: str) -> str:

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from enum import IntEnum, StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base, WithId
@@ -196,12 +196,34 @@ class CodeRedemption(WithId, Base):
 
 
 class PatientNumber(Base):
-    """The number under which a hospital knows a person. One person, one number a hospital."""
+    """The number under which a hospital knows a person: one that counts, and those that it merged into another.
+
+    ``replaced_by``: the number of the same hospital that stands in its place. It still leads to the person.
+    """
 
     __tablename__ = "patient_numbers"
-    __table_args__ = (UniqueConstraint("hospital_id", "person_id"), Index("ix_patient_numbers_person_id", "person_id"))
+    __table_args__ = (
+        # At the end of the transaction: of two numbers of one person only one may count at any moment.
+        ForeignKeyConstraint(
+            ["hospital_id", "replaced_by"],
+            ["patient_numbers.hospital_id", "patient_numbers.number"],
+            name="fk_patient_numbers_replaced_by",
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        CheckConstraint("replaced_by <> number", name="replaced_by_another"),
+        Index(
+            "uq_patient_numbers_current",
+            "hospital_id",
+            "person_id",
+            unique=True,
+            postgresql_where=text("replaced_by IS NULL"),
+        ),
+        Index("ix_patient_numbers_person_id", "person_id"),
+    )
 
     hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"), primary_key=True)
     number: Mapped[str] = mapped_column(primary_key=True)
     person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
+    replaced_by: Mapped[str | None]
     bound_at: Mapped[datetime]

@@ -9,6 +9,15 @@ class VisitNotFound(NotFound):
     detail = "No such visit at the hospital of the signed-in account, or of a person whom the login may act for."
 
 
+class DepartmentUnknown(Invalid):
+    code = "records.department_unknown"
+    title = "科室代码不在标准目录中"
+    detail = (
+        "department is a text of 4 digits of the national list (0300 internal medicine, 0301 respiratory ...); "
+        "a leading zero belongs to it."
+    )
+
+
 class ReportNotFound(NotFound):
     code = "records.report_not_found"
     title = "没有找到这份报告"

@@ -2,7 +2,14 @@
 
 from consent.refusals import NothingShared
 from consent.service.access_log import AccessRow, list_access
-from consent.service.grants import GrantView, end_visit_grants, list_grants, open_treatment_grant, revoke_grant
+from consent.service.grants import (
+    GrantView,
+    end_treatment_grant,
+    end_visit_grants,
+    list_grants,
+    open_treatment_grant,
+    revoke_grant,
+)
 from consent.service.release import Release, find_access_until, readable_person_ids, release
 
 __all__ = [
@@ -10,6 +17,7 @@ __all__ = [
     "GrantView",
     "NothingShared",
     "Release",
+    "end_treatment_grant",
     "end_visit_grants",
     "find_access_until",
     "list_access",

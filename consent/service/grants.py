@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
@@ -12,6 +13,7 @@ from consent.models import Grant, Purpose
 from consent.refusals import GrantNotFound
 from core import audit, clock
 from core.actor import Actor
+from core.ids import new_id
 from health_card import service as health_card
 
 TREATMENT_LIFE = timedelta(hours=24)
@@ -35,44 +37,65 @@ class GrantView:
 
 
 def open_treatment_grant(session: Session, actor: Actor, *, person_id: UUID, visit_id: UUID) -> Grant:
-    """Let the actor's hospital see the person's records for this visit: the patient has shown a dynamic code."""
+    """Let the actor's hospital see the person's records for this visit: the patient has shown a dynamic code.
+
+    Shown again for the same visit, it extends the visit's grant. One that was revoked stays so: he has shown his code
+    after it, which opens another.
+    """
     now = clock.now()
-    grant = Grant(
+    shown = insert(Grant).values(
+        id=new_id(),
         person_id=person_id,
         hospital_id=actor.house_id,
-        purpose=Purpose.TREATMENT,
+        purpose=Purpose.TREATMENT.value,
         visit_id=visit_id,
+        version=1,
         starts_at=now,
         expires_at=now + TREATMENT_LIFE,
     )
-    session.add(grant)
-    session.flush()
+    # One statement decides: it waits for whoever revokes this very grant, and then finds it revoked.
+    extended = shown.on_conflict_do_update(
+        index_elements=["visit_id"],
+        index_where=text("revoked_at IS NULL"),
+        set_={"expires_at": shown.excluded.expires_at, "version": Grant.version + 1},
+    )
+    grant = session.scalars(extended.returning(Grant), execution_options={"populate_existing": True}).one()
     audit.record_act(
         session,
         actor,
-        "consent.grant.opened",
+        "consent.grant.opened" if grant.version == 1 else "consent.grant.extended",
         subject_id=person_id,
         of=("grant", grant.id),
         purpose=grant.purpose,
-        basis=(grant.id, 1),
+        basis=(grant.id, grant.version),
     )
     return grant
 
 
 def revoke_grant(session: Session, actor: Actor, *, grant_id: UUID) -> GrantView:
-    """End a grant from the next request on. Revoking again changes nothing.
+    """End a grant from the next request on, and with it all others that let the same hospital see the same person.
 
-    The row is locked against readers (see ``release``): when this commits, no read under the grant is under way.
+    Whoever takes his consent back means the hospital, not one of several visits there. Revoking again changes nothing.
+    The rows are locked against readers (see ``release``): when this commits, no read under them is under way.
 
     :raises GrantNotFound: not a grant of a person whom the actor may act for.
     """
-    mine = select(Grant).where(Grant.id == grant_id, Grant.person_id.in_(health_card.held_person_ids(actor)))
-    grant = session.scalars(mine.with_for_update()).one_or_none()
-    if grant is None:
+    held = Grant.person_id.in_(health_card.held_person_ids(actor))
+    asked = session.scalars(select(Grant).where(Grant.id == grant_id, held)).one_or_none()
+    if asked is None:
         raise GrantNotFound
-    _end(session, actor, grant)
-    name = health_card.get_demographics(session, grant.person_id).name
-    return _view(grant, name, accounts.get_hospital(session, grant.hospital_id).name)
+    alike = select(Grant).where(
+        held,
+        Grant.person_id.in_(health_card.same_person_ids(asked.person_id)),
+        Grant.hospital_id == asked.hospital_id,
+        Grant.purpose == asked.purpose,
+        (Grant.id == grant_id) | (Grant.revoked_at.is_(None) & (Grant.expires_at > clock.now())),
+    )
+    locked = alike.order_by(Grant.id).with_for_update()
+    for grant in session.scalars(locked, execution_options={"populate_existing": True}).all():
+        _end(session, actor, grant)
+    name = health_card.get_demographics(session, asked.person_id).name
+    return _view(asked, name, accounts.get_hospital(session, asked.hospital_id).name)
 
 
 def end_visit_grants(session: Session, actor: Actor, *, visit_id: UUID) -> None:
@@ -80,6 +103,30 @@ def end_visit_grants(session: Session, actor: Actor, *, visit_id: UUID) -> None:
     mine = select(Grant).where(Grant.visit_id == visit_id, Grant.person_id.in_(health_card.held_person_ids(actor)))
     for grant in session.scalars(mine.order_by(Grant.id).with_for_update()).all():
         _end(session, actor, grant)
+
+
+def end_treatment_grant(session: Session, actor: Actor, *, visit_id: UUID) -> None:
+    """The actor's hospital has finished a visit: what was shared for it runs out now. Locked as in ``revoke_grant``."""
+    now = clock.now()
+    living = select(Grant).where(
+        Grant.visit_id == visit_id,
+        Grant.hospital_id == actor.house_id,
+        Grant.revoked_at.is_(None),
+        Grant.expires_at > now,
+    )
+    for grant in session.scalars(living.order_by(Grant.id).with_for_update()).all():
+        # It has lasted, however short: a period without length would say that it never was.
+        grant.expires_at = max(now, grant.starts_at + timedelta(microseconds=1))
+        grant.version += 1
+        audit.record_act(
+            session,
+            actor,
+            "consent.grant.ended",
+            subject_id=grant.person_id,
+            of=("grant", grant.id),
+            purpose=grant.purpose,
+            basis=(grant.id, grant.version),
+        )
 
 
 def list_grants(session: Session, actor: Actor) -> list[GrantView]:

@@ -32,9 +32,11 @@ def bind_patient_number(session: Session, actor: Actor, *, person_id: UUID, numb
 
 
 def get_patient_number(session: Session, actor: Actor, person_id: UUID) -> str | None:
-    """The person's number at the actor's hospital, when one is bound."""
+    """The person's number at the actor's hospital, when one is bound: the one that counts."""
     mine = select(PatientNumber.number).where(
-        PatientNumber.hospital_id == actor.house_id, PatientNumber.person_id.in_(same_person_ids(person_id))
+        PatientNumber.hospital_id == actor.house_id,
+        PatientNumber.person_id.in_(same_person_ids(person_id)),
+        PatientNumber.replaced_by.is_(None),
     )
     return session.scalar(mine.order_by(PatientNumber.bound_at.desc()).limit(1))
 
@@ -49,7 +51,7 @@ def find_person(
 ) -> UUID | None:
     """The one person to whom everything given leads; None when nothing does, or when they contradict.
 
-    :param patient_number: of the actor's own hospital.
+    :param patient_number: of the actor's own hospital; one that it merged into another is as good.
     :param card_number: 64 hexadecimal digits.
     :param certificate: type (WS 364.3 CV02.01.101) and number.
     """

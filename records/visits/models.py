@@ -12,8 +12,9 @@ from core.db import Base, WithId
 class Visit(WithId, Base):
     """One visit. ``kind``: I inpatient, O outpatient, E emergency, H check-up, T other.
 
-    ``department`` is the standard 4-digit code (0300 internal medicine ...), ``medical_step`` the national one.
-    ``disowned_at``: the patient said that it was somebody else.
+    ``department`` is the standard 4-digit code (0300 internal medicine ...), ``medical_step`` the national one: those
+    of the scan that opened it; every scan is a row of ``visit_steps``. ``disowned_at``: the patient said that it was
+    somebody else.
     """
 
     __tablename__ = "visits"
@@ -22,12 +23,18 @@ class Visit(WithId, Base):
         CheckConstraint("disowned_at IS NULL OR closed_at IS NOT NULL", name="disowned_is_closed"),
         Index("ix_visits_person_id", "person_id", text("opened_at DESC")),
         Index("ix_visits_hospital_id", "hospital_id", "person_id", text("opened_at DESC")),
+        Index(
+            "ix_visits_open",
+            "hospital_id",
+            text("opened_at DESC"),
+            text("id DESC"),
+            postgresql_where=text("closed_at IS NULL"),
+        ),
     )
 
     person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
     hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
     terminal_id: Mapped[UUID] = mapped_column(ForeignKey("terminals.id"))
-    redemption_id: Mapped[UUID | None] = mapped_column(ForeignKey("code_redemptions.id"), unique=True)
     kind: Mapped[str]
     department: Mapped[str]
     medical_step: Mapped[str]
@@ -35,3 +42,26 @@ class Visit(WithId, Base):
     opened_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     disowned_at: Mapped[datetime | None]
+
+
+class VisitStep(WithId, Base):
+    """One scan of a visit: the first opened it, the others continued it. Never changed afterwards.
+
+    ``redemption_id``: of a code that is good once. ``code_class``: how the patient was identified, D by a dynamic code,
+    S by a static one with a document ...
+    """
+
+    __tablename__ = "visit_steps"
+    __table_args__ = (
+        CheckConstraint("code_class ~ '^[A-Z]$'", name="code_class"),
+        Index("ix_visit_steps_visit_id", "visit_id", text("at DESC"), text("id DESC")),
+    )
+
+    visit_id: Mapped[UUID] = mapped_column(ForeignKey("visits.id"))
+    redemption_id: Mapped[UUID | None] = mapped_column(ForeignKey("code_redemptions.id"), unique=True)
+    terminal_id: Mapped[UUID] = mapped_column(ForeignKey("terminals.id"))
+    department: Mapped[str]
+    medical_step: Mapped[str]
+    code_class: Mapped[str]
+    staff_id: Mapped[UUID] = mapped_column(ForeignKey("staff_members.id"))
+    at: Mapped[datetime]

@@ -2,7 +2,6 @@
 
 import unicodedata
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
@@ -31,17 +30,6 @@ NEWEST_VISITS = 12
 
 # Refused with these, the code is good and the desk has only to type something more.
 _NEEDS_CERTIFICATE = {"health_card.second_factor_missing", "health_card.second_factor_wrong"}
-
-
-@dataclass(frozen=True)
-class VisitLine:
-    """One line of the list of open visits. ``name`` is masked."""
-
-    visit_id: UUID
-    name: str
-    department: str
-    medical_step: str
-    opened_at: datetime
 
 
 @dataclass(frozen=True)
@@ -89,6 +77,15 @@ def look_up(visit_id: UUID) -> Response:
     return cast(Response, redirect(f"/desk/persons/{look_up_id}", 303))
 
 
+@pages.post("/desk/visits/<uuid:visit_id>/close")
+@requires("records:visit:close")
+def close(visit_id: UUID) -> Response:
+    """The button at a visit: the hospital has finished with it."""
+    with db.transaction() as session:
+        service.close_visit(session, current_actor(), visit_id=visit_id)
+    return cast(Response, redirect(url_for("desk_pages.show_desk", visit=visit_id), 303))
+
+
 def _read_scan() -> ScanForm:
     # A Chinese input method turns a scanner's ":" into "：" and may widen letters; a code is plain ASCII.
     body = read_form(ScanForm)
@@ -109,10 +106,6 @@ def _surroundings() -> dict[str, Any]:
         terminals = {code: code for code in accounts.list_terminals(session, actor)}
         departments = accounts.list_departments(session, actor)
         visits = service.list_visits(session, actor, limit=NEWEST_VISITS)
-        lines = [
-            VisitLine(visit.id, person.name, visit.department, visit.medical_step, visit.opened_at)
-            for visit, person in visits
-        ]
     return {
         "terminals": terminals,
         "departments": departments,
@@ -120,7 +113,7 @@ def _surroundings() -> dict[str, Any]:
         "proof_address": f"{current_config().base_url}{url_for('desk_pages.scan')}",
         "medical_steps": MEDICAL_STEPS,
         "visit_kinds": VISIT_KINDS,
-        "visits": lines,
+        "visits": visits,
         "carrier_kinds": CARRIER_KINDS,
         "may_serve_persons": actor.can("health_card:person:look_up"),
         "may_read_records": actor.can("records:shared_timeline:read"),

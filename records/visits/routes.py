@@ -16,7 +16,10 @@ from records.visits.schemas import (
     LookUpOpened,
     Scan,
     ScanHeader,
+    VisitLineShown,
+    VisitList,
     VisitPath,
+    VisitQuery,
 )
 from records.visits.service import CheckIn, ScanContext
 
@@ -29,8 +32,29 @@ api = Api("visits", tag="Desk 登记窗口", url_prefix="/api/v1")
 @api.post("/desk/scans", responses={201: CheckInShown})
 @requires("records:visit:open")
 def scan(header: ScanHeader, body: Scan) -> Response:
-    """A desk scans a patient's code: who it is (masked), how well that was checked, and an open visit"""
+    """A desk scans a patient's code: who it is (masked), how well that was checked, and a visit, new or continued"""
     return present(CheckInShown.model_validate(scan_code(body, header.dpop)), 201)
+
+
+@api.get("/visits", responses={200: VisitList})
+@requires("records:visit:list")
+def list_visits(query: VisitQuery) -> Response:
+    """The visits at this hospital, newest first: those that are open, or those that have ended"""
+    with db.transaction() as session:
+        lines = service.read_visits(
+            session, current_actor(), is_open=query.state == "open", before=query.before, limit=query.limit
+        )
+    return present(VisitList(visits=[VisitLineShown.model_validate(line) for line in lines]))
+
+
+@api.post("/visits/<uuid:visit_id>/close", responses={200: CheckInShown})
+@requires("records:visit:close")
+def close_visit(path: VisitPath) -> Response:
+    """The hospital has finished with this visit: what was shared for it ends at once. Saying it again is harmless"""
+    with db.transaction() as session:
+        service.close_visit(session, current_actor(), visit_id=path.visit_id)
+        visit = service.get_check_in(session, current_actor(), visit_id=path.visit_id)
+    return present(CheckInShown.model_validate(visit))
 
 
 @api.post("/visits/<uuid:visit_id>/not-me", responses={200: DisownedVisitShown})
@@ -75,6 +99,7 @@ def scan_code(body: Scan, proof: str | None) -> CheckIn:
             text=body.code,
             issuer=current_config().issuer_code,
             context=ScanContext(**{name: getattr(body, name) for name in CONTEXT}),
+            visit_days=current_config().visit_days,
         )
 
 

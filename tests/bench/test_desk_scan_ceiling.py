@@ -58,21 +58,47 @@ def last_three_acts() -> list[tuple[Any, ...]]:
         return [tuple(row) for row in session.execute(text(asked))]
 
 
+def close_all_visits() -> None:
+    """The next scan opens one."""
+    with db.transaction() as session:
+        session.execute(text("UPDATE visits SET closed_at = now() WHERE closed_at IS NULL"))
+
+
 def test_the_bare_handler_answers_and_writes_what_the_product_does(
     committing_app: Flask, town: Town, bare_client: FlaskClient
 ) -> None:
     desk, card_number = town.desks[0], town.card_numbers[0]
     product, written = scan_counting(committing_app.test_client(), town.show_code(card_number), desk)
     acts = last_three_acts()
+    close_all_visits()
     by_hand, written_by_hand = scan_counting(bare_client, town.show_code(card_number), desk)
     assert (product.status_code, by_hand.status_code) == (201, 201), (product.text, by_hand.text)
     assert written_by_hand == written
-    once = ("code_redemptions", "visits", "grants", "notices", "outbox_messages")
-    assert written_by_hand == {**dict.fromkeys(once, 1), "audit_entries": 3}
+    once = ("code_redemptions", "visits", "visit_steps", "grants", "notices")
+    assert written_by_hand == {**dict.fromkeys(once, 1), "outbox_messages": 2, "audit_entries": 3}
     assert by_hand.json.keys() == product.json.keys()
     alike = ("person", "medical_step", "department")
     assert [by_hand.json[name] for name in alike] == [product.json[name] for name in alike]
     assert last_three_acts() == acts
+
+
+def test_the_bare_handler_continues_a_visit_as_the_product_does(
+    committing_app: Flask, town: Town, bare_client: FlaskClient
+) -> None:
+    desk, card_number = town.desks[0], town.card_numbers[0]
+    seen = []
+    for client in (committing_app.test_client(), bare_client):
+        close_all_visits()
+        first = scan(client, town.show_code(card_number), desk).json
+        again, written = scan_counting(client, town.show_code(card_number), desk)
+        assert again.json["visit_id"] == first["visit_id"]
+        assert (first["is_new"], again.json["is_new"], len(again.json["steps"])) == (True, False, 2)
+        seen.append((written, last_three_acts(), again.json.keys()))
+    assert seen[0] == seen[1]
+    assert seen[0][0] == {
+        **dict.fromkeys(("code_redemptions", "visit_steps", "notices", "outbox_messages"), 1),
+        "audit_entries": 3,
+    }
 
 
 def test_the_bare_handler_redeems_a_code_once_and_refuses_strangers(town: Town, bare_client: FlaskClient) -> None:

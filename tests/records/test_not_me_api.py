@@ -107,7 +107,7 @@ def test_saying_it_again_changes_nothing(scene: Scene, stepping_clock: SteppingC
 
 
 def test_only_what_was_opened_for_that_visit_ends(scene: Scene) -> None:
-    other = scene.city.visit(scene.doctor, scene.patient, scene.hospital)
+    other = scene.city.visit(scene.doctor, scene.patient, scene.hospital, new_visit=True)
     scene.disown(visit_id=other)
     assert scene.read().status_code == 200, "the first visit was the patient's own"
     scene.disown()

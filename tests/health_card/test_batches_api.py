@@ -62,6 +62,8 @@ def test_english_headers_and_cells_over_several_lines(city: City) -> None:
             {"missing": ["phone"], "unknown": [4]},
         ),
     ],
+    # The documents are random, the names of the tests are not.
+    ids=["nothing", "no lines", "no text", "an open quote", "a wrong header", "a header twice"],
 )
 def test_what_cannot_be_read_is_refused_at_once(
     city: City, document: bytes, code: str, members: dict[str, object]

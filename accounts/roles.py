@@ -20,6 +20,7 @@ PATIENT_PERMISSIONS = frozenset(
         "health_card:family:read",
         "health_card:family:change",
         "records:timeline:read",
+        "records:timeline:hide",
         "records:report:read",
         "records:image:read",
         "records:visit:disown",

@@ -1,4 +1,4 @@
-"""Grants: what a patient allows a hospital to see."""
+"""Grants: what a patient allows a hospital to see. Hidden items: what his guardians and family do not see."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -46,3 +46,24 @@ class Grant(WithId, Base):
     starts_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+
+
+class HiddenItem(WithId, Base):
+    """A report or study that only the person himself sees, and not who acts for him, until it is shown again.
+
+    ``object_kind``: report or study. ``object_id`` is a row of records, above us: no foreign key.
+    ``person_id``: the record that the item stands under.
+    """
+
+    __tablename__ = "hidden_items"
+    __table_args__ = (
+        CheckConstraint("object_kind IN ('report', 'study')", name="object_kind"),
+        CheckConstraint("shown_at >= hidden_at", name="period"),
+    )
+
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
+    object_kind: Mapped[str]
+    object_id: Mapped[UUID] = mapped_column(unique=True)
+    hidden_by: Mapped[UUID] = mapped_column(ForeignKey("logins.id"))
+    hidden_at: Mapped[datetime]
+    shown_at: Mapped[datetime | None]

@@ -16,3 +16,9 @@ class NothingShared(Forbidden):
         "No grant of this patient is in force for this hospital: the card was not scanned here, or the grant expired "
         "or was revoked. Scan the patient's dynamic code."
     )
+
+
+class HidingNotAllowed(Forbidden):
+    code = "consent.hiding_not_allowed"
+    title = "仅限年满十四周岁的本人设置"
+    detail = "Only the person himself, from 14 years on and with his own login, hides an item or shows it again."

@@ -18,6 +18,12 @@ class DepartmentUnknown(Invalid):
     )
 
 
+class ItemNotFound(NotFound):
+    code = "records.item_not_found"
+    title = "没有找到这份报告或影像"
+    detail = "No such report or study that the signed-in account may see; `object_id` of a timeline line names it."
+
+
 class ReportNotFound(NotFound):
     code = "records.report_not_found"
     title = "没有找到这份报告"

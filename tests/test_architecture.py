@@ -286,6 +286,19 @@ def sees_inside_another(package: str, node: ast.Import | ast.ImportFrom) -> bool
     return module[0] in others and module[-1] != "service" and [alias.name for alias in node.names] != ["service"]
 
 
+def test_what_patients_read_is_asked_of_consent_with_the_item() -> None:
+    """Whom a login holds is not enough: single reports and studies may be hidden from it (consent.is_readable)."""
+    items, by_person = {"Report", "Study", "TimelineEntry"}, {"held_person_ids", "own_person_ids", "find_holding"}
+    readers = {
+        path: {node.attr for node in ast.walk(module) if isinstance(node, ast.Attribute)}
+        for path, module in sources("records").items()
+        if items & {alias.name for node in ast.walk(module) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    }
+    assert [place(path) for path, names in readers.items() if by_person & names] == []
+    assert [place(path) for path, names in readers.items() if "release" in names and "is_readable" not in names] == []
+    assert sum("is_readable" in names for names in readers.values()) >= 3
+
+
 def imports(module: ast.Module) -> Iterator[tuple[ast.stmt, str]]:
     for node in ast.walk(module):
         if isinstance(node, ast.Import):

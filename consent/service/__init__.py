@@ -10,9 +10,11 @@ from consent.service.grants import (
     open_treatment_grant,
     revoke_grant,
 )
-from consent.service.release import Release, find_access_until, readable_person_ids, release
+from consent.service.hiding import PART_OF, hide_item, list_hidden, show_item
+from consent.service.release import Release, find_access_until, is_readable, release
 
 __all__ = [
+    "PART_OF",
     "AccessRow",
     "GrantView",
     "NothingShared",
@@ -20,10 +22,13 @@ __all__ = [
     "end_treatment_grant",
     "end_visit_grants",
     "find_access_until",
+    "hide_item",
+    "is_readable",
     "list_access",
     "list_grants",
+    "list_hidden",
     "open_treatment_grant",
-    "readable_person_ids",
     "release",
     "revoke_grant",
+    "show_item",
 ]

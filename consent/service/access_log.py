@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import Uuid, cast, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
+from consent.service.hiding import PART_OF, is_not_hidden_from
 from core.actor import Actor, ActorKind
 from core.audit import AuditEntry
 from health_card import service as health_card
@@ -45,9 +46,14 @@ class AccessRow:
 def list_access(session: Session, actor: Actor, *, before: UUID | None = None) -> list[AccessRow]:
     """What was done with the data of the persons whom the actor may act for, newest first.
 
+    What was done with an item that one of them hides from the actor is not in it.
+
     :param before: the id of the last row of the page before.
     """
-    mine = select(AuditEntry).where(AuditEntry.subject_id.in_(health_card.held_person_ids(actor)))
+    item_id = func.coalesce(cast(AuditEntry.facts[PART_OF].astext, Uuid), AuditEntry.object_id)
+    mine = select(AuditEntry).where(
+        AuditEntry.subject_id.in_(health_card.held_person_ids(actor)), is_not_hidden_from(actor, item_id)
+    )
     if before is not None:
         last = select(AuditEntry.at, AuditEntry.id).where(AuditEntry.id == before).subquery()
         mine = mine.where(tuple_(AuditEntry.at, AuditEntry.id) < select(last.c.at, last.c.id).scalar_subquery())

@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import SQLCoreOperations
 
 from consent.models import Grant, Purpose
 from consent.refusals import NothingShared
+from consent.service.hiding import is_not_hidden_from
 from core import audit, clock
 from core.actor import Actor, ActorKind
 from health_card import service as health_card
@@ -28,8 +30,18 @@ class Release:
     basis: tuple[UUID, int] | None
 
 
-def readable_person_ids(actor: Actor) -> Select[tuple[UUID]]:
-    """The persons whose records the actor may see now, to be used inside the ``where`` of every query on records."""
+def is_readable(
+    actor: Actor, *, person_id: SQLCoreOperations[UUID], object_id: SQLCoreOperations[UUID]
+) -> ColumnElement[bool]:
+    """Whether the actor may see this report or study now, to be used inside the ``where`` of every query on records.
+
+    :param person_id: the column that says whose it is.
+    :param object_id: the column that names the report or study: it may be hidden from who acts for the person.
+    """
+    return and_(person_id.in_(_readable_person_ids(actor)), is_not_hidden_from(actor, object_id))
+
+
+def _readable_person_ids(actor: Actor) -> Select[tuple[UUID]]:
     if actor.kind is ActorKind.PATIENT:
         return health_card.held_person_ids(actor)
     return health_card.same_persons(select(Grant.person_id).where(*_in_force(actor)))

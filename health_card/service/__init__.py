@@ -8,6 +8,7 @@ from health_card.models import Relation
 from health_card.notices.models import NoticeKind
 from health_card.notices.service import tell as tell_person
 from health_card.realname.asking import ask_real_name, find_real_name_state
+from health_card.service.ages import LifeStage
 from health_card.service.alarms import end_codes
 from health_card.service.cards import CardView, list_cards, revoke_codes
 from health_card.service.codes import ShownCode, issue_code
@@ -18,7 +19,7 @@ from health_card.service.demographics import (
     get_demographics,
     get_plain_demographics,
 )
-from health_card.service.holders import GUARDIAN_RELATIONS, Holding, find_holding, list_relations
+from health_card.service.holders import GUARDIAN_RELATIONS, Holding, find_holding, get_life_stage, list_relations
 from health_card.service.identities import (
     Details,
     check_details,
@@ -27,7 +28,13 @@ from health_card.service.identities import (
     same_persons,
 )
 from health_card.service.numbers import bind_patient_number, find_person, get_patient_number
-from health_card.service.persons import Registration, find_own_person_id, held_person_ids, register_person
+from health_card.service.persons import (
+    Registration,
+    find_own_person_id,
+    held_person_ids,
+    own_person_ids,
+    register_person,
+)
 from health_card.service.scans import Identified, counting_failures, redeem_code, redeem_payment_code
 
 __all__ = [
@@ -38,6 +45,7 @@ __all__ = [
     "Details",
     "Holding",
     "Identified",
+    "LifeStage",
     "NoticeKind",
     "PlainDemographics",
     "Registration",
@@ -55,6 +63,7 @@ __all__ = [
     "find_real_name_state",
     "fits_person",
     "get_demographics",
+    "get_life_stage",
     "get_patient_number",
     "get_plain_demographics",
     "held_person_ids",
@@ -64,6 +73,7 @@ __all__ = [
     "list_cards",
     "list_relations",
     "open_look_up",
+    "own_person_ids",
     "redeem_code",
     "redeem_payment_code",
     "register_person",

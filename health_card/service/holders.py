@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session, aliased
 
 from core.actor import Actor
 from health_card.models import Holder, Person, Relation
-from health_card.service.identities import same_person_ids
+from health_card.service.ages import LifeStage, life_stage
+from health_card.service.identities import get_root, same_person_ids
 from health_card.service.persons import is_holding
 
 GUARDIAN_RELATIONS = frozenset({Relation.CHILD, Relation.WARD})
@@ -34,6 +35,11 @@ def find_holding(session: Session, actor: Actor, person_id: UUID) -> Holding | N
     )
     held = session.scalars(mine.order_by(Holder.relation != Relation.SELF, Holder.created_at).limit(1)).one_or_none()
     return Holding(Relation(held.relation), held.valid_until) if held else None
+
+
+def get_life_stage(session: Session, person_id: UUID) -> LifeStage:
+    """Whether the person is a child, a minor or an adult now."""
+    return life_stage(get_root(session, person_id).birth_date)
 
 
 def list_relations(session: Session, logins: set[UUID], person_ids: set[UUID]) -> dict[tuple[UUID, UUID], Relation]:

@@ -75,6 +75,12 @@ def held_person_ids(actor: Actor) -> Select[tuple[UUID]]:
     return same_persons(select(Holder.person_id).where(Holder.login_id == actor.id, is_holding()))
 
 
+def own_person_ids(actor: Actor) -> Select[tuple[UUID]]:
+    """Of ``held_person_ids`` the login's own person alone, with all its records."""
+    own = Holder.login_id == actor.id, Holder.relation == Relation.SELF, is_holding()
+    return same_persons(select(Holder.person_id).where(*own))
+
+
 def find_own_person_id(session: Session, actor: Actor) -> UUID | None:
     """Who the holder of the login is himself, when that is confirmed."""
     own = select(Holder.person_id).where(Holder.login_id == actor.id, Holder.relation == Relation.SELF, is_holding())

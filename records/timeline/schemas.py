@@ -22,6 +22,11 @@ class TimelineItemShown(Shown):
     status: str
     hospital_name: str
     occurred_at: datetime
+    is_hidden: bool = Field(description="the person keeps it from those who act for him; no hospital is told")
+
+
+class ItemPath(Received):
+    object_id: UUID = Field(description="of a line of the timeline")
 
 
 class Timeline(Shown):

@@ -14,6 +14,7 @@ from core import clock
 from core.actor import Actor
 from core.ids import new_id
 from health_card import service as health_card
+from records.refusals import ItemNotFound
 from records.timeline.models import TimelineEntry
 
 PAGE = 30
@@ -36,7 +37,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class TimelineItem:
-    """One line of a timeline page."""
+    """One line of a timeline page. ``is_hidden``: the person keeps it from those who act for him."""
 
     id: UUID
     object_kind: str
@@ -46,6 +47,7 @@ class TimelineItem:
     status: str
     hospital_name: str
     occurred_at: datetime
+    is_hidden: bool
 
 
 def place_entry(session: Session, placement: Placement) -> None:
@@ -68,7 +70,7 @@ def list_own_timeline(
         consent.release(
             session, actor, person_id=person_id, action="records.timeline.read", facts={"lines": len(items)}
         )
-    return _show(session, items)
+    return _show(session, actor, items)
 
 
 def list_shared_timeline(
@@ -79,7 +81,25 @@ def list_shared_timeline(
     :raises NothingShared: no grant in force.
     """
     consent.release(session, actor, person_id=person_id, action="records.timeline.read")
-    return _show(session, _read_page(session, actor, before, limit, person_id))
+    return _show(session, actor, _read_page(session, actor, before, limit, person_id))
+
+
+def hide_item(session: Session, actor: Actor, *, object_id: UUID) -> TimelineItem:
+    """The person himself keeps a report or study from those who act for him.
+
+    :raises ItemNotFound: no such thing that the actor may see.
+    :raises HidingNotAllowed: the actor is not the person himself, or under 14.
+    """
+    entry = _get_entry(session, actor, object_id)
+    consent.hide_item(session, actor, person_id=entry.person_id, of=(entry.object_kind, entry.object_id))
+    return _show(session, actor, [entry])[0]
+
+
+def show_item(session: Session, actor: Actor, *, object_id: UUID) -> TimelineItem:
+    """Undo ``hide_item``; raises as it does."""
+    entry = _get_entry(session, actor, object_id)
+    consent.show_item(session, actor, person_id=entry.person_id, of=(entry.object_kind, entry.object_id))
+    return _show(session, actor, [entry])[0]
 
 
 def find_kind(session: Session, actor: Actor, *, person_id: UUID, object_id: UUID) -> str | None:
@@ -88,15 +108,25 @@ def find_kind(session: Session, actor: Actor, *, person_id: UUID, object_id: UUI
         select(TimelineEntry.object_kind).where(
             TimelineEntry.object_id == object_id,
             TimelineEntry.person_id.in_(health_card.same_person_ids(person_id)),
-            TimelineEntry.person_id.in_(consent.readable_person_ids(actor)),
+            consent.is_readable(actor, person_id=TimelineEntry.person_id, object_id=TimelineEntry.object_id),
         )
     )
+
+
+def _get_entry(session: Session, actor: Actor, object_id: UUID) -> TimelineEntry:
+    readable = consent.is_readable(actor, person_id=TimelineEntry.person_id, object_id=TimelineEntry.object_id)
+    entry = session.scalars(select(TimelineEntry).where(TimelineEntry.object_id == object_id, readable)).one_or_none()
+    if entry is None:
+        raise ItemNotFound
+    return entry
 
 
 def _read_page(
     session: Session, actor: Actor, before: UUID | None, limit: int, person_id: UUID | None = None
 ) -> list[TimelineEntry]:
-    page = select(TimelineEntry).where(TimelineEntry.person_id.in_(consent.readable_person_ids(actor)))
+    page = select(TimelineEntry).where(
+        consent.is_readable(actor, person_id=TimelineEntry.person_id, object_id=TimelineEntry.object_id)
+    )
     if person_id is not None:
         page = page.where(TimelineEntry.person_id.in_(health_card.same_person_ids(person_id)))
     if before is not None:
@@ -106,8 +136,9 @@ def _read_page(
     return list(session.scalars(newest_first.limit(limit)))
 
 
-def _show(session: Session, entries: list[TimelineEntry]) -> list[TimelineItem]:
+def _show(session: Session, actor: Actor, entries: list[TimelineEntry]) -> list[TimelineItem]:
     hospitals = accounts.list_hospitals(session, {entry.hospital_id for entry in entries})
+    hidden = consent.list_hidden(session, actor, object_ids={entry.object_id for entry in entries})
     return [
         TimelineItem(
             id=entry.id,
@@ -118,6 +149,7 @@ def _show(session: Session, entries: list[TimelineEntry]) -> list[TimelineItem]:
             status=entry.status,
             hospital_name=hospitals[entry.hospital_id].name,
             occurred_at=entry.occurred_at,
+            is_hidden=entry.object_id in hidden,
         )
         for entry in entries
     ]

@@ -152,7 +152,7 @@ def list_instances(session: Session, actor: Actor, *, study_uid: str, series_uid
         .where(
             Study.study_instance_uid == study_uid,
             Series.series_instance_uid == series_uid,
-            Study.person_id.in_(consent.readable_person_ids(actor)),
+            consent.is_readable(actor, person_id=Study.person_id, object_id=Study.id),
         )
         .order_by(Study.id)
         .limit(1)
@@ -172,7 +172,7 @@ def get_instance(
     :raises ImageNotFound: no such instance or frame that the actor may see.
     """
     found = session.execute(
-        select(Study.person_id, Series.id, Instance)
+        select(Study.person_id, Study.id, Series.id, Instance)
         .join(Series, Series.study_id == Study.id)
         .join(Instance, Instance.series_id == Series.id)
         .where(
@@ -180,7 +180,7 @@ def get_instance(
             Series.series_instance_uid == series_uid,
             Instance.sop_instance_uid == sop_uid,
             Instance.frames >= frame,
-            Study.person_id.in_(consent.readable_person_ids(actor)),
+            consent.is_readable(actor, person_id=Study.person_id, object_id=Study.id),
         )
         # Two hospitals may hold copies under the same UIDs: the one that came first is shown.
         .order_by(Instance.id)
@@ -188,13 +188,15 @@ def get_instance(
     ).one_or_none()
     if found is None:
         raise ImageNotFound
-    person_id, series_id, instance = found
+    person_id, study_id, series_id, instance = found
     consent.release(
         session,
         actor,
         person_id=person_id,
         action="records.image.read",
         of=("series", series_id),
+        # The log names a series; who must not know of the study is not told of it.
+        facts={consent.PART_OF: str(study_id)},
         fold_within=FOLD,
     )
     return InstanceFile(
@@ -203,7 +205,7 @@ def get_instance(
 
 
 def _readable(actor: Actor) -> Select[tuple[Study]]:
-    return select(Study).where(Study.person_id.in_(consent.readable_person_ids(actor)))
+    return select(Study).where(consent.is_readable(actor, person_id=Study.person_id, object_id=Study.id))
 
 
 def _one_study(session: Session, asked: Select[tuple[Study]]) -> Study:

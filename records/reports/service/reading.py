@@ -73,7 +73,9 @@ def get_report(session: Session, actor: Actor, report_id: UUID) -> ReportView:
     """
     report = session.scalars(
         select(Report).where(
-            Report.id == report_id, Report.is_current, Report.person_id.in_(consent.readable_person_ids(actor))
+            Report.id == report_id,
+            Report.is_current,
+            consent.is_readable(actor, person_id=Report.person_id, object_id=Report.id),
         )
     ).one_or_none()
     if report is None:
@@ -117,7 +119,9 @@ def list_results(
         .join(Observation, and_(Observation.report_id == Report.id, Observation.report_version == Report.version))
         .where(Report.is_current, Report.effective_at >= since)
         .where(Report.person_id.in_(health_card.same_person_ids(person_id)))
-        .where(Report.person_id.in_(consent.readable_person_ids(actor)), Report.status.in_(completed))
+        .where(
+            consent.is_readable(actor, person_id=Report.person_id, object_id=Report.id), Report.status.in_(completed)
+        )
         .where(Observation.code == code, Observation.code_system == code_system)
         .where(Observation.status.in_(completed), or_(Observation.value.is_not(None), Observation.text.is_not(None)))
         .order_by(Report.effective_at.desc(), Report.id.desc())

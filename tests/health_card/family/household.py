@@ -7,7 +7,9 @@ from typing import Any
 from werkzeug.test import TestResponse
 
 from accounts.models import Role
-from core import clock
+from core import clock, db
+from health_card import service as health_card
+from health_card.certificates import CertificateType, check_certificate
 from tests.support.browsing import Browser
 from tests.support.city import City, Hospital, Patient, Staff, bearer, resident_id
 
@@ -107,6 +109,18 @@ class Household:
     def give_number(self, visitor: Patient | str, holder_id: str, number: str, **changes: Any) -> TestResponse:
         own = {"child_certificate_type": "01", "child_certificate_number": number}
         return self.post(self.registrar, f"/desk/holders/{holder_id}/certificate", document(visitor) | own | changes)
+
+    def minor(self, years: int = 15) -> Patient:
+        """Somebody of this age with a login of his own."""
+        token, refresh_token = self.city.login()
+        actor, number = self.city.actor(token), number_of(born_years_ago(years))
+        certificate = check_certificate(CertificateType.RESIDENT_ID, number)
+        details = health_card.Details(name="王小测", phone="13800000013", certificate=certificate)
+        with db.transaction() as session:
+            done = health_card.register_person(session, actor, details=details)
+        return Patient(
+            token, refresh_token, actor, done.person_id, done.card.id, done.card.number, number, "王小测", "13800000013"
+        )
 
     def register_again(self, patient: Patient) -> Patient:
         """The same person with another phone: it waits for a desk."""

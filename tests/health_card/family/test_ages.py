@@ -118,7 +118,7 @@ def test_from_14_a_minor_agrees_at_a_desk_and_at_18_it_ends(
 
 
 def test_a_minor_agrees_on_his_own_phone(household: Household) -> None:
-    minor = register(household, born_years_ago(15))
+    minor = household.minor()
     code = household.invite(household.mother, kind="consent", relation="child").json["code"]
     accepted = household.accept(minor, code).json
     assert datetime.fromisoformat(accepted["valid_until"]) == birthday(born_years_ago(15), 18)
@@ -128,7 +128,7 @@ def test_a_minor_agrees_on_his_own_phone(household: Household) -> None:
 
 
 def test_a_minor_lets_nobody_but_a_guardian_act(household: Household) -> None:
-    minor = register(household, born_years_ago(15))
+    minor = household.minor()
     code = household.invite(household.mother, kind="consent", relation="other").json["code"]
     reply = household.accept(minor, code)
     assert (reply.status_code, reply.json["code"]) == (422, "health_card.relation_does_not_fit")
@@ -176,18 +176,6 @@ def correct_birth_date(child: Any, born: date) -> None:
             text("UPDATE persons SET birth_date = :born WHERE id = :id"), {"born": born, "id": child["person_id"]}
         )
         family.recheck_guardians(session, person_id=UUID(child["person_id"]))
-
-
-def register(household: Household, born: date) -> Patient:
-    token, refresh_token = household.city.login()
-    actor, number = household.city.actor(token), number_of(born)
-    certificate = check_certificate(CertificateType.RESIDENT_ID, number)
-    details = health_card.Details(name="王小测", phone="13800000013", certificate=certificate)
-    with db.transaction() as session:
-        done = health_card.register_person(session, actor, details=details)
-    return Patient(
-        token, refresh_token, actor, done.person_id, done.card.id, done.card.number, number, "王小测", "13800000013"
-    )
 
 
 def told() -> list[tuple[str, str]]:

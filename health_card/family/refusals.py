@@ -84,13 +84,6 @@ class HolderProven(Conflict):
     detail = "A desk has checked the proof of this holder. He leaves himself, hands over, or the person ends it."
 
 
-class CertificateOfAnother(Conflict):
-    keeps_changes = True
-    code = "health_card.certificate_of_another"
-    title = "该证件已登记为另一份档案,已提交人工核对"
-    detail = "This certificate belongs to another record, perhaps of the same child; both are sent to review."
-
-
 class CertificateGivenAlready(Conflict):
     code = "health_card.certificate_given_already"
     title = "该儿童已有证件,请按更正办理"

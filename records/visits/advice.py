@@ -13,6 +13,7 @@ ADVICE = {
     "health_card.second_factor_wrong": "请核对患者出示的证件与健康卡是否为同一人，并重新录入证件号码。",
     "health_card.carrier_unknown": "请核对卡的种类和卡号；未绑定时，请在「居民服务」中核对证件后绑定。",
     "health_card.carrier_number_invalid": "请核对卡的种类，并照卡面重新录入卡号。",
+    "health_card.health_code_invalid": "请患者在手机上重新生成授权码。",
     "health_card.terminal_locked": "一分钟内失败次数过多。请稍候再扫，或改用另一终端。",
     "health_card.patient_number_taken": "请核对门诊号；患者在本院已有门诊号时，此栏可留空。",
     "records.department_unknown": "请在「科室」一栏重新选择科室后再扫。",

@@ -23,7 +23,7 @@ from accounts.routes import CLIENT_ASSERTION_TYPE
 from core import clock, db
 from core.actor import SYSTEM
 from tests.conftest import SteppingClock
-from tests.support.city import City, Machine, bearer
+from tests.support.city import ALL_SCOPES, City, Machine, bearer
 
 
 def ask(client: FlaskClient, assertion: str, **changes: str | None) -> TestResponse:
@@ -66,7 +66,7 @@ def test_a_good_assertion_gets_a_token_of_five_minutes(
     reply = ask(city.client, city.assertion(machine.client_id, machine.private_jwk))
     assert reply.status_code == 200
     assert (reply.json["token_type"], reply.json["expires_in"]) == ("Bearer", 300)
-    assert reply.json["scope"] == "system/*.write dicomweb.write billing.write quarantine.read"
+    assert reply.json["scope"] == " ".join(ALL_SCOPES)
     assert reply.headers["Cache-Control"] == "no-store"
     token = reply.json["access_token"]
     assert city.actor(token).hospital_id == machine.actor.hospital_id

@@ -71,7 +71,7 @@ def test_a_carrier_opens_a_visit_and_shares_no_records(city: City) -> None:
     assert reply.json["person"]["assured_by"] == "市第一测试医院"
     for changes in ({"code": city.code(patient)}, {"carrier_number": None}, {"carrier_kind": None}):
         assert refused(desk.post("/scans", body | changes)) == (422, "core.malformed_request")
-    with db.snapshot() as session:
+    with db.transaction() as session:
         found = health_card.identify_carrier(
             session,
             desk.staff.actor,

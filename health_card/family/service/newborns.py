@@ -11,8 +11,9 @@ from core import audit, clock, outbox
 from core.actor import Actor
 from core.vault import vault
 from health_card.certificates import Certificate, CertificateType
+from health_card.corrections.refusals import CertificateOfAnother
 from health_card.family.models import Newborn
-from health_card.family.refusals import CertificateGivenAlready, CertificateOfAnother, HolderNotFound, NotANewborn
+from health_card.family.refusals import CertificateGivenAlready, HolderNotFound, NotANewborn
 from health_card.family.service.desk import Visitor, find_holder_at_desk
 from health_card.family.service.holding import Terms, check_relation, get_own_person_id
 from health_card.family.service.members import Member, join_family

@@ -18,6 +18,7 @@ from health_card.certificates import CertificateType, check_certificate
 from health_card.family import service as family
 from health_card.family.jobs import HANDLERS, end_guardianship
 from health_card.models import Holder
+from health_card.notices.models import Notice
 from health_card.service.ages import LifeStage, birthday, guardian_until, life_stage
 from tests.conftest import SteppingClock
 from tests.health_card.family.household import Household, born_years_ago, number_of
@@ -191,8 +192,6 @@ def register(household: Household, born: date) -> Patient:
 
 def told() -> list[tuple[str, str]]:
     """Kind and person of what was told about endings."""
-    ended = (
-        "SELECT payload ->> 'kind', payload ->> 'person_id' FROM outbox_messages WHERE payload ->> 'kind' LIKE '%ended'"
-    )
+    ended = select(Notice.kind, Notice.person_id).where(Notice.kind.endswith("_ended"))
     with db.transaction() as session:
-        return sorted((row[0], row[1]) for row in session.execute(text(ended)))
+        return sorted((kind, str(person_id)) for kind, person_id in session.execute(ended))

@@ -13,6 +13,7 @@ from health_card.family.models import HolderCheck, Proof
 from health_card.family.routes import LOOK_UPS_PER_MINUTE
 from health_card.family.service.desk import list_proofs
 from health_card.models import Person, Relation
+from health_card.notices.models import Notice
 from tests.health_card.family.household import Household, born_years_ago, number_of, refused
 from tests.support.city import bearer, resident_id
 
@@ -195,10 +196,7 @@ def test_only_a_registrar_checks(household: Household, role: Role | None) -> Non
 
 
 def told(kind: str) -> list[str]:
-    """Whom notices of this kind were announced to."""
+    """Whom notices of this kind were written to."""
     with db.transaction() as session:
-        rows = session.execute(
-            text("SELECT payload ->> 'person_id' FROM outbox_messages WHERE payload ->> 'kind' = :kind"),
-            {"kind": kind},
-        )
-        return [row[0] for row in rows]
+        people = session.scalars(select(Notice.person_id).filter_by(kind=kind)).all()
+        return [str(person_id) for person_id in people]

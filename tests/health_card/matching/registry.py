@@ -16,7 +16,10 @@ from health_card.certificates import CertificateType, check_certificate, check_c
 from health_card.matching import jobs
 from health_card.matching import service as matching
 from health_card.matching.models import MatchCandidate
-from health_card.models import Assurance, Holder, Person, PersonCertificate
+from health_card.models import ApplyChannel, Assurance, Holder, Person, PersonCertificate
+from health_card.service.ages import LifeStage, life_stage
+from health_card.service.identities import find_or_create_person
+from health_card.service.persons import find_or_issue_card
 from tests.support.city import City, Patient, bearer, resident_id
 
 
@@ -118,13 +121,15 @@ def register(
     """A registered patient; ``details``: sex and birth_date where the number does not tell them."""
     token, refresh_token = (token, "") if token else city.login()
     actor, phone, number = city.actor(token), phone or new_phone(), number or resident_id()
+    said = health_card.Details(name=name, phone=phone, certificate=check_certificate(kind, number), **details)
     with db.transaction() as session:
-        done = health_card.register_person(
-            session,
-            actor,
-            details=health_card.Details(name=name, phone=phone, certificate=check_certificate(kind, number), **details),
-        )
-    return Patient(token, refresh_token, actor, done.person_id, done.card.id, done.card.number, number, name, phone)
+        if life_stage(health_card.check_details(said).birth_date) is LifeStage.CHILD:
+            # A child is nobody's self: as a window registers it.
+            person, _ = find_or_create_person(session, health_card.check_details(said))
+            card = find_or_issue_card(session, person, ApplyChannel.WINDOW)
+        else:
+            card = health_card.register_person(session, actor, details=said).card
+    return Patient(token, refresh_token, actor, card.person_id, card.id, card.number, number, name, phone)
 
 
 def see_documents(*patients: Patient) -> None:

@@ -3,7 +3,7 @@
 from datetime import date
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from core import db
 from core.audit import AuditEntry
@@ -46,11 +46,20 @@ def rename(pair: Pair, name: str, phone: str) -> None:
         person.phone_sealed = key.seal(phone, context=PHONE)
 
 
+def forget_others(pair: Pair) -> None:
+    """Races have left thousands of messages and persons; the rollback puts them back."""
+    mine = [str(patient.person_id) for patient in (pair.one, pair.other)]
+    with db.transaction() as session:
+        session.execute(delete(OutboxMessage).where(OutboxMessage.payload["person_id"].astext.not_in(mine)))
+        session.execute(delete(OutboxMessage).where(~OutboxMessage.payload.has_key("person_id")))
+
+
 def test_a_registration_is_looked_at_by_the_worker(city: City) -> None:
     pair = under_a_passport(city)
     with db.transaction() as session:
         told = session.scalars(select(OutboxMessage).filter_by(topic=CHANGED_TOPIC)).all()
     assert {message.payload["person_id"] for message in told} >= {str(pair.one.person_id), str(pair.other.person_id)}
+    forget_others(pair)
     Dispatcher(city.app, jobs.HANDLERS).run_due()
     found = pair.found()
     assert found is not None
@@ -200,5 +209,6 @@ def test_every_record_can_be_looked_at_again(city: City) -> None:
             session.delete(message)
     done = city.app.test_cli_runner().invoke(args=["persons", "index"], catch_exceptions=False)
     assert "announced" in done.output
+    forget_others(pair)
     Dispatcher(city.app, jobs.HANDLERS).run_due()
     assert pair.found() is not None

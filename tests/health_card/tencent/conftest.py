@@ -91,7 +91,7 @@ def phone(house: House, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         def raise_for_status(self) -> None:
             """WeChat answers 200 always."""
 
-    monkeypatch.setattr(requests, "get", lambda *_, params, **__: Reply(known.get(params["js_code"])))
+    monkeypatch.setattr(requests, "request", lambda *_, params, **__: Reply(known.get(params["js_code"])))
     return known
 
 

@@ -3,8 +3,8 @@
 from core.errors import Conflict, NotFound
 
 
-class PersonNotFound(NotFound):
-    code = "health_card.person_not_found"
+class RecordNotFound(NotFound):
+    code = "health_card.record_not_found"
     title = "没有找到这份主索引记录"
     detail = "No person record has this id. Take the ids from GET /api/v1/operator/matches/{match_id}."
 

@@ -81,9 +81,10 @@ def raise_two_places_alarm(session: Session, notice_id: UUID) -> None:
             session,
             person_id=notice.person_id,
             kind=NoticeKind.TWO_PLACES,
-            facts={"other_hospital_id": str(first.hospital_id), "other_visit_id": str(first.object_id)},
+            # A visit at most desks; older systems identify the card and open none.
+            facts={"other_hospital_id": str(first.hospital_id), f"other_{first.object_kind}_id": str(first.object_id)},
             hospital_id=second.hospital_id,
-            of=("visit", second.object_id) if second.object_id else None,
+            of=(second.object_kind, second.object_id) if second.object_kind and second.object_id else None,
             key=f"two_places:{first.id}:{second.id}",
         )
         if told is not None:

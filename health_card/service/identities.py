@@ -13,6 +13,7 @@ from core.ids import new_id
 from core.vault import vault
 from health_card.certificates import Certificate
 from health_card.models import Assurance, CertificateState, Person, PersonCertificate
+from health_card.realname.asking import ask_real_name
 from health_card.refusals import DetailsContradictCertificate
 
 CERTIFICATE = "persons.certificate"
@@ -80,7 +81,9 @@ def find_or_create_person(session: Session, details: Details) -> tuple[Person, b
     """
     assert details.certificate is not None
     lock_certificate(session, details.certificate)
-    known = find_by_certificate(session, details.certificate)
+    # Exactly this one: a foreign passport may have the number of one of ours.
+    same = certificate_owners(details.certificate).where(PersonCertificate.country == details.certificate.country)
+    known = session.scalar(same)
     if known is not None:
         return lock_person(session, known), False
     return create_person(session, details), True
@@ -107,6 +110,7 @@ def create_person(session: Session, details: Details) -> Person:
     session.flush()
     if details.certificate is not None:
         add_certificate(session, person, details.certificate, is_primary=True)
+        ask_real_name(session, person_id=person.id)
     announce_change(session, person_id)
     return person
 

@@ -12,7 +12,6 @@ from core.actor import Actor
 from core.vault import vault
 from health_card.card_life.states import CardAct, move_card
 from health_card.models import ApplyChannel, Card, CardState, Holder, Person, Relation
-from health_card.realname.asking import ask_real_name
 from health_card.refusals import LoginHoldsAnother, PersonDetailsDiffer, UnderFourteen
 from health_card.service.ages import LifeStage, life_stage
 from health_card.service.identities import (
@@ -52,9 +51,7 @@ def register_person(session: Session, actor: Actor, *, details: Details) -> Regi
     """
     details = check_details(details)
     person, is_new = find_or_create_person(session, details)
-    if is_new:
-        ask_real_name(session, person_id=person.id)
-    else:
+    if not is_new:
         check_same_details(session, person, details)
     if life_stage(get_root(session, person.id).birth_date) is LifeStage.CHILD:
         raise UnderFourteen

@@ -20,7 +20,7 @@ from health_card.matching.refusals import (
     LinkNotFound,
     LinkUndone,
     PairRefused,
-    PersonNotFound,
+    RecordNotFound,
 )
 from health_card.models import CertificateState, Holder, Person, PersonCertificate, Relation
 from health_card.notices.service import tell
@@ -64,7 +64,7 @@ def merge_persons(
     :param into_id: whose record stands for the person from now on.
     :param evidence: codes of ``weights.WEIGHTS``.
     :param override: merge although certain facts contradict each other.
-    :raises PersonNotFound: no such record.
+    :raises RecordNotFound: no such record.
     :raises AlreadyOnePerson: they are one already.
     :raises PairRefused: the two, or others of the same persons, are on the do-not-match list.
     :raises FactsContradict: see ``list_contradictions``.
@@ -170,12 +170,12 @@ def lock_links(session: Session) -> None:
 def lock_root(session: Session, person_id: UUID) -> Person:
     """The record that stands for the person, with all that stand behind it locked in the order of their ids.
 
-    :raises PersonNotFound: no such record.
+    :raises RecordNotFound: no such record.
     """
     members = select(Person).where(Person.id.in_(same_person_ids(person_id))).order_by(Person.id)
     locked = session.scalars(members.with_for_update(), execution_options={"populate_existing": True}).all()
     if not locked:
-        raise PersonNotFound
+        raise RecordNotFound
     return next(person for person in locked if person.id == person.root_id)
 
 

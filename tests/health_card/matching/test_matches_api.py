@@ -144,7 +144,7 @@ def test_what_is_not_there_is_not_found(office: Office, pair: Pair) -> None:
     refused(office.post(f"/merges/{nowhere}/undo", **reason), 404, "health_card.link_not_found")
     here = str(pair.one.person_id)
     unknown = office.post("/merges", from_id=str(nowhere), into_id=here, **reason)
-    refused(unknown, 404, "health_card.person_not_found")
+    refused(unknown, 404, "health_card.record_not_found")
     refused(office.post("/merges", from_id=here, into_id=here, **reason), 409, "health_card.already_one_person")
     neither = office.post(f"/matches/{match_of(pair)}/merge", standing_id=str(nowhere), **reason)
     refused(neither, 404, "health_card.match_not_found")

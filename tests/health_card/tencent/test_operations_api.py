@@ -10,9 +10,9 @@ from accounts import service as accounts
 from core import db
 from core.actor import SYSTEM
 from core.audit import AuditEntry
-from core.outbox import OutboxMessage
 from health_card.models import CardState
 from health_card.nations import NATIONS, find_nation_code
+from health_card.notices.models import Notice
 from health_card.showings.models import CardUse
 from health_card.tencent import service as tencent
 from tests.conftest import SteppingClock
@@ -32,10 +32,8 @@ def test_a_dynamic_code_tells_the_hospital_whose_it_is_and_the_person_is_told(ho
     assert house.system.ask("verifyQRCode", house.verification(code)) == found
     assert count(CardUse, hospital_id=house.hospital.id, use_kind="verified") == 1
     with db.snapshot() as session:
-        messages = session.scalars(select(OutboxMessage).filter_by(topic="health_card.person_told")).all()
-    (told,) = (message for message in messages if message.payload["person_id"] == str(patient.person_id))
-    assert told.payload["kind"] == "identified"
-    assert told.payload["facts"] == {"terminal": "W01", "step": "010101", "department": "0300"}
+        (told,) = session.scalars(select(Notice).filter_by(person_id=patient.person_id)).all()
+    assert (told.kind, told.facts) == ("identified", {"terminal": "W01", "step": "010101", "department": "0300"})
     other = House(house.city)
     again = other.system.refused("verifyQRCode", other.verification(code))
     assert again == (2204, "health_card.code_redeemed")

@@ -34,6 +34,7 @@ import health_card.notices.routes
 import health_card.offline.routes
 import health_card.patient_numbers.routes
 import health_card.printing.routes
+import health_card.realname.routes
 import health_card.routes
 import health_card.showings.routes
 import health_card.tencent.pages
@@ -87,6 +88,7 @@ BLUEPRINTS = [
     health_card.card_life.routes.api,
     health_card.desk.routes.api,
     health_card.corrections.routes.api,
+    health_card.realname.routes.api,
     health_card.carriers.routes.api,
     health_card.family.routes.api,
     health_card.printing.routes.api,

@@ -40,12 +40,14 @@ class AssuranceCheck(WithId, Base):
     """An identity was checked. Append-only: triggers refuse UPDATE, DELETE and TRUNCATE.
 
     ``level``: what the check was good for. ``evidence``: what was seen; of a document its type (WS 364.3
-    CV02.01.101). Hospital, staff member and look-up are absent when no desk did it.
+    CV02.01.101), of a check at the real-name source its way, with the source and its own ``reference`` of the check.
+    Hospital, staff member and look-up are absent when no desk did it.
     """
 
     __tablename__ = "assurance_checks"
     __table_args__ = (
         CheckConstraint("level IN ('document', 'bank', 'face')", name="level"),
+        CheckConstraint("(source IS NULL) = (reference IS NULL)", name="reference"),
         Index("ix_assurance_checks_person_id", "person_id", "level", text("checked_at DESC")),
         Index("ix_assurance_checks_look_up_id", "look_up_id"),
     )
@@ -53,6 +55,8 @@ class AssuranceCheck(WithId, Base):
     person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
     level: Mapped[str]
     evidence: Mapped[str]
+    source: Mapped[str | None]
+    reference: Mapped[str | None]
     hospital_id: Mapped[UUID | None] = mapped_column(ForeignKey("hospitals.id"))
     staff_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff_members.id"))
     look_up_id: Mapped[UUID | None] = mapped_column(ForeignKey("desk_look_ups.id"))

@@ -29,7 +29,7 @@ from health_card.desk.refusals import LookUpNotFound, RecordedDetailsDiffer
 from health_card.desk.routes import counting_guesses, open_file, register_application
 from health_card.desk.schemas import DeskApplication, DocumentRead, EndLogins, LookUpRequest, PersonFileShown
 from health_card.desk.service.assurance import verify_document
-from health_card.desk.service.logins import end_logins_at_desk
+from health_card.desk.service.logins import end_logins_at_desk, reset_pins_at_desk
 from health_card.desk.words import CARRIER_KINDS, CERTIFICATE_TYPES, DONE, FIELDS, REASONS
 
 pages = Pages("person_pages", __name__)
@@ -205,6 +205,15 @@ def end_logins(look_up_id: UUID) -> Response:
         end_logins_at_desk(session, actor, look_up_id=look_up_id, until_confirmed=until_confirmed)
 
     return _do(look_up_id, "end-logins", act)
+
+
+@pages.post("/desk/persons/<uuid:look_up_id>/pin-reset")
+@requires("health_card:person_pin:reset")
+def reset_pins(look_up_id: UUID) -> Response:
+    """A forgotten PIN."""
+    return _do(
+        look_up_id, "pin-reset", lambda session, actor: reset_pins_at_desk(session, actor, look_up_id=look_up_id)
+    )
 
 
 def _enter(way: str, find: Callable[[], UUID]) -> Response:

@@ -22,9 +22,10 @@ from health_card.desk.schemas import (
     LookUpPath,
     LookUpRequest,
     PersonFileShown,
+    PinsClearedShown,
 )
 from health_card.desk.service.assurance import verify_document
-from health_card.desk.service.logins import end_logins_at_desk, end_other_logins
+from health_card.desk.service.logins import end_logins_at_desk, end_other_logins, reset_pins_at_desk
 from health_card.desk.service.look_ups import look_up_by_certificate
 from health_card.desk.service.registration import DeskRegistration, register_at_desk
 from health_card.models import ApplyChannel
@@ -124,6 +125,15 @@ def end_logins(path: LookUpPath, body: EndLogins) -> Response:
             session, current_actor(), look_up_id=path.look_up_id, until_confirmed=body.until_confirmed
         )
     return present(EndedShown(sign_ins_ended=ended))
+
+
+@api.post("/desk/persons/<uuid:look_up_id>/pin-reset", responses={200: PinsClearedShown})
+@requires("health_card:person_pin:reset")
+def reset_pins(path: LookUpPath) -> Response:
+    """A forgotten PIN: the person's own logins set a new one on the phone, without the old"""
+    with db.transaction() as session:
+        cleared = reset_pins_at_desk(session, current_actor(), look_up_id=path.look_up_id)
+    return present(PinsClearedShown(pins_cleared=cleared))
 
 
 @api.post("/persons/self/end-logins", responses={200: EndedShown})

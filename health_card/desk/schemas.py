@@ -116,5 +116,9 @@ class EndLogins(Received):
     )
 
 
+class PinsClearedShown(Shown):
+    pins_cleared: int = Field(description="of the person's own logins; 0 when none had a PIN")
+
+
 class EndedShown(Shown):
     sign_ins_ended: int

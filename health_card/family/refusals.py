@@ -6,7 +6,7 @@ from core.errors import Conflict, Invalid, NotFound
 class RegisterYourselfFirst(Conflict):
     code = "health_card.register_yourself_first"
     title = "请先完成本人的实名登记"
-    detail = "Who acts for others must be known: register this login's own person, confirmed, first."
+    detail = "This login has no confirmed person of its own yet. Register it, or let a desk confirm it, first."
 
 
 class FamilyFull(Conflict):

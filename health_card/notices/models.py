@@ -28,6 +28,7 @@ class NoticeKind(StrEnum):
     DETAILS_CORRECTED = "details_corrected"
     LOGIN_CONFIRMED = "login_confirmed"
     LOGIN_WAITING = "login_waiting"
+    PIN_RESET = "pin_reset"
     FAMILY_ADDED = "family_added"
     FAMILY_LEFT = "family_left"
     GUARDIAN_ENDED = "guardian_ended"

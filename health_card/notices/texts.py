@@ -55,6 +55,10 @@ TEXTS: dict[NoticeKind, Text] = {
         "有新的微信申请您的健康卡",
         "另一个微信于 {time} 用您的证件信息登记。未经窗口核对证件，它不能使用您的健康卡。",
     ),
+    NoticeKind.PIN_RESET: Text(
+        "您的确认密码已清除",
+        "{hospital}核对证件后，于 {time} 清除了您的六位确认密码，请在手机上重新设置。如非您本人办理，请联系该院。",
+    ),
     NoticeKind.FAMILY_ADDED: Text("您的健康卡已加入家庭", "一位家庭成员的微信自 {time} 起可以使用您的健康卡。"),
     NoticeKind.FAMILY_LEFT: Text("家庭成员已退出", "自 {time} 起，一个微信不再使用您的健康卡。"),
     NoticeKind.GUARDIAN_ENDED: Text("监护人授权已结束", "自 {time} 起，监护人不再代为使用您的健康卡。"),

@@ -1,4 +1,4 @@
-"""What the real-name source is asked, and what its answer does to the person's card."""
+"""What the real-name source is asked, and what its answers do: to the person's card, and to how well he is known."""
 
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -7,15 +7,25 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import audit, clock
-from core.actor import SYSTEM
+from core.actor import SYSTEM, Actor
 from core.vault import vault
 from health_card.card_life.states import CardAct, move_card
+from health_card.desk.service.assurance import raise_assurance
+from health_card.family.refusals import RegisterYourselfFirst
 from health_card.models import Assurance, Card, CardState, Person, PersonCertificate
 from health_card.notices import service as notices
 from health_card.notices.models import NoticeKind
 from health_card.realname.asking import find_real_name_state
 from health_card.realname.models import Outcome, RealNameCheck
-from health_card.service.identities import CERTIFICATE, NAME
+from health_card.realname.refusals import (
+    VerificationDisagreed,
+    VerificationNotPossible,
+    VerificationOvertaken,
+    VerificationTokenInvalid,
+)
+from health_card.realname.source import Method, Proof
+from health_card.service.identities import CERTIFICATE, NAME, get_root, lock_root
+from health_card.service.persons import find_own_person_id
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,16 @@ class Answered:
     """An answer and the source that gave it, under its own reference."""
 
     outcome: Outcome
+    source: str
+    reference: str
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What a face or bank check proved, by which source and under its own reference."""
+
+    method: Method
+    proof: Proof
     source: str
     reference: str
 
@@ -83,6 +103,60 @@ def record_real_name(
     card = session.scalars(living.with_for_update(key_share=True)).one_or_none()
     if card is not None:
         _let_card_follow(session, person, card, before=before, outcome=answered.outcome)
+
+
+def get_own_identity(session: Session, actor: Actor) -> Identity:
+    """Name and certificate of the login's own person, as the record says that stands for him.
+
+    :raises RegisterYourselfFirst: the login has no confirmed person of its own.
+    :raises VerificationNotPossible: he has no certificate.
+    """
+    identity = _open_identity(session, get_root(session, _get_own_person_id(session, actor)))
+    if identity is None:
+        raise VerificationNotPossible
+    return identity
+
+
+def record_verification(session: Session, actor: Actor, *, asked: Identity, verified: Verified) -> Assurance:
+    """The login's own person has passed a face or bank check: his identity is known so well from now on.
+
+    Returns the level now; a higher one stays.
+
+    :param asked: whom the check was asked to prove, of ``get_own_identity``.
+    :raises RegisterYourselfFirst: the login has lost its own person meanwhile.
+    :raises VerificationTokenInvalid: the source knows no such check.
+    :raises VerificationDisagreed: the check proved somebody else; this is kept in the audit trail.
+    :raises VerificationOvertaken: name or certificate were corrected, or the record was merged, meanwhile.
+    """
+    person = lock_root(session, _get_own_person_id(session, actor))
+    if verified.proof is Proof.UNKNOWN:
+        raise VerificationTokenInvalid
+    if _open_identity(session, person) != asked:
+        raise VerificationOvertaken
+    if verified.proof is Proof.DISAGREED:
+        audit.record_act(
+            session,
+            actor,
+            "health_card.person.not_verified",
+            subject_id=person.id,
+            facts={"evidence": verified.method.value},
+        )
+        raise VerificationDisagreed
+    return raise_assurance(
+        session,
+        actor,
+        person_id=person.id,
+        level=Assurance(verified.method.value),
+        evidence=verified.method.value,
+        reference=(verified.source, verified.reference),
+    )
+
+
+def _get_own_person_id(session: Session, actor: Actor) -> UUID:
+    person_id = find_own_person_id(session, actor)
+    if person_id is None:
+        raise RegisterYourselfFirst
+    return person_id
 
 
 def _let_card_follow(session: Session, person: Person, card: Card, *, before: str, outcome: Outcome) -> None:

@@ -180,6 +180,17 @@ def test_a_lost_phone_is_signed_out(city: City, desk: Browser) -> None:
     assert city.client.get("/api/v1/cards", headers=headers).status_code == 401
 
 
+def test_a_forgotten_pin_is_cleared(city: City, desk: Browser) -> None:
+    patient = city.patient()
+    headers = {"Authorization": f"Bearer {patient.token}"}
+    city.client.put("/api/v1/code-pin", json={"pin": "483920"}, headers=headers)
+    assert "清除确认密码" not in desk.get(open_person(desk, patient, seen=False)).text
+    shown_at = open_person(desk, patient)
+    assert "清除确认密码" in desk.get(shown_at).text
+    assert DONE["pin-reset"] in desk.get(desk.post(f"{shown_at}/pin-reset", {}).location).text
+    assert city.client.put("/api/v1/code-pin", json={"pin": "759103"}, headers=headers).status_code == 204
+
+
 def test_a_look_up_that_ran_out_leads_back_to_the_entrance(
     city: City, desk: Browser, stepping_clock: SteppingClock
 ) -> None:
@@ -204,6 +215,7 @@ def test_every_act_needs_the_token_of_the_form(city: City, desk: Browser) -> Non
         "bind",
         "end-carrier",
         "end-logins",
+        "pin-reset",
     ):
         reply = desk.post(f"{shown_at}/{path}", {"csrf_token": "0" * 64})
         assert (reply.status_code, "core.cross_site_request" in reply.text) == (403, True)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from werkzeug.security import check_password_hash, generate_password_hash
@@ -71,6 +71,18 @@ def check_pin(session: Session, actor: Actor, *, pin: str) -> None:
         session, actor, "health_card.pin.refused", of=("login", actor.id), facts={"tries_left": tries_left}
     )
     raise PinWrong(tries_left=tries_left)
+
+
+def clear_pin(session: Session, actor: Actor, *, login_id: UUID, person_id: UUID) -> bool:
+    """A desk has seen the document of the login's own person: the login may set a PIN anew, and a lock is over.
+
+    The caller has checked whose login it is. Returns whether there was a PIN.
+    """
+    cleared = delete(CodePin).where(CodePin.login_id == login_id).returning(CodePin.login_id)
+    if session.scalar(cleared) is None:
+        return False
+    audit.record_act(session, actor, "health_card.pin.cleared", subject_id=person_id, of=("login", login_id))
+    return True
 
 
 def _hash(login_id: UUID, pin: str) -> str:

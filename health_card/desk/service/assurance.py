@@ -56,11 +56,19 @@ def check_not_expired(document: Document) -> None:
 
 
 def raise_assurance(
-    session: Session, actor: Actor, *, person_id: UUID, level: Assurance, evidence: str, look_up_id: UUID | None = None
+    session: Session,
+    actor: Actor,
+    *,
+    person_id: UUID,
+    level: Assurance,
+    evidence: str,
+    look_up_id: UUID | None = None,
+    reference: tuple[str, str] | None = None,
 ) -> Assurance:
     """Record a check and raise the standing record to its level; a higher one stays. Returns the level now.
 
     :param evidence: a code of what was seen; of a document its type.
+    :param reference: the outside source that checked, and its own number of the check.
     """
     person = lock_root(session, person_id)
     session.add(
@@ -68,6 +76,8 @@ def raise_assurance(
             person_id=person.id,
             level=level.value,
             evidence=evidence,
+            source=reference[0] if reference else None,
+            reference=reference[1] if reference else None,
             hospital_id=actor.hospital_id,
             staff_id=actor.id if actor.hospital_id else None,
             look_up_id=look_up_id,

@@ -1,4 +1,4 @@
-"""A lost phone: every login of the person is signed out, and nothing that it showed is good any more."""
+"""The person's own logins, seen from a desk: signed out when a phone is lost, and freed of a PIN that he forgot."""
 
 from uuid import UUID
 
@@ -8,8 +8,10 @@ from sqlalchemy.orm import Session
 from accounts import service as accounts
 from core import audit
 from core.actor import Actor
+from health_card.confirmation.service.pins import clear_pin
 from health_card.desk.service.look_ups import get_seen_document
 from health_card.models import Card, Holder, Relation
+from health_card.notices.service import tell
 from health_card.service.identities import same_person_ids, same_persons
 from health_card.service.persons import find_own_person_id, is_holding, lock_holders
 
@@ -34,6 +36,24 @@ def end_other_logins(session: Session, actor: Actor) -> int:
         return 0
     others = [login_id for login_id in _own_logins(session, person_id) if login_id != actor.id]
     return sum(_end_login(session, actor, login_id, until_confirmed=False) for login_id in others)
+
+
+def reset_pins_at_desk(session: Session, actor: Actor, *, look_up_id: UUID) -> int:
+    """The person forgot his PIN: each of his own confirmed logins may set one anew, and he is told.
+
+    Returns how many PINs were cleared.
+
+    :raises LookUpNotFound: no such look-up, or it has run out.
+    :raises DocumentNotSeen: no document was verified within it.
+    """
+    person_id = get_seen_document(session, actor, look_up_id).person_id
+    cleared = sum(
+        clear_pin(session, actor, login_id=login_id, person_id=person_id)
+        for login_id in _own_logins(session, person_id)
+    )
+    if cleared:
+        tell(session, person_id=person_id, kind="pin_reset", hospital_id=actor.house_id)
+    return cleared
 
 
 def _own_logins(session: Session, person_id: UUID) -> list[UUID]:

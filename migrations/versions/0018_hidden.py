@@ -1,7 +1,7 @@
 """hidden
 
 Revision ID: 0018
-Revises: 0015
+Revises: 0017
 Create Date: 2026-11-22 08:24:40.215510
 
 """
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 # revision identifiers, used by Alembic.
 revision = "0018"
-down_revision = "0015"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 

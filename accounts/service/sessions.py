@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from accounts.models import Hospital, LoginSession, MachineClient, Role, StaffMember, StaffSession
+from accounts.models import Hospital, LoginSession, MachineClient, Role, StaffSession
 from accounts.refusals import SessionEnded
 from accounts.roles import NEWCOMER_PERMISSIONS, PATIENT_PERMISSIONS, ROLE_PERMISSIONS, SCOPE_PERMISSIONS
 from accounts.service.logins import end_family

@@ -7,7 +7,6 @@ from uuid import UUID
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
-from accounts import service as accounts
 from consent import service as consent
 from core import audit, clock
 from core.actor import Actor
@@ -116,7 +115,14 @@ class ScanContext:
 
 
 def check_in(
-    session: Session, actor: Actor, *, text: str | None, issuer: str, context: ScanContext, visit_days: int
+    session: Session,
+    actor: Actor,
+    *,
+    text: str | None,
+    issuer: str,
+    terminal_id: UUID,
+    context: ScanContext,
+    visit_days: int,
 ) -> CheckIn:
     """Redeem a code at a desk, and open a visit or continue an open one (``steps.find_continued``).
 
@@ -125,15 +131,14 @@ def check_in(
     within 10 seconds gets the same visit. Of every other scan the person is told at once.
 
     :param text: of the code; None: the context names a carrier.
+    :param terminal_id: of the context's terminal, at the actor's hospital; checked.
     :param visit_days: for how many days one registration counts.
     :raises DepartmentUnknown: no such department.
-    :raises TerminalUnknown: not enrolled at the actor's hospital.
     :raises CodeRefused: see ``health_card.redeem_code`` and ``health_card.identify_carrier``.
     :raises PatientNumberTaken: the number is another person's here.
     """
     if context.department not in DEPARTMENTS:
         raise DepartmentUnknown
-    terminal_id = accounts.check_terminal(session, actor, code=context.terminal)
     if text is None:
         found = _identify_by_carrier(session, actor, context)
     else:
@@ -147,7 +152,7 @@ def check_in(
         )
     if context.patient_number:
         health_card.bind_patient_number(session, actor, person_id=found.person_id, number=context.patient_number)
-    visit = steps.find_by_redemption(session, found.redemption_id)
+    visit = steps.find_by_redemption(session, found.redemption_id) if found.is_reread else None
     if visit is None:
         visit = _enter_visit(session, actor, found, terminal_id, context, visit_days=visit_days)
         if found.shares_records:

@@ -153,11 +153,12 @@ def check_in(
     if context.patient_number:
         health_card.bind_patient_number(session, actor, person_id=found.person_id, number=context.patient_number)
     visit = steps.find_by_redemption(session, found.redemption_id) if found.is_reread else None
-    if visit is None:
-        visit = _enter_visit(session, actor, found, terminal_id, context, visit_days=visit_days)
-        if found.shares_records:
-            consent.open_treatment_grant(session, actor, person_id=found.person_id, visit_id=visit.id)
-    return _describe(session, actor, visit)
+    if visit is not None:
+        return _describe(session, actor, visit, steps.list_steps(session, visit.id))
+    visit, scans = _enter_visit(session, actor, found, terminal_id, context, visit_days=visit_days)
+    if found.shares_records:
+        consent.open_treatment_grant(session, actor, person_id=found.person_id, visit_id=visit.id)
+    return _describe(session, actor, visit, scans)
 
 
 def look_up_visitor(session: Session, actor: Actor, *, visit_id: UUID) -> UUID:
@@ -179,7 +180,7 @@ def get_check_in(session: Session, actor: Actor, *, visit_id: UUID) -> CheckIn:
     """
     visit = _load_visit(session, actor, visit_id)
     audit.record_act(session, actor, "records.visit.read", subject_id=visit.person_id, of=("visit", visit.id))
-    return _describe(session, actor, visit)
+    return _describe(session, actor, visit, steps.list_steps(session, visit.id))
 
 
 def ask_confirmation(session: Session, actor: Actor, *, visit_id: UUID, purpose: str) -> confirmation.AskedConfirmation:
@@ -275,8 +276,7 @@ def _load_visit(session: Session, actor: Actor, visit_id: UUID) -> Visit:
     return visit
 
 
-def _describe(session: Session, actor: Actor, visit: Visit) -> CheckIn:
-    scans = steps.list_steps(session, visit.id)
+def _describe(session: Session, actor: Actor, visit: Visit, scans: list[VisitStep]) -> CheckIn:
     return CheckIn(
         visit_id=visit.id,
         person=health_card.get_demographics(session, visit.person_id),
@@ -300,23 +300,22 @@ def _enter_visit(
     context: ScanContext,
     *,
     visit_days: int,
-) -> Visit:
-    """The visit that this scan belongs to, with the scan recorded and the person told."""
+) -> tuple[Visit, list[VisitStep]]:
+    """The visit that this scan belongs to and its scans, with this one recorded and the person told."""
     continued = None if context.new_visit else _find_continued(session, actor, found, context, visit_days)
     visit = continued or _open_visit(session, actor, found, terminal_id, context, visit_days=visit_days)
     facts = {"step": context.medical_step, "department": context.department}
-    session.add(
-        VisitStep(
-            visit_id=visit.id,
-            redemption_id=found.redemption_id,
-            terminal_id=terminal_id,
-            department=context.department,
-            medical_step=context.medical_step,
-            code_class=found.kind,
-            staff_id=actor.id,
-            at=clock.now(),
-        )
+    step = VisitStep(
+        visit_id=visit.id,
+        redemption_id=found.redemption_id,
+        terminal_id=terminal_id,
+        department=context.department,
+        medical_step=context.medical_step,
+        code_class=found.kind,
+        staff_id=actor.id,
+        at=clock.now(),
     )
+    session.add(step)
     audit.record_act(
         session,
         actor,
@@ -333,7 +332,7 @@ def _enter_visit(
         hospital_id=actor.house_id,
         of=("visit", visit.id),
     )
-    return visit
+    return visit, steps.list_steps(session, visit.id) if continued else [step]
 
 
 def _find_continued(

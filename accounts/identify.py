@@ -50,6 +50,8 @@ def forget(reply: Response) -> Response:
 
 
 def _identify(token: str, csrf_token: str | None = None) -> Identity:
-    with db.transaction() as session:
-        actor = service.identify_bearer(session, token, issuer=current_config().base_url)
+    actor = service.find_staff_at_work(token)
+    if actor is None:
+        with db.transaction() as session:
+            actor = service.identify_bearer(session, token, issuer=current_config().base_url)
     return Identity(actor, csrf_token)

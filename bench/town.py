@@ -100,7 +100,7 @@ def _register(session: Session, config: Config, chance: random.Random, number: i
 
 
 def _certificate_number(chance: random.Random, number: int) -> str:
-    """Of an area that was never assigned; ``number`` makes it unlike every other of the town."""
-    born = date(1930, 1, 1) + timedelta(days=chance.randrange(33_000))
+    """Of an adult, of an area that was never assigned; ``number`` makes it unlike every other of the town."""
+    born = date(1930, 1, 1) + timedelta(days=chance.randrange(28_000))
     first_17 = f"99{number // 1000 % 10_000:04d}{born:%Y%m%d}{number % 1000:03d}"
     return first_17 + check_character(first_17)

@@ -5,15 +5,24 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
 from sqlalchemy import Index, func, select, text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from core import clock, observe
+from core import clock, observe, statements
 from core.db import Base, WithId
 from core.ids import new_id
 
 CHANNEL = "outbox"
+
+
+# Several a scan, hence by hand.
+_WRITE = """
+INSERT INTO outbox_messages (id, topic, payload, key, request_id, created_at, due_at, attempts)
+VALUES (%(id)s, %(topic)s, %(payload)s, %(key)s, %(request_id)s, %(now)s, %(due_at)s, 0)
+ON CONFLICT (key) DO NOTHING
+RETURNING id
+"""
 
 
 class OutboxMessage(WithId, Base):
@@ -61,18 +70,17 @@ def announce(
     :returns: the message's id, or None when the key was announced before.
     """
     now = clock.now()
+    message_id = new_id()
     values = {
-        "id": new_id(),
+        "id": message_id,
         "topic": topic,
-        "payload": dict(payload),
+        "payload": Jsonb(dict(payload)),
         "key": key,
         "request_id": observe.request_id(),
-        "created_at": now,
+        "now": now,
         "due_at": due_at or now,
-        "attempts": 0,
     }
-    statement = insert(OutboxMessage).values(values).on_conflict_do_nothing(index_elements=["key"])
-    message_id = session.scalar(statement.returning(OutboxMessage.id))
+    written = statements.run(session, _WRITE, values)
     if wakes:
         session.execute(select(func.pg_notify(CHANNEL, topic)))
-    return message_id
+    return message_id if written else None

@@ -32,7 +32,10 @@ def look(statement: str, values: Mapping[str, Any]) -> TupleRow | None:
     engine: Engine | Connection = db.orm.engine
     if isinstance(engine, Connection):  # A test's outer transaction: there is no other connection.
         return _run(cast("psycopg.Connection[TupleRow]", engine.connection.driver_connection), statement, values)
-    borrowed = engine.raw_connection()
+    try:
+        borrowed = engine.raw_connection()
+    except psycopg.Error as failed:
+        raise exc.DBAPIError.instance(None, None, failed, psycopg.Error) from failed
     try:
         connection = cast("psycopg.Connection[TupleRow]", borrowed.driver_connection)
         connection.autocommit = True

@@ -18,7 +18,7 @@ from accounts.service.logins import get_openid, identify_wechat, refresh_session
 from accounts.service.machines import issue_machine_token
 from accounts.service.names import describe_actors
 from accounts.service.secrets import hash_secret, new_secret
-from accounts.service.sessions import end_session, end_sessions_of_login, identify_bearer
+from accounts.service.sessions import end_session, end_sessions_of_login, find_staff_at_work, identify_bearer
 from accounts.service.staff import StaffCard, get_staff_card, hire_staff, sign_in_staff
 from accounts.service.terminal_keys import TerminalProof, check_terminal_proof
 from accounts.service.terminals import (
@@ -49,6 +49,7 @@ __all__ = [
     "exchange_wechat_code",
     "find_client_house",
     "find_hospitals_by_code",
+    "find_staff_at_work",
     "flag_terminal",
     "get_hospital",
     "get_openid",

@@ -1,22 +1,35 @@
 """Who a bearer text belongs to, asked at every request."""
 
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from accounts.models import Hospital, LoginSession, MachineClient, Role, StaffMember, StaffSession
+from accounts.models import Hospital, LoginSession, MachineClient, Role, StaffSession
 from accounts.refusals import SessionEnded
 from accounts.roles import NEWCOMER_PERMISSIONS, PATIENT_PERMISSIONS, ROLE_PERMISSIONS, SCOPE_PERMISSIONS
 from accounts.service.logins import end_family
 from accounts.service.secrets import hash_secret
 from accounts.service.staff import IDLE_LIFE
 from accounts.tokens import Claims, looks_like_token, read_token
-from core import audit, clock
+from core import audit, clock, statements
 from core.actor import Actor, ActorKind
 
 # A session's last use is written at most this often, so that reading pages does not write at every request.
 _TOUCH_SECONDS = 60
+
+# Asked at every request of a desk, hence by hand.
+_STAFF = """
+SELECT s.id, s.last_used_at, m.id, m.role, m.hospital_id, m.password_expires_at
+FROM staff_sessions s
+    JOIN staff_members m ON m.id = s.staff_id
+    LEFT JOIN hospitals h ON h.id = m.hospital_id
+WHERE s.token_hash = %(token_hash)s AND s.ended_at IS NULL AND s.expires_at > %(now)s
+    AND s.last_used_at > %(idle_since)s AND m.is_enabled AND h.is_enabled IS NOT FALSE
+"""
 
 
 def identify_bearer(session: Session, text: str, *, issuer: str) -> Actor:
@@ -32,6 +45,18 @@ def identify_bearer(session: Session, text: str, *, issuer: str) -> Actor:
     if claims.subject_kind == "machine":
         return _identify_machine(session, claims)
     raise SessionEnded
+
+
+def find_staff_at_work(text: str) -> Actor | None:
+    """Who presents this staff session token, found without a transaction. Needs an app context.
+
+    None when the token does not hold, or when its use has to be noted: ``identify_bearer`` does and says that.
+    """
+    if looks_like_token(text):
+        return None
+    now = clock.now()
+    row = statements.look(_STAFF, _ask_for(text, now))
+    return None if row is None or _is_to_be_noted(row[1], now) else _staff_actor(row)
 
 
 def end_session(session: Session, actor: Actor) -> None:
@@ -85,26 +110,24 @@ def _identify_machine(session: Session, claims: Claims) -> Actor:
 
 def _identify_staff(session: Session, text: str) -> Actor:
     now = clock.now()
-    row = session.execute(
-        select(
-            StaffSession.id,
-            StaffSession.last_used_at,
-            StaffMember.id,
-            StaffMember.role,
-            StaffMember.hospital_id,
-            StaffMember.password_expires_at,
-        )
-        .join(StaffMember, StaffMember.id == StaffSession.staff_id)
-        .outerjoin(Hospital, Hospital.id == StaffMember.hospital_id)
-        .where(StaffSession.token_hash == hash_secret(text))
-        .where(StaffSession.ended_at.is_(None), StaffSession.expires_at > now)
-        .where(StaffSession.last_used_at > now - IDLE_LIFE)
-        .where(StaffMember.is_enabled.is_(True), Hospital.is_enabled.isnot(False))
-    ).one_or_none()
+    row = statements.run(session, _STAFF, _ask_for(text, now))
     if row is None:
         raise SessionEnded
-    session_id, last_used_at, staff_id, role, hospital_id, password_expires_at = row
-    if (now - last_used_at).total_seconds() > _TOUCH_SECONDS:
+    session_id, last_used_at = row[:2]
+    if _is_to_be_noted(last_used_at, now):
         session.execute(update(StaffSession).where(StaffSession.id == session_id).values(last_used_at=now))
+    return _staff_actor(row)
+
+
+def _ask_for(text: str, now: datetime) -> dict[str, Any]:
+    return {"token_hash": hash_secret(text), "now": now, "idle_since": now - IDLE_LIFE}
+
+
+def _is_to_be_noted(last_used_at: datetime, now: datetime) -> bool:
+    return (now - last_used_at).total_seconds() > _TOUCH_SECONDS
+
+
+def _staff_actor(row: Sequence[Any]) -> Actor:
+    session_id, _last_used_at, staff_id, role, hospital_id, password_expires_at = row
     permissions = NEWCOMER_PERMISSIONS if password_expires_at else ROLE_PERMISSIONS[Role(role)]
     return Actor(ActorKind.STAFF, staff_id, permissions, hospital_id=hospital_id, session_id=session_id)

@@ -24,7 +24,7 @@ from accounts.refusals import (
     TerminalProofMissing,
 )
 from accounts.service.terminals import check_terminal, load_terminal
-from core import audit, clock
+from core import audit, clock, statements
 from core.actor import Actor, ActorKind
 from core.vault import vault
 
@@ -36,6 +36,13 @@ PROOF_SKEW = timedelta(seconds=120)
 # Read out and typed: without 0 O 1 I L. 50 bits, kept as a keyed index, good for ten minutes.
 _LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 _CODE_CONTEXT = "terminal_enrolments.code"
+
+# Asked at every scan, hence by hand.
+_KEY = """
+SELECT h.requires_terminal_keys, k.id, k.jwk
+FROM hospitals h LEFT JOIN terminal_keys k ON k.terminal_id = %(terminal_id)s AND k.revoked_at IS NULL
+WHERE h.id = %(hospital_id)s
+"""
 
 
 @dataclass(frozen=True)
@@ -133,25 +140,27 @@ def revoke_terminal_key(session: Session, actor: Actor, terminal_id: UUID) -> No
         audit.record_act(session, actor, "accounts.terminal.key_revoked", of=("terminal", terminal_id))
 
 
-def check_terminal_proof(session: Session, actor: Actor, *, code: str, proof: TerminalProof) -> None:
+def check_terminal_proof(session: Session, actor: Actor, *, code: str, proof: TerminalProof) -> UUID:
     """Check that a request comes from the terminal that it names, and use the proof up.
 
     A terminal without a key needs no proof, unless its hospital requires keys.
 
     :param code: of the terminal, at the actor's hospital.
+    :returns: the terminal's id.
     :raises TerminalUnknown: not enrolled there, or switched off.
     :raises TerminalKeyMissing: the hospital requires keys, and the terminal has none.
     :raises TerminalProofMissing: it has a key, and nothing was proven.
     :raises TerminalProofInvalid: the proof does not hold, or was used before.
     """
     terminal_id = check_terminal(session, actor, code=code)
-    in_force = select(TerminalKey).where(TerminalKey.terminal_id == terminal_id, TerminalKey.revoked_at.is_(None))
-    key = session.scalars(in_force).one_or_none()
-    if key is None:
-        if session.get_one(Hospital, actor.house_id).requires_terminal_keys:
-            raise TerminalKeyMissing
-        return
-    _spend(session, key, _read_proof(proof, key.jwk))
+    row = statements.run(session, _KEY, {"terminal_id": terminal_id, "hospital_id": actor.house_id})
+    assert row is not None
+    requires_key, key_id, jwk = row
+    if key_id is not None:
+        _spend(session, key_id, _read_proof(proof, jwk))
+    elif requires_key:
+        raise TerminalKeyMissing
+    return terminal_id
 
 
 def _read_proof(proof: TerminalProof, jwk: Mapping[str, Any]) -> dict[str, Any]:
@@ -187,14 +196,14 @@ def _check_claims(claims: Mapping[str, Any], proof: TerminalProof) -> None:
             raise ValueError(f"{claim} is another one")
 
 
-def _spend(session: Session, key: TerminalKey, claims: Mapping[str, Any]) -> None:
+def _spend(session: Session, key_id: UUID, claims: Mapping[str, Any]) -> None:
     """Use up the jti: the primary key decides, so of two at the same moment one is refused."""
     now = clock.now()
-    session.execute(delete(SpentProof).where(SpentProof.key_id == key.id, SpentProof.expires_at < now))
+    session.execute(delete(SpentProof).where(SpentProof.key_id == key_id, SpentProof.expires_at < now))
     spent = session.scalar(
         insert(SpentProof)
         .values(
-            key_id=key.id,
+            key_id=key_id,
             jti=claims["jti"],
             expires_at=datetime.fromtimestamp(float(claims["iat"]), UTC) + PROOF_SKEW,
         )

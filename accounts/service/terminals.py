@@ -12,8 +12,11 @@ from accounts.models import Hospital, Terminal, TerminalFlag, TerminalKey
 from accounts.refusals import FlagNotFound, TerminalCodeTaken, TerminalNotFound, TerminalUnknown
 from accounts.service.branches import check_branch
 from accounts.service.hospitals import load_hospital
-from core import audit, clock
+from core import audit, clock, statements
 from core.actor import Actor
+
+# Asked at every scan, hence by hand.
+_WORKING = "SELECT id FROM terminals WHERE hospital_id = %(hospital_id)s AND code = %(code)s AND is_enabled"
 
 
 @dataclass(frozen=True)
@@ -112,14 +115,11 @@ def check_terminal(session: Session, actor: Actor, *, code: str) -> UUID:
 
     :raises TerminalUnknown: not enrolled there, or switched off.
     """
-    found = session.scalar(
-        select(Terminal.id).where(
-            Terminal.hospital_id == actor.house_id, Terminal.code == code, Terminal.is_enabled.is_(True)
-        )
-    )
+    found = statements.run(session, _WORKING, {"hospital_id": actor.house_id, "code": code})
     if found is None:
         raise TerminalUnknown
-    return found
+    terminal_id: UUID = found[0]
+    return terminal_id
 
 
 def get_terminal(session: Session, terminal_id: UUID) -> TerminalCard:

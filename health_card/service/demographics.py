@@ -2,18 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
-from core import clock
-from core.vault import DataKey, vault
-from health_card.desk.models import AssuranceCheck
+from core import clock, statements
+from core.vault import vault
 from health_card.masks import mask_name, mask_number, mask_phone
-from health_card.models import Assurance, Person, PersonCertificate
-from health_card.service.identities import ADDRESS, CERTIFICATE, NAME, PHONE, get_root, same_person_ids
+from health_card.models import Person
+from health_card.service.identities import ADDRESS, CERTIFICATE, NAME, PHONE, same_person_ids
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,48 @@ class PlainDemographics:
     assurance: str
 
 
+class _KnownPerson(NamedTuple):
+    """What ``_PERSON`` finds. ``assured_at``, ``assured_by``: the last check at the level, and its hospital."""
+
+    data_key: bytes
+    name_sealed: bytes
+    phone_sealed: bytes
+    address_sealed: bytes | None
+    sex: str
+    birth_date: date | None
+    nation: str | None
+    assurance: str
+    certificate_type: str | None
+    certificate_sealed: bytes | None
+    assured_at: datetime | None
+    assured_by: UUID | None
+
+
+# Asked at every scan, hence by hand: the record that stands for the person, with the checks of all its records.
+_PERSON = """
+SELECT p.data_key, p.name_sealed, p.phone_sealed, p.address_sealed, p.sex, p.birth_date, p.nation, p.assurance,
+    c.type, c.number_sealed, last.checked_at, last.hospital_id
+FROM persons own
+    JOIN persons p ON p.id = own.root_id
+    LEFT JOIN person_certificates c ON c.person_id = p.id AND c.is_primary
+    LEFT JOIN LATERAL (
+        SELECT a.checked_at, a.hospital_id
+        FROM assurance_checks a JOIN persons same ON same.id = a.person_id
+        WHERE same.root_id = p.root_id AND a.level = p.assurance
+        ORDER BY a.checked_at DESC LIMIT 1
+    ) last ON true
+WHERE own.id = %(person_id)s
+"""
+
+
 def get_demographics(session: Session, person_id: UUID, *, masked: bool = True) -> Demographics:
     """A person's demographics. The caller has decided, and recorded, that the asker may see them.
 
     :param masked: shorten the name as trust demands for desks; a treating doctor sees it whole. Numbers are always
         masked.
     """
-    plain = get_plain_demographics(session, person_id)
-    assured_at, assured_by = _find_assured(session, person_id, plain.assurance)
+    known = _read_person(session, person_id)
+    plain = _unseal(known)
     return Demographics(
         name=mask_name(plain.name) if masked else plain.name,
         sex=plain.sex,
@@ -70,27 +104,14 @@ def get_demographics(session: Session, person_id: UUID, *, masked: bool = True) 
         certificate_number=mask_number(plain.certificate_number) if plain.certificate_number else None,
         phone=mask_phone(plain.phone),
         assurance=plain.assurance,
-        assured_at=assured_at,
-        assured_by=assured_by,
+        assured_at=known.assured_at,
+        assured_by=accounts.get_hospital(session, known.assured_by).name if known.assured_by else None,
     )
 
 
 def get_plain_demographics(session: Session, person_id: UUID) -> PlainDemographics:
     """As ``get_demographics``, with nothing masked."""
-    person = get_root(session, person_id)
-    key = vault().unwrap(person.data_key)
-    certificate_type, certificate_number = _primary_certificate(session, person, key)
-    return PlainDemographics(
-        name=key.unseal(person.name_sealed, context=NAME),
-        sex=person.sex,
-        birth_date=person.birth_date,
-        nation=person.nation,
-        certificate_type=certificate_type,
-        certificate_number=certificate_number,
-        phone=key.unseal(person.phone_sealed, context=PHONE),
-        address=key.unseal(person.address_sealed, context=ADDRESS) if person.address_sealed else None,
-        assurance=person.assurance,
-    )
+    return _unseal(_read_person(session, person_id))
 
 
 def fits_person(session: Session, person_id: UUID, *, sex: str, birth_date: date | None) -> bool:
@@ -108,22 +129,26 @@ def fits_person(session: Session, person_id: UUID, *, sex: str, birth_date: date
     return session.scalar(fitting.limit(1)) is not None
 
 
-def _primary_certificate(session: Session, person: Person, key: DataKey) -> tuple[str | None, str | None]:
-    shown = session.scalars(select(PersonCertificate).filter_by(person_id=person.id, is_primary=True)).one_or_none()
-    return (shown.type, key.unseal(shown.number_sealed, context=CERTIFICATE)) if shown else (None, None)
+def _read_person(session: Session, person_id: UUID) -> _KnownPerson:
+    row = statements.run(session, _PERSON, {"person_id": person_id})
+    assert row is not None
+    return _KnownPerson(*row)
 
 
-def _find_assured(session: Session, person_id: UUID, level: str) -> tuple[datetime | None, str | None]:
-    """When the identity was last checked at its level, and by which hospital; what was only asserted nobody checked."""
-    if level == Assurance.ASSERTED:
-        return None, None
-    checks = select(AssuranceCheck.checked_at, AssuranceCheck.hospital_id).where(
-        AssuranceCheck.person_id.in_(same_person_ids(person_id)), AssuranceCheck.level == level
+def _unseal(known: _KnownPerson) -> PlainDemographics:
+    key = vault().unwrap(known.data_key)
+    number = known.certificate_sealed
+    return PlainDemographics(
+        name=key.unseal(known.name_sealed, context=NAME),
+        sex=known.sex,
+        birth_date=known.birth_date,
+        nation=known.nation,
+        certificate_type=known.certificate_type,
+        certificate_number=key.unseal(number, context=CERTIFICATE) if number else None,
+        phone=key.unseal(known.phone_sealed, context=PHONE),
+        address=key.unseal(known.address_sealed, context=ADDRESS) if known.address_sealed else None,
+        assurance=known.assurance,
     )
-    last = session.execute(checks.order_by(AssuranceCheck.checked_at.desc()).limit(1)).one_or_none()
-    if last is None:
-        return None, None
-    return last.checked_at, accounts.get_hospital(session, last.hospital_id).name if last.hospital_id else None
 
 
 def _age(born: date | None) -> int | None:

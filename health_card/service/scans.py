@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from core import audit, clock, keys, limits
+from core import audit, clock, keys, limits, statements
 from core.actor import Actor
 from core.errors import RateExceeded
 from core.ids import new_id
@@ -42,18 +42,32 @@ FAILURES_PER_MINUTE = 20
 CLOCK_SKEW = timedelta(seconds=30)
 REREAD = timedelta(seconds=10)
 
+# What nearly every scan does, hence by hand. The unique nonce decides as in ``find_or_redeem``.
+_REDEEM = """
+WITH card AS (SELECT id, person_id, state, replaced_at, epoch FROM cards WHERE number = %(number)s),
+redeemed AS (
+    INSERT INTO code_redemptions (id, nonce, card_id, terminal_id, redeemed_at)
+    SELECT %(id)s, %(nonce)s, card.id, %(terminal_id)s, %(now)s FROM card
+    ON CONFLICT (nonce) DO NOTHING
+    RETURNING card_id
+)
+SELECT card.* FROM card JOIN redeemed ON redeemed.card_id = card.id
+"""
+
 
 @dataclass(frozen=True)
 class Identified:
     """Whose code it was. ``kind``: its class, S, D, C or P (see ``codes.POWERS``).
 
     :ivar redemption_id: of a signed code; the same one again when the same terminal re-reads within 10 s.
+    :ivar is_reread: it did.
     """
 
     person_id: UUID
     card_id: UUID
     kind: str
     redemption_id: UUID | None
+    is_reread: bool = False
 
     @property
     def shares_records(self) -> bool:
@@ -93,14 +107,16 @@ def redeem_code(
     read = read_genuine(session, text, issuer)
     if not read.can(Power.REGISTER):
         raise CodeWrongClass
-    card = find_card(session, read)
-    if read.nonce is None:
-        redemption_id = None
-        check_second_factor(session, card.person_id, certificate_number)
-        _check_in_force(card)
-    else:
-        redemption_id = _redeem_signed(session, actor, read, card, terminal_id)
-    return _identify(session, actor, read, card, redemption_id)
+    found = _redeem_at_once(session, read, terminal_id)
+    if found is None:
+        card = find_card(session, read)
+        if read.nonce is None:
+            check_second_factor(session, card.person_id, certificate_number)
+            _check_in_force(card.state, card.replaced_at)
+            found = Identified(card.person_id, card.id, read.kind, None)
+        else:
+            found = _redeem_signed(session, actor, read, card, terminal_id)
+    return _record_scan(session, actor, read, found)
 
 
 def redeem_payment_code(session: Session, actor: Actor, *, text: str, issuer: str, amount_fen: int) -> Identified:
@@ -116,8 +132,7 @@ def redeem_payment_code(session: Session, actor: Actor, *, text: str, issuer: st
     card = find_card(session, read)
     if read.payment != codes.Payment(actor.house_id, amount_fen):
         raise PaymentDiffers
-    redemption_id = _redeem_signed(session, actor, read, card, None)
-    return _identify(session, actor, read, card, redemption_id)
+    return _record_scan(session, actor, read, _redeem_signed(session, actor, read, card, None))
 
 
 def read_genuine(session: Session, text: str, issuer: str) -> codes.ReadCode:
@@ -192,15 +207,36 @@ def find_or_redeem(
     return session.scalars(select(CodeRedemption).filter_by(nonce=read.nonce)).one(), False
 
 
-def _redeem_signed(session: Session, actor: Actor, read: codes.ReadCode, card: Card, terminal_id: UUID | None) -> UUID:
+def _redeem_at_once(session: Session, read: codes.ReadCode, terminal_id: UUID) -> Identified | None:
+    """Use up a code that the platform signed and nobody has shown yet; None: see what it is instead.
+
+    :raises CodeExpired, CodeRevoked: the caller's transaction ends with it, and so does the redemption.
+    """
+    if read.nonce is None or read.device is not None:
+        return None
     now = clock.now()
     check_age(read, now)
-    _check_in_force(card, read.epoch)
+    redemption_id = new_id()
+    used = {"id": redemption_id, "nonce": read.nonce, "terminal_id": terminal_id, "now": now}
+    row = statements.run(session, _REDEEM, used | {"number": read.card_number})
+    if row is None:
+        return None
+    card_id, person_id, state, replaced_at, epoch = row
+    _check_in_force(state, replaced_at, is_of_epoch=read.epoch == epoch)
+    return Identified(person_id, card_id, read.kind, redemption_id)
+
+
+def _redeem_signed(
+    session: Session, actor: Actor, read: codes.ReadCode, card: Card, terminal_id: UUID | None
+) -> Identified:
+    now = clock.now()
+    check_age(read, now)
+    _check_in_force(card.state, card.replaced_at, is_of_epoch=read.epoch == card.epoch)
     check_device(session, read, card, at=now)
     redemption, is_new = find_or_redeem(session, read, card, terminal_id=terminal_id, at=now)
     is_reread = terminal_id is not None and (redemption.terminal_id, redemption.card_id) == (terminal_id, card.id)
     if is_new or (is_reread and now - redemption.redeemed_at <= REREAD):
-        return redemption.id
+        return Identified(card.person_id, card.id, read.kind, redemption.id, is_reread=not is_new)
     raise _refuse_repeat(session, actor, redemption, terminal_id)
 
 
@@ -214,8 +250,8 @@ def _refuse_repeat(session: Session, actor: Actor, earlier: CodeRedemption, term
     return refusal
 
 
-def _check_in_force(card: Card, epoch: int | None = None) -> None:
-    if card.state != CardState.NORMAL or card.replaced_at is not None or epoch not in {None, card.epoch}:
+def _check_in_force(state: int, replaced_at: datetime | None, *, is_of_epoch: bool = True) -> None:
+    if state != CardState.NORMAL or replaced_at is not None or not is_of_epoch:
         raise CodeRevoked
 
 
@@ -243,15 +279,13 @@ def _current_certificates(session: Session, person_id: UUID) -> list[PersonCerti
     return list(session.scalars(select(PersonCertificate).where(mine, current)))
 
 
-def _identify(
-    session: Session, actor: Actor, read: codes.ReadCode, card: Card, redemption_id: UUID | None
-) -> Identified:
+def _record_scan(session: Session, actor: Actor, read: codes.ReadCode, found: Identified) -> Identified:
     audit.record_act(
         session,
         actor,
         "health_card.code.scanned",
-        subject_id=card.person_id,
-        of=("card", card.id),
+        subject_id=found.person_id,
+        of=("card", found.card_id),
         facts={"kind": read.kind} | ({"made_by": "device"} if read.device else {}),
     )
-    return Identified(card.person_id, card.id, read.kind, redemption_id)
+    return found

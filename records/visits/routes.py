@@ -92,12 +92,13 @@ def scan_code(body: Scan, proof: str | None) -> CheckIn:
     actor = current_actor()
     with health_card.counting_failures(f"{actor.hospital_id}/{body.terminal}"), db.transaction() as session:
         shown = body.code or body.carrier_number or ""
-        accounts.check_terminal_proof(session, actor, code=body.terminal, proof=_bind(proof, shown))
+        terminal_id = accounts.check_terminal_proof(session, actor, code=body.terminal, proof=_bind(proof, shown))
         return service.check_in(
             session,
             actor,
             text=body.code,
             issuer=current_config().issuer_code,
+            terminal_id=terminal_id,
             context=ScanContext(**{name: getattr(body, name) for name in CONTEXT}),
             visit_days=current_config().visit_days,
         )

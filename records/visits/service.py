@@ -7,7 +7,6 @@ from uuid import UUID
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
-from accounts import service as accounts
 from consent import service as consent
 from core import audit, clock
 from core.actor import Actor
@@ -116,7 +115,14 @@ class ScanContext:
 
 
 def check_in(
-    session: Session, actor: Actor, *, text: str | None, issuer: str, context: ScanContext, visit_days: int
+    session: Session,
+    actor: Actor,
+    *,
+    text: str | None,
+    issuer: str,
+    terminal_id: UUID,
+    context: ScanContext,
+    visit_days: int,
 ) -> CheckIn:
     """Redeem a code at a desk, and open a visit or continue an open one (``steps.find_continued``).
 
@@ -125,15 +131,14 @@ def check_in(
     within 10 seconds gets the same visit. Of every other scan the person is told at once.
 
     :param text: of the code; None: the context names a carrier.
+    :param terminal_id: of the context's terminal, at the actor's hospital; checked.
     :param visit_days: for how many days one registration counts.
     :raises DepartmentUnknown: no such department.
-    :raises TerminalUnknown: not enrolled at the actor's hospital.
     :raises CodeRefused: see ``health_card.redeem_code`` and ``health_card.identify_carrier``.
     :raises PatientNumberTaken: the number is another person's here.
     """
     if context.department not in DEPARTMENTS:
         raise DepartmentUnknown
-    terminal_id = accounts.check_terminal(session, actor, code=context.terminal)
     if text is None:
         found = _identify_by_carrier(session, actor, context)
     else:
@@ -147,12 +152,13 @@ def check_in(
         )
     if context.patient_number:
         health_card.bind_patient_number(session, actor, person_id=found.person_id, number=context.patient_number)
-    visit = steps.find_by_redemption(session, found.redemption_id)
-    if visit is None:
-        visit = _enter_visit(session, actor, found, terminal_id, context, visit_days=visit_days)
-        if found.shares_records:
-            consent.open_treatment_grant(session, actor, person_id=found.person_id, visit_id=visit.id)
-    return _describe(session, actor, visit)
+    visit = steps.find_by_redemption(session, found.redemption_id) if found.is_reread else None
+    if visit is not None:
+        return _describe(session, actor, visit, steps.list_steps(session, visit.id))
+    visit, scans = _enter_visit(session, actor, found, terminal_id, context, visit_days=visit_days)
+    if found.shares_records:
+        consent.open_treatment_grant(session, actor, person_id=found.person_id, visit_id=visit.id)
+    return _describe(session, actor, visit, scans)
 
 
 def look_up_visitor(session: Session, actor: Actor, *, visit_id: UUID) -> UUID:
@@ -174,7 +180,7 @@ def get_check_in(session: Session, actor: Actor, *, visit_id: UUID) -> CheckIn:
     """
     visit = _load_visit(session, actor, visit_id)
     audit.record_act(session, actor, "records.visit.read", subject_id=visit.person_id, of=("visit", visit.id))
-    return _describe(session, actor, visit)
+    return _describe(session, actor, visit, steps.list_steps(session, visit.id))
 
 
 def ask_confirmation(session: Session, actor: Actor, *, visit_id: UUID, purpose: str) -> confirmation.AskedConfirmation:
@@ -270,8 +276,7 @@ def _load_visit(session: Session, actor: Actor, visit_id: UUID) -> Visit:
     return visit
 
 
-def _describe(session: Session, actor: Actor, visit: Visit) -> CheckIn:
-    scans = steps.list_steps(session, visit.id)
+def _describe(session: Session, actor: Actor, visit: Visit, scans: list[VisitStep]) -> CheckIn:
     return CheckIn(
         visit_id=visit.id,
         person=health_card.get_demographics(session, visit.person_id),
@@ -295,23 +300,22 @@ def _enter_visit(
     context: ScanContext,
     *,
     visit_days: int,
-) -> Visit:
-    """The visit that this scan belongs to, with the scan recorded and the person told."""
+) -> tuple[Visit, list[VisitStep]]:
+    """The visit that this scan belongs to and its scans, with this one recorded and the person told."""
     continued = None if context.new_visit else _find_continued(session, actor, found, context, visit_days)
     visit = continued or _open_visit(session, actor, found, terminal_id, context, visit_days=visit_days)
     facts = {"step": context.medical_step, "department": context.department}
-    session.add(
-        VisitStep(
-            visit_id=visit.id,
-            redemption_id=found.redemption_id,
-            terminal_id=terminal_id,
-            department=context.department,
-            medical_step=context.medical_step,
-            code_class=found.kind,
-            staff_id=actor.id,
-            at=clock.now(),
-        )
+    step = VisitStep(
+        visit_id=visit.id,
+        redemption_id=found.redemption_id,
+        terminal_id=terminal_id,
+        department=context.department,
+        medical_step=context.medical_step,
+        code_class=found.kind,
+        staff_id=actor.id,
+        at=clock.now(),
     )
+    session.add(step)
     audit.record_act(
         session,
         actor,
@@ -328,7 +332,7 @@ def _enter_visit(
         hospital_id=actor.house_id,
         of=("visit", visit.id),
     )
-    return visit
+    return visit, steps.list_steps(session, visit.id) if continued else [step]
 
 
 def _find_continued(

@@ -4,10 +4,11 @@ import secrets
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, select, update
+from sqlalchemy.orm import Session
 
 from accounts.identify import COOKIE, csrf_token_of
-from accounts.models import Hospital, Role, StaffMember
+from accounts.models import Hospital, Role, StaffMember, StaffSession
 from core import db
 from tests.conftest import SteppingClock
 from tests.support.city import City, Staff, bearer
@@ -125,3 +126,32 @@ def test_a_terminal_of_another_hospital_is_unknown(city: City) -> None:
     staff = city.staff(hospital)
     reply = city.scan(staff, city.code(city.patient()), hospital, terminal="W99")
     assert (reply.status_code, reply.json["code"]) == (422, "accounts.terminal_unknown")
+
+
+def test_the_use_of_a_session_is_noted_once_a_minute_and_asked_without_a_transaction(
+    city: City, stepping_clock: SteppingClock
+) -> None:
+    staff = city.staff(city.hospital())
+    begun: list[object] = []
+
+    def note(*_told: object) -> None:
+        begun.append(None)
+
+    def ask_after(seconds: float) -> tuple[bool, int]:
+        stepping_clock.forward(seconds=seconds)
+        before = _last_used_at(staff)
+        begun.clear()
+        assert is_alive(city, staff)
+        opened = len(begun)
+        return _last_used_at(staff) != before, opened
+
+    event.listen(Session, "after_begin", note)
+    try:
+        assert [ask_after(59), ask_after(2), ask_after(59)] == [(False, 0), (True, 1), (False, 0)]
+    finally:
+        event.remove(Session, "after_begin", note)
+
+
+def _last_used_at(staff: Staff) -> object:
+    with db.transaction() as session:
+        return session.scalar(select(StaffSession.last_used_at).where(StaffSession.staff_id == staff.id))

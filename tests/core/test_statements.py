@@ -3,6 +3,7 @@
 import psycopg
 import pytest
 from flask import Flask
+from sqlalchemy import create_engine
 from sqlalchemy.exc import DataError, OperationalError
 
 from core import db, outbox, statements
@@ -57,6 +58,15 @@ def test_a_connection_that_ends_in_use_is_an_operational_error(committing_app: F
     with pytest.raises(OperationalError):
         statements.look("SELECT pg_terminate_backend(pg_backend_pid())", {})
     assert statements.look("SELECT 1", {}) == (1,)
+
+
+def test_a_database_that_cannot_be_reached_is_an_operational_error(
+    committing_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = create_engine(db.orm.engine.url.set(host="127.0.0.1", port=1))
+    monkeypatch.setitem(db.orm.engines, None, nowhere)
+    with pytest.raises(OperationalError):
+        statements.look("SELECT 1", {})
 
 
 def _use_session() -> object:

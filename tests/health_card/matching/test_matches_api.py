@@ -5,10 +5,15 @@ from sqlalchemy import select
 
 from accounts.models import Role
 from core import db
+from core.actor import SYSTEM
 from core.audit import AuditEntry
 from core.ids import new_id
+from health_card import service as health_card
+from health_card.certificates import CertificateType
+from health_card.desk.service.assurance import raise_assurance
+from health_card.models import Assurance
 from health_card.notices.models import Notice
-from tests.health_card.matching.registry import Office, Pair
+from tests.health_card.matching.registry import Office, Pair, register, see_documents
 from tests.health_card.matching.test_finding import under_a_passport
 from tests.support.city import City, bearer
 
@@ -70,6 +75,23 @@ def test_a_merge_makes_one_person_and_both_are_told(office: Office, pair: Pair) 
     shown = office.get(f"/matches/{match_of(pair)}").json
     assert (shown["state"], shown["link_id"], len(shown["sides"])) == ("merged", link["id"], 1)
     assert office.get("/merges").json["merges"][0]["id"] == link["id"]
+
+
+def test_every_record_of_a_merged_person_shows_the_one_that_stands_and_the_checks_of_all(
+    city: City, office: Office
+) -> None:
+    absorbed, standing = register(city, name="孙甲丙"), register(city, name="李乙丁")
+    with db.transaction() as session:
+        raise_assurance(
+            session, SYSTEM, person_id=absorbed.person_id, level=Assurance.DOCUMENT, evidence=CertificateType.PASSPORT
+        )
+    see_documents(standing)
+    office.merge(absorbed, standing)
+    with db.snapshot() as session:
+        shown = [health_card.get_demographics(session, one.person_id, masked=False) for one in (absorbed, standing)]
+    assert shown[0] == shown[1]
+    assert (shown[0].name, shown[0].assurance) == ("李乙丁", "document")
+    assert shown[0].assured_at is not None
 
 
 def test_the_operator_may_choose_who_stands(office: Office, pair: Pair) -> None:

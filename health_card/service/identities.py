@@ -6,7 +6,7 @@ from datetime import date
 from uuid import UUID
 
 from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from core import clock, outbox
 from core.ids import new_id
@@ -184,8 +184,11 @@ def certificate_index(certificate: Certificate) -> bytes:
 
 def same_persons(ids: Select[tuple[UUID]]) -> Select[tuple[UUID]]:
     """The ids of all records of the persons that ``ids`` selects, to be used inside the ``where`` of a query."""
-    named, member = aliased(Person), aliased(Person)
-    return select(member.id).join(named, named.root_id == member.root_id).where(named.id.in_(ids))
+    # Of the bare table: an alias of the mapped class costs milliseconds, and this stands in nearly every query.
+    persons = Person.__table__
+    named, member = persons.alias(), persons.alias()
+    same = member.join(named, named.c.root_id == member.c.root_id)
+    return select(member.c.id).select_from(same).where(named.c.id.in_(ids))
 
 
 def same_person_ids(person_id: UUID) -> Select[tuple[UUID]]:

@@ -347,7 +347,8 @@ def test_the_list_shows_open_and_closed_visits_of_the_house_in_pages(ward: Ward,
     assert [line["visit_id"] for line in ward.listed()] == [ids[2], ids[1]]
     assert ward.listed(by=ward.city.staff(ward.city.hospital())) == []
     with db.transaction() as session:
-        acts = session.scalars(select(AuditEntry).filter_by(action="records.visit.listed", actor_id=ward.registrar.id))
+        mine = select(AuditEntry).filter_by(action="records.visit.listed", actor_id=ward.registrar.id)
+        acts = session.scalars(mine.order_by(AuditEntry.id))
         assert [act.facts["lines"] for act in acts] == [2, 1, 1, 2]
 
 

@@ -348,8 +348,7 @@ def test_the_list_shows_open_and_closed_visits_of_the_house_in_pages(ward: Ward,
     assert ward.listed(by=ward.city.staff(ward.city.hospital())) == []
     with db.transaction() as session:
         mine = select(AuditEntry).filter_by(action="records.visit.listed", actor_id=ward.registrar.id)
-        acts = session.scalars(mine.order_by(AuditEntry.id))
-        assert [act.facts["lines"] for act in acts] == [2, 1, 1, 2]
+        assert [act.facts["lines"] for act in session.scalars(mine.order_by(AuditEntry.id))] == [2, 1, 1, 2]
 
 
 def test_patients_and_machines_have_no_list(ward: Ward) -> None:

@@ -11,7 +11,7 @@ from core import audit, clock, keys
 from core.actor import Actor
 from health_card import codes
 from health_card.confirmation.service.pins import check_pin
-from health_card.models import CardState
+from health_card.models import Card, CardState
 from health_card.refusals import CardNotInForce, PayeeUnknown
 from health_card.service.cards import get_held_card
 
@@ -59,6 +59,16 @@ def issue_code(
         raise PayeeUnknown
     if kind in _NEED_PIN:
         check_pin(session, actor, pin=pin or "")
+    return write_code(session, actor, card=card, kind=kind, issuer=issuer, payment=payment)
+
+
+def write_code(
+    session: Session, actor: Actor, *, card: Card, kind: str, issuer: str, payment: codes.Payment | None = None
+) -> ShownCode:
+    """A code of a card, recorded. The caller has decided that the actor may show it.
+
+    :param kind: as in ``issue_code``.
+    """
     audit.record_act(
         session,
         actor,

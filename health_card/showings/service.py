@@ -14,12 +14,11 @@ from accounts import service as accounts
 from core import audit, clock
 from core.actor import Actor
 from core.ids import new_id
-from health_card import codes
 from health_card.certificates import Certificate, CertificateType, check_certificate
 from health_card.models import Card, CardState, CodeRedemption
 from health_card.refusals import CardNotFound, CardNotInForce, CertificateInvalid
 from health_card.service import scans
-from health_card.service.codes import DYNAMIC_LIFE, ShownCode, signer
+from health_card.service.codes import ShownCode, write_code
 from health_card.service.demographics import PlainDemographics, get_plain_demographics
 from health_card.service.identities import find_by_certificate, is_same_person, normalise_name, same_person_ids
 from health_card.service.persons import held_person_ids
@@ -181,25 +180,7 @@ def show_code_here(session: Session, actor: Actor, *, card: Card, kind: str, iss
     check_in_force(card)
     if kind == "dynamic":
         _check_registered_by(session, actor, card)
-    audit.record_act(
-        session,
-        actor,
-        "health_card.code.shown",
-        subject_id=card.person_id,
-        of=("card", card.id),
-        facts={"kind": kind},
-    )
-    if kind == "static":
-        return ShownCode(codes.write_static(card.number, issuer), None)
-    now = clock.now()
-    text = codes.write_dynamic(
-        signer(session),
-        card_number=card.number,
-        epoch=card.epoch,
-        issuer=issuer,
-        issued_at=now,
-    )
-    return ShownCode(text, now.replace(microsecond=0) + DYNAMIC_LIFE)
+    return write_code(session, actor, card=card, kind=kind, issuer=issuer)
 
 
 def authorise_hospital(session: Session, actor: Actor, *, card_id: UUID, hospital_code: str) -> tuple[str, datetime]:

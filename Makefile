@@ -5,6 +5,8 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 PIP_OPTIONS := --quiet --disable-pip-version-check --no-input
 MAKEFLAGS += --no-print-directory
+# Images like to forbid bytecode. Here dozens of processes start, and each would compile everything again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help venv run demo test check bench migrate docs

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
+from threading import Lock
 from typing import Any, NoReturn
 
 from flask import Flask, Response, current_app, jsonify, render_template
@@ -10,6 +12,8 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.info import Info
 from flask_openapi3.models.tag import Tag
 from flask_openapi3.openapi import OpenAPI
+from flask_openapi3.types import ParametersTuple
+from flask_openapi3.utils import parse_parameters
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core import reference
@@ -50,6 +54,9 @@ class Problem(Shown):
     request_id: str
 
 
+_DESCRIBING = Lock()
+
+
 class Api(APIBlueprint):
     """A blueprint of machine routes: parameters and bodies are checked against their schemas.
 
@@ -66,6 +73,20 @@ class Api(APIBlueprint):
     ) -> None:
         super().__init__(name, __name__, url_prefix=url_prefix, abp_tags=[Tag(name=tag)])
         self.present_problem = present_problem
+        self._not_described: list[Callable[[], ParametersTuple]] = []
+
+    def _collect_openapi_info(self, rule: str, func: Callable[..., Any], **declared: Any) -> ParametersTuple:
+        # All routes together take a second to describe, and most processes are never asked to.
+        self._not_described.append(partial(super()._collect_openapi_info, rule, func, **declared))
+        return parse_parameters(func, doc_ui=False)
+
+    def describe_routes(self, app: OpenAPI) -> None:
+        """Put the routes into the application's document."""
+        while self._not_described:
+            self._not_described.pop(0)()
+        app.paths.update(self.paths)
+        app.components_schemas.update(self.components_schemas)
+        app.tags += [tag for tag in self.tags if tag not in app.tags]
 
 
 class JsonProvider(DefaultJSONProvider):
@@ -151,6 +172,14 @@ def error_docs() -> str:
 def describe(app: Flask) -> dict[str, Any]:
     """The document: what the routes declare, plus what holds for all of them (refusals, permissions)."""
     assert isinstance(app, OpenAPI)
+    with _DESCRIBING:
+        return _describe(app)
+
+
+def _describe(app: OpenAPI) -> dict[str, Any]:
+    for blueprint in app.blueprints.values():
+        if isinstance(blueprint, Api):
+            blueprint.describe_routes(app)
     document: dict[str, Any] = app.api_doc
     guards = {
         (_openapi_path(rule.rule), method.lower()): guard_of(app, rule.endpoint)

@@ -1,11 +1,20 @@
-"""The story that ``make demo`` tells is true, also after a restart, and while processes are killed."""
+"""The story that ``make demo`` tells is true, also after a restart, and while processes are killed.
 
+``kill -9`` under load: nothing that was acknowledged is lost, and nothing happens twice.
+"""
+
+import random
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 
+from tests.support.load import Load, check_money, check_records
 from tests.support.platform import Platform, running_platform
+
+KILLS = ["server", "worker", "server", "worker", "server"]
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +57,27 @@ def test_the_story_goes_on_when_server_and_worker_are_killed_in_the_middle(platf
                 platform.kill(victims.pop(line[:2]))
     assert demo.returncode == 0, "".join(output)
     assert victims == {}
+
+
+def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(platform: Platform) -> None:
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    chance, load, stop = random.Random(seed), Load(platform), threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(load.run, stop)
+        for program in KILLS:
+            stop.wait(chance.uniform(1.0, 3.0))
+            assert not running.done(), running.exception()
+            platform.kill(program)
+        stop.wait(3.0)
+        stop.set()
+        running.result(timeout=120)
+    print(load.acknowledged)
+    assert min(load.acknowledged.values()) > 0, load.acknowledged
+    check_records(load)
+    check_money(load)
+    verified = platform.run_command("ledger", "verify")
+    assert verified.returncode == 0, verified.stdout
 
 
 def list_card_numbers(platform: Platform, wx_code: str) -> list[tuple[str, str]]:

@@ -1,29 +1,19 @@
-"""``kill -9`` under load: nothing that was acknowledged is lost, and nothing happens twice."""
+"""One patient's day as load on a running platform, and what must stand there afterwards."""
 
-import random
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-
-import pytest
 
 from simulator.control import Control
 from simulator.demo import documents
 from simulator.demo.cast import HospitalSystems, Phone, Staff, new_phone
 from simulator.demo.stage import Stage
 from simulator.people import invent_person
-from tests.support.platform import Platform, running_platform
+from tests.support.platform import Platform
 
-KILLS = ["server", "worker", "server", "worker", "server"]
 CHARGE_FEN, REPAYMENT_FEN = 101, 37
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    with running_platform(tmp_path_factory.mktemp("installation") / "var") as platform:
-        yield platform
 
 
 class Load:
@@ -35,6 +25,7 @@ class Load:
         self.control = Control(outside["base_url"], outside["token"])
         self.credentials = platform.credentials
         self.hospital = platform.credentials["hospitals"][0]
+        self.paid_before = {payment["out_trade_no"] for payment in self.control.list_payments()}
         self.phone = new_phone(self.stage, self.control)
         self.phone.sign_in()
         self.card_id = self.phone.register(invent_person("周测试", born="19700101", is_male=True), expect=201)[
@@ -132,27 +123,6 @@ def repeat(act: Callable[[], None], stop: threading.Event) -> None:
         act()
 
 
-def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(platform: Platform) -> None:
-    seed = random.randrange(10**6)
-    print(f"seed {seed}")
-    chance, load, stop = random.Random(seed), Load(platform), threading.Event()
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(load.run, stop)
-        for program in KILLS:
-            stop.wait(chance.uniform(1.0, 3.0))
-            assert not running.done(), running.exception()
-            platform.kill(program)
-        stop.wait(3.0)
-        stop.set()
-        running.result(timeout=120)
-    print(load.acknowledged)
-    assert min(load.acknowledged.values()) > 0, load.acknowledged
-    check_records(load)
-    check_money(load)
-    verified = platform.run_command("ledger", "verify")
-    assert verified.returncode == 0, verified.stdout
-
-
 def check_records(load: Load) -> None:
     for phone, card_id in load.registered:
         assert [card["card_id"] for card in phone.get("/api/v1/cards")["cards"]] == [card_id]
@@ -177,4 +147,4 @@ def check_money(load: Load) -> None:
         assert len(seen["charges"]) == 1
         assert len(set(seen["prepay_ids"])) == 1
     everything = [payment["out_trade_no"] for payment in load.control.list_payments()]
-    assert sorted(order_numbers) == sorted(everything)
+    assert sorted(order_numbers) == sorted(number for number in everything if number not in load.paid_before)

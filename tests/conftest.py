@@ -5,13 +5,14 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from flask import Flask
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Connection, create_engine, make_url, text
 
 from accounts.service import staff
 from app import create_app
@@ -19,6 +20,7 @@ from core import clock, db, embedded, keys
 from core.config import Config, read_config
 from health_card.confirmation.service import pins
 from tests.support.city import City
+from tests.support.savepoints import begin_savepoint, keep_statements, send
 from tests.support.settings import random_environment
 
 # What a test marked ``system(name)`` needs, and where it stands on Debian.
@@ -94,6 +96,7 @@ def migrated_app(config: Config) -> Iterator[Flask]:
     """The application on a database whose schema the migrations made, with its keys."""
     app = create_app(config)
     with app.app_context():
+        keep_statements(db.orm.engine)
         app.test_cli_runner().invoke(args=["prepare"], catch_exceptions=False)
         keys.forget_rings()
         db.orm.session.configure(join_transaction_mode="create_savepoint")
@@ -101,21 +104,43 @@ def migrated_app(config: Config) -> Iterator[Flask]:
         db.orm.engine.dispose()
 
 
+@contextmanager
+def outer_transaction(app: Flask) -> Iterator[Connection]:
+    """One connection for everything that happens inside, and nothing of it stays."""
+    engine = db.orm.engine
+    with engine.connect() as connection:
+        outer = connection.begin()
+        engines = cast("dict[str | None, Any]", db.orm.engines)
+        engines[None] = connection
+        try:
+            yield connection
+        finally:
+            db.orm.session.remove()
+            engines[None] = engine
+            send(connection, "ROLLBACK")
+            outer.rollback()
+
+
+@pytest.fixture(scope="module")
+def module_app(migrated_app: Flask) -> Iterator[Flask]:
+    """The application inside an outer transaction of the module: what is made here stands before each of its tests."""
+    with migrated_app.app_context(), outer_transaction(migrated_app):
+        yield migrated_app
+
+
 @pytest.fixture
 def app(migrated_app: Flask) -> Iterator[Flask]:
     """The application inside an outer transaction that is rolled back: no test sees another's rows."""
     with migrated_app.app_context():
-        engine = db.orm.engine
-        with engine.connect() as connection:
-            outer = connection.begin()
-            engines = cast("dict[str | None, Any]", db.orm.engines)
-            engines[None] = connection
-            try:
+        of_module = db.orm.engine
+        if isinstance(of_module, Connection):
+            begin_savepoint(of_module, "test")
+            yield migrated_app
+            db.orm.session.remove()
+            send(of_module, "ROLLBACK TO SAVEPOINT test")
+        else:
+            with outer_transaction(migrated_app):
                 yield migrated_app
-            finally:
-                db.orm.session.remove()
-                engines[None] = engine
-                outer.rollback()
         keys.forget_rings()
 
 
@@ -123,12 +148,19 @@ def app(migrated_app: Flask) -> Iterator[Flask]:
 def committing_app(migrated_app: Flask) -> Iterator[Flask]:
     """The application with real commits, for races. What it writes stays, so it makes its own persons."""
     with migrated_app.app_context():
+        assert not isinstance(db.orm.engine, Connection), "no commits in a module that makes things for all its tests"
         yield migrated_app
 
 
 @pytest.fixture
 def city(app: Flask, config: Config) -> City:
     return City(app, config)
+
+
+@pytest.fixture(scope="module")
+def module_city(module_app: Flask, config: Config) -> City:
+    """For what many tests of a module begin with, and is dear to make. A test that changes it leaves it unchanged."""
+    return City(module_app, config)
 
 
 @pytest.fixture

@@ -25,14 +25,20 @@ from tests.support.city import City
 from tests.support.settings import with_simulator
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def notifier(environment: dict[str, str]) -> Notifier:
     return Notifier(environment)
 
 
+@pytest.fixture(scope="module")
+def till_of_module(module_city: City) -> Till:
+    return Till.open(module_city)
+
+
 @pytest.fixture
-def till(city: City) -> Till:
-    return Till.open(city)
+def till(till_of_module: Till, city: City) -> Till:
+    """Each test finds it as it was opened."""
+    return till_of_module
 
 
 @dataclass(frozen=True)

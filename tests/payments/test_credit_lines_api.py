@@ -15,6 +15,12 @@ from tests.payments.till import AGREEMENT_VERSION, Till, make_product, sign_up
 from tests.support.city import City, bearer
 
 
+@pytest.fixture
+def till(city: City) -> Till:
+    """For the test alone: other tests here commit."""
+    return Till.open(city)
+
+
 def change_product(code: str, **values: object) -> None:
     with db.transaction() as session:
         session.execute(update(CreditProduct).where(CreditProduct.code == code).values(**values))

@@ -19,6 +19,12 @@ from tests.support.city import City
 
 
 @pytest.fixture
+def till(city: City) -> Till:
+    """For the test alone: other tests here commit."""
+    return Till.open(city)
+
+
+@pytest.fixture
 def busy(till: Till, notifier: Notifier) -> Till:
     """A charge of 1000, 600 of it repaid."""
     till.capture(1000)

@@ -16,8 +16,15 @@ from payments.wechatpay import WechatPay
 from simulator.control import ControlRefused
 from tests.payments.conftest import Market
 from tests.payments.till import Till, findings, new_key
+from tests.support.city import City
 
 ORDER_PATH = "/v3/pay/transactions/jsapi"
+
+
+@pytest.fixture
+def till(city: City) -> Till:
+    """For the test alone: other tests here commit."""
+    return Till.open(city)
 
 
 def opened(till: Till, amount_fen: int = 600) -> str:

@@ -1,98 +1,24 @@
 """What a minor hides is to his guardian as if it were not there; to him and to who treats him it is as before."""
 
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
-from uuid import UUID
-
 import pytest
-from sqlalchemy import func, select, text
-from werkzeug.test import TestResponse
+from sqlalchemy import select, text
 
 from consent.models import HiddenItem
 from core import db
-from core.audit import AuditEntry
 from core.ids import new_id
-from tests.health_card.family.household import Household, born_years_ago, refused
-from tests.support.charts import send_image, send_report
-from tests.support.city import City, Patient, Staff, bearer
+from tests.health_card.family.household import born_years_ago, refused
+from tests.records.hidden import Scene, acts, agree, open_scene
+from tests.support.city import City, Patient
 
 
-@dataclass(frozen=True)
-class Scene:
-    """A minor with a login, a report and a study; the mother acts for him with his consent."""
-
-    household: Household
-    minor: Patient
-    report_id: UUID
-    study_id: UUID
-
-    @property
-    def city(self) -> City:
-        return self.household.city
-
-    @property
-    def mother(self) -> Patient:
-        return self.household.mother
-
-    def get(self, path: str, who: Patient | Staff) -> TestResponse:
-        return self.city.client.get(path, headers=bearer(who.token))
-
-    def listed(self, path: str, who: Patient | Staff) -> list[dict[str, Any]]:
-        reply = self.get(path, who)
-        assert reply.status_code == 200, reply.text
-        return list(reply.json if isinstance(reply.json, list) else reply.json["items"])
-
-    def hide(self, item: object, who: Patient | Staff | None = None, verb: str = "hide") -> TestResponse:
-        return self.household.post(who or self.minor, f"/timeline/{item}/{verb}", {})
-
-    def show(self, item: object, who: Patient | None = None) -> TestResponse:
-        return self.hide(item, who, "show")
-
-    def paths(self) -> dict[str, str]:
-        """Every address under which one of the two is read."""
-        study = self.get(f"/api/v1/studies/{self.study_id}", self.minor).json
-        series = study["series"][0]
-        uid, series_uid = study["study_instance_uid"], series["series_instance_uid"]
-        instance = f"/dicomweb/studies/{uid}/series/{series_uid}/instances/{series['instances'][0]['sop_instance_uid']}"
-        return {
-            "report": f"/api/v1/reports/{self.report_id}",
-            "study": f"/api/v1/studies/{self.study_id}",
-            "series": f"/dicomweb/studies/{uid}/series",
-            "instances": f"/dicomweb/studies/{uid}/series/{series_uid}/instances",
-            "instance": instance,
-            "metadata": f"{instance}/metadata",
-            "rendered": f"{instance}/rendered",
-            "frame": f"{instance}/frames/1/rendered",
-            "search": f"/dicomweb/studies?StudyInstanceUID={uid}",
-        }
-
-
-def open_scene(city: City) -> Scene:
-    household = Household.open(city)
-    minor = household.minor()
-    agree(household, household.mother, minor, "child")
-    report_id = send_report(city, household.hospital, minor)
-    return Scene(household, minor, report_id, send_image(city, household.hospital, minor))
-
-
-def agree(household: Household, acting: Patient, person: Patient, relation: str) -> None:
-    """The person lets somebody act for him."""
-    code = household.invite(acting, kind="consent", relation=relation).json["code"]
-    assert household.accept(person, code).status_code == 200
+@pytest.fixture(scope="module")
+def scene_of_module(module_city: City) -> Scene:
+    return open_scene(module_city)
 
 
 @pytest.fixture
-def scene(city: City) -> Scene:
-    return open_scene(city)
-
-
-def acts(scene: Scene, action: str) -> int:
-    with db.snapshot() as session:
-        return (
-            session.scalar(select(func.count(AuditEntry.id)).filter_by(action=action, subject_id=scene.minor.person_id))
-            or 0
-        )
+def scene(scene_of_module: Scene, city: City) -> Scene:
+    return scene_of_module
 
 
 @pytest.mark.parametrize(
@@ -222,14 +148,3 @@ def test_it_stays_hidden_when_the_record_is_merged_into_another(scene: Scene) ->
         )
     path = f"/api/v1/reports/{scene.report_id}"
     assert [scene.get(path, who).status_code for who in (scene.minor, other, scene.mother)] == [200, 200, 404]
-
-
-def test_hidden_from_many_phones_at_once_it_is_hidden_once(committing_city: City) -> None:
-    scene = open_scene(committing_city)
-
-    def hide(_: int) -> int:
-        return scene.hide(scene.report_id).status_code
-
-    with ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(hide, range(8))) == {200}
-    assert acts(scene, "consent.item.hidden") == 1

@@ -41,9 +41,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files whose tests really commit come last: what they leave behind is seen by no test that counts rows."""
+    """What takes minutes comes first, so that it does not run alone at the end.
+
+    Files whose tests really commit come last: what they leave behind is seen by no test that counts rows.
+    """
+    slow = {item.path for item in items if "platform" in getattr(item, "fixturenames", ())}
     committing = {item.path for item in items if "committing_app" in getattr(item, "fixturenames", ())}
-    items.sort(key=lambda item: item.path in committing)
+    items.sort(key=lambda item: (item.path not in slow, item.path in committing))
 
 
 @pytest.fixture(scope="session")

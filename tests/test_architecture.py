@@ -44,7 +44,12 @@ def sources(*roots: str) -> dict[Path, ast.Module]:
     """The Python files of these root folders or modules, parsed; of everything when none is named."""
     wanted = [path for path in tracked_files() if path.suffix == ".py" and (not roots or root_of(path) in roots)]
     assert wanted
-    return {path: ast.parse(path.read_text()) for path in wanted}
+    return {path: parsed(path) for path in wanted}
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
 
 
 def root_of(path: Path) -> str:

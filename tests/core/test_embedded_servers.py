@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -20,6 +21,18 @@ def query(database_url: str, statement: str) -> list[tuple[object, ...]]:
     with psycopg.connect(database_url.replace("+psycopg", "")) as connection:
         cursor = connection.execute(statement.encode())
         return cursor.fetchall() if cursor.description else []
+
+
+@pytest.fixture(scope="module")
+def var(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shared") / "var"
+
+
+@pytest.fixture(scope="module")
+def urls(var: Path) -> Iterator[tuple[str, str]]:
+    """Servers for tests that only look."""
+    with embedded.servers(var, durable=False) as urls:
+        yield urls
 
 
 def test_data_and_addresses_survive_a_restart(tmp_path: Path) -> None:
@@ -45,59 +58,56 @@ def test_the_database_is_durable_utf8_and_speaks_to_this_machine_only(tmp_path: 
             assert client.config_get("appendonly", "bind") == {"appendonly": "yes", "bind": "127.0.0.1"}
 
 
-def test_for_tests_only_the_protection_against_power_cuts_is_off(tmp_path: Path) -> None:
-    with embedded.servers(tmp_path / "var", durable=False) as (database_url, redis_url):
-        assert query(database_url, "SHOW fsync") == [("off",)]
-        assert query(database_url, "SHOW synchronous_commit") == [("on",)]
-        with redis.Redis.from_url(redis_url) as client:
-            assert client.config_get("appendonly") == {"appendonly": "no"}
+def test_for_tests_only_the_protection_against_power_cuts_is_off(urls: tuple[str, str]) -> None:
+    database_url, redis_url = urls
+    assert query(database_url, "SHOW fsync") == [("off",)]
+    assert query(database_url, "SHOW synchronous_commit") == [("on",)]
+    with redis.Redis.from_url(redis_url) as client:
+        assert client.config_get("appendonly") == {"appendonly": "no"}
 
 
-def test_the_platforms_role_is_no_superuser_but_makes_databases_and_trusted_extensions(tmp_path: Path) -> None:
-    with embedded.servers(tmp_path / "var", durable=False) as (database_url, _):
-        assert query(database_url, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") == [(False,)]
-        query(database_url, "CREATE EXTENSION pg_trgm")
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            query(database_url, "SELECT pg_read_file('/etc/hostname')")
-        with psycopg.connect(database_url.replace("+psycopg", ""), autocommit=True) as connection:
-            connection.execute("CREATE DATABASE another")
+def test_the_platforms_role_is_no_superuser_but_makes_databases_and_trusted_extensions(urls: tuple[str, str]) -> None:
+    database_url, _ = urls
+    assert query(database_url, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") == [(False,)]
+    query(database_url, "CREATE EXTENSION pg_trgm")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        query(database_url, "SELECT pg_read_file('/etc/hostname')")
+    with psycopg.connect(database_url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE another")
 
 
-def test_nobody_gets_in_without_the_passwords_and_nobody_else_can_read_them(tmp_path: Path) -> None:
-    with embedded.servers(tmp_path / "var", durable=False) as (database_url, redis_url):
-        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-            query(database_url.replace("yimatong:", "yimatong:x"), "SELECT 1")
-        stranger = redis.Redis.from_url(redis_url.replace("//:", "//:x"))
-        with stranger, pytest.raises(redis.AuthenticationError):
-            stranger.ping()
+def test_nobody_gets_in_without_the_passwords_and_nobody_else_can_read_them(var: Path, urls: tuple[str, str]) -> None:
+    database_url, redis_url = urls
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        query(database_url.replace("yimatong:", "yimatong:x"), "SELECT 1")
+    stranger = redis.Redis.from_url(redis_url.replace("//:", "//:x"))
+    with stranger, pytest.raises(redis.AuthenticationError):
+        stranger.ping()
     for name in ("postgres.json", "redis.json"):
-        assert (tmp_path / "var" / name).stat().st_mode & 0o777 == 0o600
-    assert (tmp_path / "var" / "redis" / "redis.conf").stat().st_mode & 0o777 == 0o600
-    assert not (tmp_path / "var" / "pg" / "password").exists()
+        assert (var / name).stat().st_mode & 0o777 == 0o600
+    assert (var / "redis" / "redis.conf").stat().st_mode & 0o777 == 0o600
+    assert not (var / "pg" / "password").exists()
 
 
-def test_values_of_rows_do_not_reach_the_log(tmp_path: Path) -> None:
-    with embedded.servers(tmp_path / "var", durable=False) as (database_url, _):
-        query(database_url, "CREATE TABLE people (phone text UNIQUE)")
+def test_values_of_rows_do_not_reach_the_log(var: Path, urls: tuple[str, str]) -> None:
+    database_url, _ = urls
+    query(database_url, "CREATE TABLE people (phone text UNIQUE)")
+    query(database_url, "INSERT INTO people VALUES ('13800001234')")
+    with pytest.raises(psycopg.errors.UniqueViolation):
         query(database_url, "INSERT INTO people VALUES ('13800001234')")
-        with pytest.raises(psycopg.errors.UniqueViolation):
-            query(database_url, "INSERT INTO people VALUES ('13800001234')")
-    log = (tmp_path / "var" / "log" / "postgres.log").read_text()
+    log = (var / "log" / "postgres.log").read_text()
     assert "duplicate key" in log
     assert "13800001234" not in log
 
 
-def test_a_second_start_on_the_same_folder_is_refused(tmp_path: Path) -> None:
-    with embedded.servers(tmp_path / "var", durable=False):
-        second = embedded.hold_folder(tmp_path / "var")
-        with pytest.raises(embedded.AlreadyRunning, match=f"already running in .*process {os.getpid()}"):
-            second.__enter__()
+def test_a_second_start_on_the_same_folder_is_refused(var: Path, urls: tuple[str, str]) -> None:
+    second = embedded.hold_folder(var)
+    with pytest.raises(embedded.AlreadyRunning, match=f"already running in .*process {os.getpid()}"):
+        second.__enter__()
 
 
-def test_two_folders_run_side_by_side(tmp_path: Path) -> None:
-    first = embedded.servers(tmp_path / "a", durable=False)
-    second = embedded.servers(tmp_path / "b", durable=False)
-    with first as urls, second as other_urls:
+def test_two_folders_run_side_by_side(urls: tuple[str, str], tmp_path: Path) -> None:
+    with embedded.servers(tmp_path / "another", durable=False) as other_urls:
         assert not set(urls) & set(other_urls)
 
 

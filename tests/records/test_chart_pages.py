@@ -13,9 +13,14 @@ from tests.support.city import City, bearer
 PICTURE = r'<img src="(/dicomweb/[^"]+)"'
 
 
+@pytest.fixture(scope="module")
+def case_of_module(module_city: City) -> Case:
+    return open_case(module_city)
+
+
 @pytest.fixture
-def case(city: City) -> Case:
-    return open_case(city)
+def case(case_of_module: Case, city: City) -> Case:
+    return case_of_module
 
 
 @pytest.fixture

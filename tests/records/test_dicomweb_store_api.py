@@ -45,20 +45,20 @@ def quarantined(hospital: Hospital) -> list[tuple[str, bytes]]:
         return [(str(message.reason), intake.read_body(message)) for message in waiting]
 
 
-@pytest.fixture
-def hospital(city: City) -> Hospital:
-    return city.hospital()
+@pytest.fixture(scope="module")
+def hospital(module_city: City) -> Hospital:
+    return module_city.hospital()
 
 
-@pytest.fixture
-def pacs(city: City, hospital: Hospital) -> Machine:
-    return city.machine(hospital, name="影像系统")
+@pytest.fixture(scope="module")
+def pacs(module_city: City, hospital: Hospital) -> Machine:
+    return module_city.machine(hospital, name="影像系统")
 
 
-@pytest.fixture
-def patient(city: City, hospital: Hospital) -> Patient:
-    patient = city.patient()
-    city.bind_number(hospital, patient, "P0001")
+@pytest.fixture(scope="module")
+def patient(module_city: City, hospital: Hospital) -> Patient:
+    patient = module_city.patient()
+    module_city.bind_number(hospital, patient, "P0001")
     return patient
 
 

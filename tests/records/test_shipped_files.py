@@ -9,7 +9,7 @@ import pytest
 from pydicom.uid import generate_uid
 
 from tests.support import dicom
-from tests.support.city import City, bearer
+from tests.support.city import City, Machine, Patient, bearer
 
 FILES = dicom.shipped_files()
 # What is known to have no picture that can be shown, and must say so.
@@ -20,11 +20,17 @@ def test_there_are_files() -> None:
     assert len(FILES) > 130
 
 
+@pytest.fixture(scope="module")
+def sender(module_city: City) -> tuple[Patient, Machine]:
+    """A patient whom a hospital knows by number, and its PACS."""
+    hospital, patient = module_city.hospital(), module_city.patient()
+    module_city.bind_number(hospital, patient, "P0001")
+    return patient, module_city.machine(hospital)
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(dicom.SHIPPED)))
-def test_it_is_filed_or_refused_with_a_reason(city: City, path: Path) -> None:
-    hospital, patient = city.hospital(), city.patient()
-    city.bind_number(hospital, patient, "P0001")
-    pacs = city.machine(hospital)
+def test_it_is_filed_or_refused_with_a_reason(sender: tuple[Patient, Machine], city: City, path: Path) -> None:
+    patient, pacs = sender
     as_it_is = path.read_bytes()
     for content in (as_it_is, given_to_patient(as_it_is)):
         reply = city.client.post(

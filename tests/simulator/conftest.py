@@ -63,6 +63,12 @@ def receiver() -> Iterator[Receiver]:
     server.server_close()
 
 
+@pytest.fixture(scope="session")
+def merchant_of_all(shared: Running, settings: dict[str, str]) -> Merchant:
+    return Merchant(settings, shared)
+
+
 @pytest.fixture
-def merchant(simulator: Running, settings: dict[str, str]) -> Merchant:
-    return Merchant(settings, simulator)
+def merchant(simulator: Running, merchant_of_all: Merchant) -> Merchant:
+    """Of the shared simulator, without faults; its library checks the keys once."""
+    return merchant_of_all

@@ -12,11 +12,12 @@ from typing import Any, cast
 
 import pytest
 from flask import Flask
-from sqlalchemy import Connection, create_engine, make_url, text
+from limits.storage import RedisStorage
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
 from accounts.service import staff
 from app import create_app
-from core import clock, db, embedded, keys
+from core import clock, db, embedded, keys, limits
 from core.config import Config, read_config
 from health_card.confirmation.service import pins
 from tests.support.city import City
@@ -136,9 +137,10 @@ def module_app(migrated_app: Flask) -> Iterator[Flask]:
 def app(migrated_app: Flask) -> Iterator[Flask]:
     """The application inside an outer transaction that is rolled back: no test sees another's rows."""
     with migrated_app.app_context():
-        of_module = db.orm.engine
+        of_module: Engine | Connection = db.orm.engine
         if isinstance(of_module, Connection):
             begin_savepoint(of_module, "test")
+            _count_anew()
             yield migrated_app
             db.orm.session.remove()
             send(of_module, "ROLLBACK TO SAVEPOINT test")
@@ -148,11 +150,21 @@ def app(migrated_app: Flask) -> Iterator[Flask]:
         keys.forget_rings()
 
 
+def _count_anew() -> None:
+    # The tests of a module share persons, whose tries would add up; what was counted ends by itself after a minute.
+    limiter = limits._limiter
+    assert limiter is not None
+    storage = limiter.storage
+    assert isinstance(storage, RedisStorage)
+    storage.key_prefix = secrets.token_hex(8)
+
+
 @pytest.fixture
 def committing_app(migrated_app: Flask) -> Iterator[Flask]:
     """The application with real commits, for races. What it writes stays, so it makes its own persons."""
     with migrated_app.app_context():
-        assert not isinstance(db.orm.engine, Connection), "no commits in a module that makes things for all its tests"
+        engine: Engine | Connection = db.orm.engine
+        assert isinstance(engine, Engine), "no commits in a module that makes things for all its tests"
         yield migrated_app
 
 

@@ -52,9 +52,8 @@ class Scene:
         return [row for row in rows if row["action"] == action]
 
 
-@pytest.fixture(scope="module")
-def scene_of_module(module_city: City) -> Scene:
-    city = module_city
+@pytest.fixture
+def scene(city: City) -> Scene:
     patient, hospital_a, hospital_b = city.patient(), city.hospital(), city.hospital("市第二测试医院")
     city.bind_number(hospital_a, patient, "P0001")
     pacs, doctor = city.machine(hospital_a), city.staff(hospital_b)
@@ -64,11 +63,6 @@ def scene_of_module(module_city: City) -> Scene:
     )  # fmt: skip
     assert city.store(pacs, image).status_code == 200
     return Scene(city, patient, hospital_a, hospital_b, pacs, doctor, image)
-
-
-@pytest.fixture
-def scene(scene_of_module: Scene, city: City) -> Scene:
-    return scene_of_module
 
 
 def every_path(scene: Scene) -> list[str]:

@@ -2,7 +2,7 @@
 
 from accounts.departments import DEPARTMENTS
 from accounts.service.adapters import find_client_house, list_terminal_ids, register_adapter_client
-from accounts.service.branches import list_departments
+from accounts.service.branches import check_department, list_departments
 from accounts.service.clients import register_client
 from accounts.service.hospitals import (
     HospitalCard,
@@ -40,6 +40,7 @@ __all__ = [
     "TerminalCard",
     "TerminalProof",
     "WechatIdentity",
+    "check_department",
     "check_terminal",
     "check_terminal_proof",
     "describe_actors",

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from accounts import service as accounts
 from consent import service as consent
 from core import audit, clock
-from core.actor import Actor
+from core.actor import Actor, ActorKind
 from health_card import service as health_card
 from health_card.confirmation import service as confirmation
 from records.refusals import DepartmentUnknown, VisitNotFound
@@ -17,6 +18,7 @@ from records.visits import closing, steps
 from records.visits.closing import close_visit
 from records.visits.codes import DEPARTMENTS
 from records.visits.disowning import DisownedVisit, disown_visit
+from records.visits.listing import VisitLine, list_visits, read_visits
 from records.visits.models import Visit, VisitStep
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "get_visit",
     "list_visits",
     "look_up_visitor",
+    "open_verified",
     "read_visits",
 ]
 
@@ -69,19 +72,6 @@ class CheckIn:
     access_until: datetime | None
     closed_at: datetime | None
     disowned_at: datetime | None
-
-
-@dataclass(frozen=True)
-class VisitLine:
-    """One line of a list of visits. ``name`` is masked; department and step are those of the last scan."""
-
-    visit_id: UUID
-    name: str
-    kind: str
-    department: str
-    medical_step: str
-    opened_at: datetime
-    closed_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -134,11 +124,11 @@ def check_in(
     :param terminal_id: of the context's terminal, at the actor's hospital; checked.
     :param visit_days: for how many days one registration counts.
     :raises DepartmentUnknown: no such department.
+    :raises DepartmentNotHere: the hospital has departments of its own, and this is none of them.
     :raises CodeRefused: see ``health_card.redeem_code`` and ``health_card.identify_carrier``.
     :raises PatientNumberTaken: the number is another person's here.
     """
-    if context.department not in DEPARTMENTS:
-        raise DepartmentUnknown
+    _check_department(session, actor, context.department)
     if text is None:
         found = _identify_by_carrier(session, actor, context)
     else:
@@ -159,6 +149,34 @@ def check_in(
     if found.shares_records:
         consent.open_treatment_grant(session, actor, person_id=found.person_id, visit_id=visit.id)
     return _describe(session, actor, visit, scans)
+
+
+def open_verified(
+    session: Session,
+    actor: Actor,
+    *,
+    found: health_card.Identified,
+    terminal_id: UUID,
+    terminal: str,
+    medical_step: str,
+    department: str,
+    visit_days: int,
+) -> UUID:
+    """The second half of ``check_in``, for a hospital's own system that has redeemed the code by another interface.
+
+    That interface does not say which kind of visit it is: it is an outpatient one.
+
+    :returns: the id of the visit that was opened or continued.
+    :raises DepartmentUnknown, DepartmentNotHere: as ``check_in``.
+    """
+    _check_department(session, actor, department)
+    visit = steps.find_by_redemption(session, found.redemption_id) if found.is_reread else None
+    if visit is None:
+        context = ScanContext(terminal=terminal, medical_step=medical_step, department=department)
+        visit, _ = _enter_visit(session, actor, found, terminal_id, context, visit_days=visit_days)
+        if found.shares_records:
+            consent.open_treatment_grant(session, actor, person_id=found.person_id, visit_id=visit.id)
+    return visit.id
 
 
 def look_up_visitor(session: Session, actor: Actor, *, visit_id: UUID) -> UUID:
@@ -219,41 +237,10 @@ def find_latest_visit_id(session: Session, actor: Actor, *, person_id: UUID, at:
     )
 
 
-def list_visits(
-    session: Session, actor: Actor, *, is_open: bool = True, before: UUID | None = None, limit: int = 50
-) -> list[VisitLine]:
-    """The newest visits at the actor's hospital, open ones or closed ones, with masked names.
-
-    :param before: the id of the last visit of the page before.
-    """
-    page = select(Visit).where(Visit.hospital_id == actor.hospital_id)
-    page = page.where(Visit.closed_at.is_(None) if is_open else Visit.closed_at.is_not(None))
-    if before is not None:
-        last = select(Visit.opened_at, Visit.id).where(Visit.id == before)
-        page = page.where(tuple_(Visit.opened_at, Visit.id) < last.scalar_subquery())
-    visits = session.scalars(page.order_by(Visit.opened_at.desc(), Visit.id.desc()).limit(limit)).all()
-    last_steps = steps.list_last_steps(session, [visit.id for visit in visits])
-    return [
-        VisitLine(
-            visit_id=visit.id,
-            name=health_card.get_demographics(session, visit.person_id).name,
-            kind=visit.kind,
-            department=last_steps[visit.id].department,
-            medical_step=last_steps[visit.id].medical_step,
-            opened_at=visit.opened_at,
-            closed_at=visit.closed_at,
-        )
-        for visit in visits
-    ]
-
-
-def read_visits(
-    session: Session, actor: Actor, *, is_open: bool = True, before: UUID | None = None, limit: int = 50
-) -> list[VisitLine]:
-    """As ``list_visits``, for another system: that it was read is recorded."""
-    lines = list_visits(session, actor, is_open=is_open, before=before, limit=limit)
-    audit.record_act(session, actor, "records.visit.listed", facts={"lines": len(lines)})
-    return lines
+def _check_department(session: Session, actor: Actor, department: str) -> None:
+    if department not in DEPARTMENTS:
+        raise DepartmentUnknown
+    accounts.check_department(session, actor, code=department)
 
 
 def _identify_by_carrier(session: Session, actor: Actor, context: ScanContext) -> health_card.Identified:
@@ -312,7 +299,8 @@ def _enter_visit(
         department=context.department,
         medical_step=context.medical_step,
         code_class=found.kind,
-        staff_id=actor.id,
+        staff_id=_staff_id(actor),
+        client_id=_client_id(actor),
         at=clock.now(),
     )
     session.add(step)
@@ -365,10 +353,19 @@ def _open_visit(
         kind=context.visit_kind,
         department=context.department,
         medical_step=context.medical_step,
-        opened_by=actor.id,
+        opened_by=_staff_id(actor),
+        opened_by_client_id=_client_id(actor),
         opened_at=clock.now(),
     )
     session.add(visit)
     session.flush()
     closing.announce_expiring(session, visit, visit_days=visit_days)
     return visit
+
+
+def _staff_id(actor: Actor) -> UUID | None:
+    return actor.id if actor.kind is ActorKind.STAFF else None
+
+
+def _client_id(actor: Actor) -> UUID | None:
+    return actor.id if actor.kind is ActorKind.MACHINE else None

@@ -157,7 +157,7 @@ def find_card_of_person(session: Session, *, certificate: Certificate, name: str
 
 
 def find_living_card(session: Session, person_id: UUID) -> Card | None:
-    """The card of a person that was not replaced. Of two records of one person each may have one: then this record's."""
+    """The card of a person that was not replaced. Each record of one person may have one: then this record's own."""
     living = select(Card).where(Card.person_id.in_(same_person_ids(person_id)), Card.replaced_at.is_(None))
     return session.scalars(living.order_by(Card.person_id != person_id, Card.issued_at).limit(1)).one_or_none()
 

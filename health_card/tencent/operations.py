@@ -87,9 +87,9 @@ def bind(session: Session, actor: Actor, body: Binding, *, issuer: str) -> None:
 
 
 def verify(session: Session, actor: Actor, body: Verification, *, issuer: str, open_visit: OpenVisit) -> Verified:
-    """Redeem a code at an enrolled terminal as a desk does, and open or continue the visit; the person is told at once.
+    """Redeem a code at an enrolled terminal as a desk does, and open or continue the visit. The person is told at once.
 
-    Without a department there is no visit: the person is only identified.
+    Without a department there is no visit: he is only identified.
     """
     check_scope(actor, Scope.VERIFY)
     if body.hospital_code:

@@ -9,7 +9,6 @@ from health_card.family.service import Member
 from health_card.models import Card, Relation
 from health_card.service.identities import get_root
 from health_card.service.numbers import bind_patient_number
-from health_card.service.persons import Registration as Done
 from health_card.service.persons import register_person
 from health_card.service.windows import register_at_window
 from health_card.showings import service as showings
@@ -39,7 +38,7 @@ def register(
     """
     check_scope(actor, Scope.REGISTER)
     if wechat is None:
-        card, is_confirmed = _register_at_window(session, actor, body)
+        card, is_confirmed = _register_at_window(session, actor, body), False
     else:
         login = accounts.identify_wechat(session, wechat)
         card, is_confirmed = _register_on_phone(session, login, body, limit=family_limit)
@@ -52,17 +51,15 @@ def register(
     return translation.describe_registered(card, str(get_root(session, card.person_id).id), issuer)
 
 
-def _register_at_window(session: Session, actor: Actor, body: Registration) -> tuple[Card, bool]:
-    done: Done
+def _register_at_window(session: Session, actor: Actor, body: Registration) -> Card:
     if body.child_info and body.id_number is None:
         newborn = translation.read_newborn(body, body.child_info)
-        done = family.register_newborn_at_window(session, actor, newborn=newborn, phone=body.phone1)
-    else:
-        done = register_at_window(session, actor, details=translation.read_details(body))
-    return done.card, False
+        return family.register_newborn_at_window(session, actor, newborn=newborn, phone=body.phone1).card
+    return register_at_window(session, actor, details=translation.read_details(body)).card
 
 
 def _register_on_phone(session: Session, login: Actor, body: Registration, *, limit: int) -> tuple[Card, bool]:
+    """The card, and whether the login may act for its person."""
     relation = translation.read_relation(body)
     if body.child_info and body.id_number is None:
         newborn = translation.read_newborn(body, body.child_info)

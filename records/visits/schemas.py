@@ -25,7 +25,10 @@ class Scan(Received):
         "010106 prescribe, 010107 operate"
     )
     department: str = Field(
-        min_length=1, max_length=8, description="standard department code, a text of 4 digits, for example 0300"
+        min_length=1,
+        max_length=8,
+        description="standard department code, a text of 4 digits, for example 0300; where the hospital has registered "
+        "departments of its own, one of them",
     )
     terminal: str = Field(min_length=1, max_length=32, description="enrolled terminal of this hospital")
     visit_kind: Literal["I", "O", "E", "H", "T"] = Field(

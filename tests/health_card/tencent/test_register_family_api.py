@@ -10,9 +10,8 @@ from sqlalchemy import select
 from core import db
 from health_card import service as health_card
 from health_card.certificates import CertificateType, check_certificate
-from health_card.family.models import Newborn
+from health_card.family.models import Newborn, Proof
 from health_card.family.service import Visitor, confirm_holder, list_holders_at_desk
-from health_card.family.service.desk import Proof
 from health_card.models import Card, Holder, Person, Relation
 from health_card.tencent.refusals import FieldInvalid
 from health_card.tencent.routes import GUESSES_PER_MINUTE

@@ -4,19 +4,27 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
 from consent.models import Grant, Purpose
 from consent.refusals import GrantNotFound
-from core import audit, clock
+from consent.service.release import ACCESS_UNTIL
+from core import audit, clock, statements
 from core.actor import Actor
 from core.ids import new_id
 from health_card import service as health_card
 
 TREATMENT_LIFE = timedelta(hours=24)
+
+# At every scan, hence by hand. It waits for whoever revokes this very grant, and then finds it revoked.
+_OPEN = f"""
+INSERT INTO grants AS g (id, person_id, hospital_id, purpose, visit_id, version, starts_at, expires_at)
+VALUES (%(id)s, %(person_id)s, %(hospital_id)s, '{Purpose.TREATMENT}', %(visit_id)s, 1, %(now)s, %(until)s)
+ON CONFLICT (visit_id) WHERE revoked_at IS NULL DO UPDATE SET expires_at = excluded.expires_at, version = g.version + 1
+RETURNING id, version, greatest(expires_at, ({ACCESS_UNTIL}))
+"""  # noqa: S608 (of our own constants)
 
 
 @dataclass(frozen=True)
@@ -36,40 +44,37 @@ class GrantView:
     revoked_at: datetime | None
 
 
-def open_treatment_grant(session: Session, actor: Actor, *, person_id: UUID, visit_id: UUID) -> Grant:
+def open_treatment_grant(session: Session, actor: Actor, *, person_id: UUID, visit_id: UUID) -> datetime:
     """Let the actor's hospital see the person's records for this visit: the patient has shown a dynamic code.
 
     Shown again for the same visit, it extends the visit's grant. One that was revoked stays so: he has shown his code
     after it, which opens another.
+
+    :returns: until when the hospital may see the person's records now.
     """
     now = clock.now()
-    shown = insert(Grant).values(
-        id=new_id(),
-        person_id=person_id,
-        hospital_id=actor.house_id,
-        purpose=Purpose.TREATMENT.value,
-        visit_id=visit_id,
-        version=1,
-        starts_at=now,
-        expires_at=now + TREATMENT_LIFE,
-    )
-    # One statement decides: it waits for whoever revokes this very grant, and then finds it revoked.
-    extended = shown.on_conflict_do_update(
-        index_elements=["visit_id"],
-        index_where=text("revoked_at IS NULL"),
-        set_={"expires_at": shown.excluded.expires_at, "version": Grant.version + 1},
-    )
-    grant = session.scalars(extended.returning(Grant), execution_options={"populate_existing": True}).one()
+    shown = {
+        "id": new_id(),
+        "person_id": person_id,
+        "hospital_id": actor.house_id,
+        "visit_id": visit_id,
+        "now": now,
+        "until": now + TREATMENT_LIFE,
+    }
+    row = statements.run(session, _OPEN, shown)
+    assert row is not None
+    grant_id, version, access_until = row
     audit.record_act(
         session,
         actor,
-        "consent.grant.opened" if grant.version == 1 else "consent.grant.extended",
+        "consent.grant.opened" if version == 1 else "consent.grant.extended",
         subject_id=person_id,
-        of=("grant", grant.id),
-        purpose=grant.purpose,
-        basis=(grant.id, grant.version),
+        of=("grant", grant_id),
+        purpose=Purpose.TREATMENT,
+        basis=(grant_id, version),
     )
-    return grant
+    until: datetime = access_until
+    return until
 
 
 def revoke_grant(session: Session, actor: Actor, *, grant_id: UUID) -> GrantView:

@@ -18,6 +18,7 @@ from health_card.service.demographics import (
     fits_person,
     get_demographics,
     get_plain_demographics,
+    get_visitor,
 )
 from health_card.service.holders import GUARDIAN_RELATIONS, Holding, find_holding, get_life_stage, list_relations
 from health_card.service.identities import (
@@ -66,6 +67,7 @@ __all__ = [
     "get_life_stage",
     "get_patient_number",
     "get_plain_demographics",
+    "get_visitor",
     "held_person_ids",
     "identify_carrier",
     "is_same_person",

@@ -4,9 +4,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from consent import service as consent
+from consent.models import Grant
 from consent.refusals import NothingShared
 from core import db
 from core.ids import new_id
@@ -26,10 +27,12 @@ class Ward:
         self.doctor: Staff = city.staff(city.hospital())
 
     def open_grant(self) -> UUID:
+        visit_id = new_id()
         with db.transaction() as session:
-            return consent.open_treatment_grant(
-                session, self.doctor.actor, person_id=self.patient.person_id, visit_id=new_id()
-            ).id
+            consent.open_treatment_grant(
+                session, self.doctor.actor, person_id=self.patient.person_id, visit_id=visit_id
+            )
+            return session.scalars(select(Grant.id).filter_by(visit_id=visit_id)).one()
 
     def revoke(self, grant_id: UUID) -> None:
         with self.city.app.app_context(), db.transaction() as session:

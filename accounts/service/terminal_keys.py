@@ -24,7 +24,7 @@ from accounts.refusals import (
     TerminalProofMissing,
     TerminalUnknown,
 )
-from accounts.service.terminals import load_terminal
+from accounts.service.terminals import check_lock, load_terminal
 from core import audit, clock, statements
 from core.actor import Actor, ActorKind
 from core.vault import vault
@@ -40,7 +40,7 @@ _CODE_CONTEXT = "terminal_enrolments.code"
 
 # Asked at every scan, hence by hand.
 _TERMINAL = """
-SELECT t.id, h.requires_terminal_keys, k.id, k.jwk
+SELECT t.id, t.locked_until, h.requires_terminal_keys, k.id, k.jwk
 FROM terminals t
     JOIN hospitals h ON h.id = t.hospital_id
     LEFT JOIN terminal_keys k ON k.terminal_id = t.id AND k.revoked_at IS NULL
@@ -151,6 +151,7 @@ def check_terminal_proof(session: Session, actor: Actor, *, code: str, proof: Te
     :param code: of the terminal, at the actor's hospital.
     :returns: the terminal's id.
     :raises TerminalUnknown: not enrolled there, or switched off.
+    :raises RateExceeded: too many codes were refused there.
     :raises TerminalKeyMissing: the hospital requires keys, and the terminal has none.
     :raises TerminalProofMissing: it has a key, and nothing was proven.
     :raises TerminalProofInvalid: the proof does not hold, or was used before.
@@ -159,7 +160,8 @@ def check_terminal_proof(session: Session, actor: Actor, *, code: str, proof: Te
     if row is None:
         raise TerminalUnknown
     terminal_id: UUID
-    terminal_id, requires_key, key_id, jwk = row
+    terminal_id, locked_until, requires_key, key_id, jwk = row
+    check_lock(locked_until)
     if key_id is not None:
         _spend(session, key_id, _read_proof(proof, jwk))
     elif requires_key:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -10,20 +11,21 @@ from sqlalchemy.orm import Session
 from accounts import service as accounts
 from consent.models import Grant, Purpose
 from consent.refusals import GrantNotFound
-from consent.service.release import ACCESS_UNTIL
-from core import audit, clock, statements
+from core import audit, clock
 from core.actor import Actor
 from core.ids import new_id
 from health_card import service as health_card
 
 TREATMENT_LIFE = timedelta(hours=24)
 
-# At every scan, hence by hand. It waits for whoever revokes this very grant, and then finds it revoked.
-_OPEN = f"""
+# The part of consent in the statement by which a scan enters a visit: for a code that shares records, of ``visit(id)``.
+# It waits for whoever revokes this very grant, and then finds it revoked.
+OPEN_TREATMENT_GRANT = f"""
 INSERT INTO grants AS g (id, person_id, hospital_id, purpose, visit_id, version, starts_at, expires_at)
-VALUES (%(id)s, %(person_id)s, %(hospital_id)s, '{Purpose.TREATMENT}', %(visit_id)s, 1, %(now)s, %(until)s)
+SELECT %(grant_id)s, %(person_id)s, %(hospital_id)s, '{Purpose.TREATMENT}', visit.id, 1, %(now)s, %(shared_until)s
+FROM visit WHERE %(shares_records)s
 ON CONFLICT (visit_id) WHERE revoked_at IS NULL DO UPDATE SET expires_at = excluded.expires_at, version = g.version + 1
-RETURNING id, version, greatest(expires_at, ({ACCESS_UNTIL}))
+RETURNING id, version, expires_at
 """  # noqa: S608 (of our own constants)
 
 
@@ -44,26 +46,17 @@ class GrantView:
     revoked_at: datetime | None
 
 
-def open_treatment_grant(session: Session, actor: Actor, *, person_id: UUID, visit_id: UUID) -> datetime:
-    """Let the actor's hospital see the person's records for this visit: the patient has shown a dynamic code.
+def treatment_grant(now: datetime, *, shares_records: bool) -> dict[str, Any]:
+    """The values of ``OPEN_TREATMENT_GRANT`` that are its own: the patient has shown a code now.
 
     Shown again for the same visit, it extends the visit's grant. One that was revoked stays so: he has shown his code
     after it, which opens another.
-
-    :returns: until when the hospital may see the person's records now.
     """
-    now = clock.now()
-    shown = {
-        "id": new_id(),
-        "person_id": person_id,
-        "hospital_id": actor.house_id,
-        "visit_id": visit_id,
-        "now": now,
-        "until": now + TREATMENT_LIFE,
-    }
-    row = statements.run(session, _OPEN, shown)
-    assert row is not None
-    grant_id, version, access_until = row
+    return {"grant_id": new_id(), "shared_until": now + TREATMENT_LIFE, "shares_records": shares_records}
+
+
+def record_treatment_grant(session: Session, actor: Actor, *, person_id: UUID, grant_id: UUID, version: int) -> None:
+    """Record what ``OPEN_TREATMENT_GRANT`` has done."""
     audit.record_act(
         session,
         actor,
@@ -73,8 +66,6 @@ def open_treatment_grant(session: Session, actor: Actor, *, person_id: UUID, vis
         purpose=Purpose.TREATMENT,
         basis=(grant_id, version),
     )
-    until: datetime = access_until
-    return until
 
 
 def revoke_grant(session: Session, actor: Actor, *, grant_id: UUID) -> GrantView:

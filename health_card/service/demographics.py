@@ -1,8 +1,9 @@
 """Who a person is, for those who may know it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import or_, select
@@ -55,7 +56,7 @@ class PlainDemographics:
 
 
 class _KnownPerson(NamedTuple):
-    """What ``_PERSON`` finds. ``assured_at``, ``assured_by``: the last check at the level, and its hospital."""
+    """What ``VISITOR`` finds. ``assured_at``, ``assured_by``: the last check at the level, and its hospital."""
 
     data_key: bytes
     name_sealed: bytes
@@ -72,11 +73,12 @@ class _KnownPerson(NamedTuple):
     patient_number: str | None
 
 
-# Asked at every scan, hence by hand: the record that stands for the person, with the checks of all its records.
-_PERSON = f"""
+# The record that stands for the person, with the checks of all its records and its number at a hospital. Asked at every
+# scan, as a part of the statement that enters a visit: hence by hand.
+VISITOR = f"""
 SELECT p.data_key, p.name_sealed, p.phone_sealed, p.address_sealed, p.sex, p.birth_date, p.nation, p.assurance,
-    c.type, c.number_sealed, last.checked_at, last.hospital_id,
-    ({PATIENT_NUMBER})
+    c.type AS certificate_type, c.number_sealed, last.checked_at, last.hospital_id,
+    ({PATIENT_NUMBER}) AS patient_number
 FROM persons own
     JOIN persons p ON p.id = own.root_id
     LEFT JOIN person_certificates c ON c.person_id = p.id AND c.is_primary
@@ -92,7 +94,12 @@ WHERE own.id = %(person_id)s
 
 def get_visitor(session: Session, actor: Actor, person_id: UUID) -> tuple[Demographics, str | None]:
     """Who stands at a desk of the actor's hospital, masked, and the number under which it knows the person."""
-    known = _read_person(session, person_id, hospital_id=actor.house_id)
+    return show_visitor(session, _read_person(session, person_id, hospital_id=actor.house_id))
+
+
+def show_visitor(session: Session, row: Sequence[Any]) -> tuple[Demographics, str | None]:
+    """As ``get_visitor``, of a row that ``VISITOR`` found."""
+    known = _KnownPerson(*row)
     return _show(session, known, masked=True), known.patient_number
 
 
@@ -126,7 +133,7 @@ def fits_person(session: Session, person_id: UUID, *, sex: str, birth_date: date
 
 
 def _read_person(session: Session, person_id: UUID, *, hospital_id: UUID | None = None) -> _KnownPerson:
-    row = statements.run(session, _PERSON, {"person_id": person_id, "hospital_id": hospital_id})
+    row = statements.run(session, VISITOR, {"person_id": person_id, "hospital_id": hospital_id})
     assert row is not None
     return _KnownPerson(*row)
 

@@ -1,10 +1,11 @@
 """A desk reads a code: is it genuine, is it still good, and whose is it."""
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import select
@@ -78,17 +79,20 @@ class Identified:
 
 
 @contextmanager
-def counting_failures(subject: str) -> Iterator[None]:
-    """Wrap a scan: more than 20 refused codes within a minute lock the terminal.
+def counting_failures(subject: str, *, lock: Callable[[int], None] | None = None) -> Iterator[None]:
+    """Wrap a scan: 20 refused codes within a minute lock who scans.
 
-    :param subject: hospital and terminal, as one text.
+    :param subject: who, as one text: hospital and terminal, or hospital and system.
+    :param lock: how a terminal is locked for so many seconds (``accounts.lock_terminal``): then whoever wraps this
+        looks for the lock himself (``accounts.check_terminal``). Without it Redis keeps the lock and is asked.
     :raises TerminalLocked: it is locked now.
     """
+    limiting = partial(limits.locking_after_failures, lock=lock) if lock else limits.counting_failures
     try:
-        with limits.counting_failures("refused_codes", subject, CodeRefused, per_minute=FAILURES_PER_MINUTE):
+        with limiting("refused_codes", subject, CodeRefused, per_minute=FAILURES_PER_MINUTE):
             yield
     except RateExceeded as reached:
-        raise TerminalLocked(int(reached.headers["Retry-After"])) from None
+        raise TerminalLocked(reached.retry_after_seconds) from None
 
 
 def redeem_code(

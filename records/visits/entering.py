@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from consent import service as consent
 from core import audit, clock, statements
 from core.actor import Actor
 from core.ids import new_id
@@ -14,8 +15,9 @@ from health_card import service as health_card
 from records.visits.closing import announce_expiring
 from records.visits.steps import INPATIENT, NEWEST_STEPS, REGISTER
 
-# At every scan, hence by hand. Whoever else holds a visit is about to end it: then it is not continued. Only visits of
-# this very record count, not of one that it was merged with: taking the merge back must part them again.
+# At every scan, hence by hand; its parts belong to those who keep the tables. Whoever else holds a visit is about to
+# end it: then it is not continued. Only visits of this very record count, not of one that it was merged with: taking
+# the merge back must part them again.
 _ENTER = f"""
 WITH continued AS (
     SELECT id, opened_at FROM visits
@@ -40,12 +42,13 @@ WITH continued AS (
     SELECT %(step_id)s, id, %(redemption_id)s::uuid, %(terminal_id)s, %(department)s, %(step)s, %(code_class)s,
         %(staff_id)s, %(now)s
     FROM visit
-)
-SELECT id, opened_at, ARRAY(
+), granted AS ({consent.OPEN_TREATMENT_GRANT}
+), visitor AS ({health_card.VISITOR})
+SELECT visit.id, visit.opened_at, ARRAY(
     SELECT jsonb_build_array(at, medical_step, department, code_class) FROM visit_steps WHERE visit_id = visit.id
     ORDER BY at DESC, visit_steps.id DESC LIMIT {NEWEST_STEPS - 1}
-)
-FROM visit
+), granted.id, granted.version, greatest(granted.expires_at, ({consent.ACCESS_UNTIL})), visitor.*
+FROM visit CROSS JOIN visitor LEFT JOIN granted ON true
 """  # noqa: S608 (of our own constants)
 
 
@@ -79,12 +82,15 @@ class ScanContext:
 
 @dataclass(frozen=True)
 class EnteredVisit:
-    """The visit of a scan. ``steps``: as in ``CheckIn``, this scan last."""
+    """The visit of a scan, and what the desk is shown with it: see ``CheckIn``."""
 
     id: UUID
     opened_at: datetime
     is_new: bool
     steps: list[Step]
+    access_until: datetime | None
+    person: health_card.Demographics
+    patient_number: str | None
 
 
 def enter_visit(
@@ -100,7 +106,8 @@ def enter_visit(
 
     A registration continues a visit to the same department only, and on the days for which that one counts (the
     first is the day of opening); any other step continues one that has not run out, rather of its own department. An
-    inpatient visit lasts until it is closed. The person is told.
+    inpatient visit lasts until it is closed. A code that shares records also opens the visit's treatment grant, or
+    extends it. The person is told.
 
     :param found: whose code it was: further scans of the same record wait until this one has committed.
     :param visit_days: for how many days one registration counts.
@@ -125,15 +132,29 @@ def enter_visit(
             "now": now,
             "living_since": now - timedelta(days=visit_days),
             "registered_since": _city_midnight(now) - timedelta(days=visit_days - 1),
+            **consent.treatment_grant(now, shares_records=found.shares_records),
         },
     )
     assert row is not None
-    entered_id, opened_at, earlier = row
+    entered_id, opened_at, earlier, grant_id, grant_version, access_until, *visitor = row
     this = Step(now, context.medical_step, context.department, found.kind)
-    entered = EnteredVisit(entered_id, opened_at, entered_id == visit_id, [*_read_steps(earlier), this])
+    person, patient_number = health_card.show_visitor(session, visitor)
+    entered = EnteredVisit(
+        id=entered_id,
+        opened_at=opened_at,
+        is_new=entered_id == visit_id,
+        steps=[*_read_steps(earlier), this],
+        access_until=access_until,
+        person=person,
+        patient_number=patient_number,
+    )
     if entered.is_new:
         announce_expiring(session, visit_id=visit_id, kind=context.visit_kind, opened_at=now, visit_days=visit_days)
     _record(session, actor, entered, found.person_id, context)
+    if grant_id is not None:
+        consent.record_treatment_grant(
+            session, actor, person_id=found.person_id, grant_id=grant_id, version=grant_version
+        )
     return entered
 
 

@@ -129,7 +129,7 @@ def check_in(
     if visit is not None:
         return _describe(session, actor, visit, steps.list_steps(session, visit.id))
     entered = enter_visit(session, actor, found=found, terminal_id=terminal_id, context=context, visit_days=visit_days)
-    return _describe_entered(session, actor, found, entered)
+    return _describe_entered(entered)
 
 
 def look_up_visitor(session: Session, actor: Actor, *, visit_id: UUID) -> UUID:
@@ -247,25 +247,18 @@ def _load_visit(session: Session, actor: Actor, visit_id: UUID) -> Visit:
     return visit
 
 
-def _describe_entered(session: Session, actor: Actor, found: health_card.Identified, entered: EnteredVisit) -> CheckIn:
-    """What the desk sees of a scan that has just been written, with the records opened for its visit."""
-    whose = {"person_id": found.person_id}
-    if found.shares_records:
-        access_until: datetime | None = consent.open_treatment_grant(session, actor, visit_id=entered.id, **whose)
-    else:
-        access_until = consent.find_access_until(session, actor, **whose)
-    person, patient_number = health_card.get_visitor(session, actor, found.person_id)
+def _describe_entered(entered: EnteredVisit) -> CheckIn:
     last = entered.steps[-1]
     return CheckIn(
         visit_id=entered.id,
-        person=person,
-        patient_number=patient_number,
+        person=entered.person,
+        patient_number=entered.patient_number,
         medical_step=last.medical_step,
         department=last.department,
         opened_at=entered.opened_at,
         is_new=entered.is_new,
         steps=entered.steps,
-        access_until=access_until,
+        access_until=entered.access_until,
         closed_at=None,
         disowned_at=None,
     )

@@ -2,14 +2,15 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 
 from consent import service as consent
-from consent.models import Grant
+from consent.models import Grant, Purpose
 from consent.refusals import NothingShared
-from core import db
+from core import clock, db
 from core.ids import new_id
 from tests.support.city import City, Patient, Staff
 
@@ -27,12 +28,18 @@ class Ward:
         self.doctor: Staff = city.staff(city.hospital())
 
     def open_grant(self) -> UUID:
-        visit_id = new_id()
+        now = clock.now()
+        grant = Grant(
+            person_id=self.patient.person_id,
+            hospital_id=self.doctor.actor.house_id,
+            purpose=Purpose.TREATMENT,
+            visit_id=new_id(),
+            starts_at=now,
+            expires_at=now + timedelta(hours=1),
+        )
         with db.transaction() as session:
-            consent.open_treatment_grant(
-                session, self.doctor.actor, person_id=self.patient.person_id, visit_id=visit_id
-            )
-            return session.scalars(select(Grant.id).filter_by(visit_id=visit_id)).one()
+            session.add(grant)
+        return grant.id
 
     def revoke(self, grant_id: UUID) -> None:
         with self.city.app.app_context(), db.transaction() as session:

@@ -74,7 +74,9 @@ def ping_idle_connections(engine: Engine) -> None:
 def _run(connection: "psycopg.Connection[TupleRow]", statement: str, values: Mapping[str, Any]) -> TupleRow | None:
     try:
         cursor = connection.execute(statement, values)
-        return cursor.fetchone() if cursor.description else None
+        # Not ``description``, which builds a column object for each of its columns.
+        has_rows = cursor.pgresult is not None and cursor.pgresult.nfields
+        return cursor.fetchone() if has_rows else None
     except psycopg.Error as failed:
         # The same error as from every other statement; without the values, which may be a person's.
         raise exc.DBAPIError.instance(None, None, failed, psycopg.Error) from failed

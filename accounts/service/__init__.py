@@ -28,6 +28,7 @@ from accounts.service.terminals import (
     flag_terminal,
     get_terminal,
     list_terminals,
+    lock_terminal,
 )
 from accounts.wechat import MessageFate, WechatIdentity, send_message
 from accounts.wechat import exchange_code as exchange_wechat_code
@@ -67,6 +68,7 @@ __all__ = [
     "list_mllp_ports",
     "list_terminal_ids",
     "list_terminals",
+    "lock_terminal",
     "new_secret",
     "open_mllp_port",
     "refresh_session",

@@ -195,8 +195,10 @@ def bind(actor: Actor, body: Binding) -> Bound:
 @proved(Verification)
 def verify(actor: Actor, body: Verification) -> Verified:
     """Redeem a code at an enrolled terminal: who it is, and with a department a visit, new or continued"""
-    counting = health_card.counting_failures(f"{actor.hospital_id}/{body.terminal_id}")
     open_visit = partial(current_app.extensions[_OPEN_VISIT], visit_days=current_config().visit_days)
+    counting = health_card.counting_failures(
+        f"{actor.hospital_id}/{body.terminal_id}", lock=partial(_lock, actor, body.terminal_id)
+    )
     with counting, db.transaction() as session:
         return operations.verify(session, actor, body, issuer=_issuer(), open_visit=open_visit)
 
@@ -288,6 +290,11 @@ def _counting_guesses(actor: Actor, about: str) -> Iterator[None]:
     counting = partial(limits.counting_failures, "tencent_guesses", subject, per_minute=GUESSES_PER_MINUTE)
     with counting(failure=PersonDetailsDiffer), counting(failure=PersonNotFoundHere):
         yield
+
+
+def _lock(actor: Actor, terminal: str, seconds: int) -> None:
+    with db.transaction() as session:
+        accounts.lock_terminal(session, actor, code=terminal, seconds=seconds)
 
 
 def _issuer() -> str:

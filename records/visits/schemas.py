@@ -4,9 +4,9 @@ from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
-from core.api import Received, Shown
+from core.api import Headers, Received, Shown
 from health_card import service as health_card
 
 MedicalStep = Literal["010101", "010102", "010103", "010104", "010105", "010106", "010107"]
@@ -54,7 +54,7 @@ class Scan(Received):
         return self
 
 
-class ScanHeader(BaseModel):
+class ScanHeader(Headers):
     dpop: str | None = Field(
         None,
         alias="DPoP",

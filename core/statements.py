@@ -19,6 +19,14 @@ from core import db
 IDLE_SECONDS = 1.0
 
 
+def compose(statement: str, **parts: str | int) -> str:
+    """A statement with parts in place of ``{name}``: texts of our own, such as another package gives.
+
+    Values of a request are parameters, never parts.
+    """
+    return statement.format(**parts)
+
+
 def run(session: Session, statement: str, values: Mapping[str, Any]) -> TupleRow | None:
     """The first row of one statement inside the session's transaction; None when there is none."""
     session.flush()

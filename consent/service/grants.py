@@ -20,13 +20,13 @@ TREATMENT_LIFE = timedelta(hours=24)
 
 # The part of consent in the statement by which a scan enters a visit: for a code that shares records, of ``visit(id)``.
 # It waits for whoever revokes this very grant, and then finds it revoked.
-OPEN_TREATMENT_GRANT = f"""
+OPEN_TREATMENT_GRANT = """
 INSERT INTO grants AS g (id, person_id, hospital_id, purpose, visit_id, version, starts_at, expires_at)
-SELECT %(grant_id)s, %(person_id)s, %(hospital_id)s, '{Purpose.TREATMENT}', visit.id, 1, %(now)s, %(shared_until)s
+SELECT %(grant_id)s, %(person_id)s, %(hospital_id)s, 'treatment', visit.id, 1, %(now)s, %(shared_until)s
 FROM visit WHERE %(shares_records)s
 ON CONFLICT (visit_id) WHERE revoked_at IS NULL DO UPDATE SET expires_at = excluded.expires_at, version = g.version + 1
 RETURNING id, version, expires_at
-"""  # noqa: S608 (of our own constants)
+"""
 
 
 @dataclass(frozen=True)

@@ -75,10 +75,11 @@ class _KnownPerson(NamedTuple):
 
 # The record that stands for the person, with the checks of all its records and its number at a hospital. Asked at every
 # scan, as a part of the statement that enters a visit: hence by hand.
-VISITOR = f"""
+VISITOR = statements.compose(
+    """
 SELECT p.data_key, p.name_sealed, p.phone_sealed, p.address_sealed, p.sex, p.birth_date, p.nation, p.assurance,
     c.type AS certificate_type, c.number_sealed, last.checked_at, last.hospital_id,
-    ({PATIENT_NUMBER}) AS patient_number
+    ({number}) AS patient_number
 FROM persons own
     JOIN persons p ON p.id = own.root_id
     LEFT JOIN person_certificates c ON c.person_id = p.id AND c.is_primary
@@ -89,7 +90,9 @@ FROM persons own
         ORDER BY a.checked_at DESC LIMIT 1
     ) last ON true
 WHERE own.id = %(person_id)s
-"""  # noqa: S608 (of our own constants)
+""",
+    number=PATIENT_NUMBER,
+)
 
 
 def get_visitor(session: Session, actor: Actor, person_id: UUID) -> tuple[Demographics, str | None]:

@@ -18,13 +18,14 @@ from records.visits.steps import INPATIENT, NEWEST_STEPS, REGISTER
 # At every scan, hence by hand; its parts belong to those who keep the tables. Whoever else holds a visit is about to
 # end it: then it is not continued. Only visits of this very record count, not of one that it was merged with: taking
 # the merge back must part them again.
-_ENTER = f"""
+_ENTER = statements.compose(
+    """
 WITH continued AS (
     SELECT id, opened_at FROM visits
     WHERE hospital_id = %(hospital_id)s AND person_id = %(person_id)s AND kind = %(kind)s AND closed_at IS NULL
-        AND (kind = '{INPATIENT}' OR opened_at > %(living_since)s)
-        AND (%(step)s <> '{REGISTER}' OR department = %(department)s)
-        AND (%(step)s <> '{REGISTER}' OR kind = '{INPATIENT}' OR opened_at >= %(registered_since)s)
+        AND (kind = '{inpatient}' OR opened_at > %(living_since)s)
+        AND (%(step)s <> '{register}' OR department = %(department)s)
+        AND (%(step)s <> '{register}' OR kind = '{inpatient}' OR opened_at >= %(registered_since)s)
         AND NOT %(new_visit)s
     ORDER BY department = %(department)s DESC, opened_at DESC, id DESC LIMIT 1
     FOR NO KEY UPDATE SKIP LOCKED
@@ -43,14 +44,21 @@ WITH continued AS (
     SELECT %(step_id)s, id, %(redemption_id)s::uuid, %(terminal_id)s, %(department)s, %(step)s, %(code_class)s,
         %(staff_id)s::uuid, %(client_id)s::uuid, %(now)s
     FROM visit
-), granted AS ({consent.OPEN_TREATMENT_GRANT}
-), visitor AS ({health_card.VISITOR})
+), granted AS ({grant}
+), visitor AS ({visitor})
 SELECT visit.id, visit.opened_at, ARRAY(
     SELECT jsonb_build_array(at, medical_step, department, code_class) FROM visit_steps WHERE visit_id = visit.id
-    ORDER BY at DESC, visit_steps.id DESC LIMIT {NEWEST_STEPS - 1}
-), granted.id, granted.version, greatest(granted.expires_at, ({consent.ACCESS_UNTIL})), visitor.*
+    ORDER BY at DESC, visit_steps.id DESC LIMIT {steps_before}
+), granted.id, granted.version, greatest(granted.expires_at, ({access_until})), visitor.*
 FROM visit CROSS JOIN visitor LEFT JOIN granted ON true
-"""  # noqa: S608 (of our own constants)
+""",
+    inpatient=INPATIENT,
+    register=REGISTER,
+    steps_before=NEWEST_STEPS - 1,
+    grant=consent.OPEN_TREATMENT_GRANT,
+    visitor=health_card.VISITOR,
+    access_until=consent.ACCESS_UNTIL,
+)
 
 
 @dataclass(frozen=True)
@@ -113,30 +121,16 @@ def enter_visit(
     :param found: whose code it was: further scans of the same record wait until this one has committed.
     :param visit_days: for how many days one registration counts.
     """
-    visit_id, now = new_id(), clock.now()
-    row = statements.run(
-        session,
-        _ENTER,
-        {
-            "visit_id": visit_id,
-            "step_id": new_id(),
-            "person_id": found.person_id,
-            "redemption_id": found.redemption_id,
-            "code_class": found.kind,
-            "hospital_id": actor.house_id,
-            "staff_id": actor.id if actor.kind is ActorKind.STAFF else None,
-            "client_id": actor.id if actor.kind is ActorKind.MACHINE else None,
-            "terminal_id": terminal_id,
-            "kind": context.visit_kind,
-            "department": context.department,
-            "step": context.medical_step,
-            "new_visit": context.new_visit,
-            "now": now,
-            "living_since": now - timedelta(days=visit_days),
-            "registered_since": _city_midnight(now) - timedelta(days=visit_days - 1),
-            **consent.treatment_grant(now, shares_records=found.shares_records),
-        },
-    )
+    now = clock.now()
+    asked = {
+        "terminal_id": terminal_id,
+        "now": now,
+        "living_since": now - timedelta(days=visit_days),
+        "registered_since": _city_midnight(now) - timedelta(days=visit_days - 1),
+        **_values(actor, found, context),
+        **consent.treatment_grant(now, shares_records=found.shares_records),
+    }
+    row = statements.run(session, _ENTER, asked)
     assert row is not None
     entered_id, opened_at, earlier, grant_id, grant_version, access_until, *visitor = row
     this = Step(now, context.medical_step, context.department, found.kind)
@@ -144,20 +138,37 @@ def enter_visit(
     entered = EnteredVisit(
         id=entered_id,
         opened_at=opened_at,
-        is_new=entered_id == visit_id,
+        is_new=entered_id == asked["visit_id"],
         steps=[*_read_steps(earlier), this],
         access_until=access_until,
         person=person,
         patient_number=patient_number,
     )
     if entered.is_new:
-        announce_expiring(session, visit_id=visit_id, kind=context.visit_kind, opened_at=now, visit_days=visit_days)
+        announce_expiring(session, visit_id=entered.id, kind=context.visit_kind, opened_at=now, visit_days=visit_days)
     _record(session, actor, entered, found.person_id, context)
     if grant_id is not None:
         consent.record_treatment_grant(
             session, actor, person_id=found.person_id, grant_id=grant_id, version=grant_version
         )
     return entered
+
+
+def _values(actor: Actor, found: health_card.Identified, context: ScanContext) -> dict[str, Any]:
+    return {
+        "visit_id": new_id(),
+        "step_id": new_id(),
+        "person_id": found.person_id,
+        "redemption_id": found.redemption_id,
+        "code_class": found.kind,
+        "hospital_id": actor.house_id,
+        "staff_id": actor.id if actor.kind is ActorKind.STAFF else None,
+        "client_id": actor.id if actor.kind is ActorKind.MACHINE else None,
+        "kind": context.visit_kind,
+        "department": context.department,
+        "step": context.medical_step,
+        "new_visit": context.new_visit,
+    }
 
 
 def _record(session: Session, actor: Actor, entered: EnteredVisit, person_id: UUID, context: ScanContext) -> None:

@@ -21,9 +21,9 @@ from accounts.service.hospitals import load_hospital
 from core import audit, statements
 from core.actor import Actor
 
-# Asked at every scan, hence by hand: whether a house that has departments of its own lacks this one.
-_LACKS = """
-SELECT bool_and(d.code <> %(code)s)
+# Whether a house that has departments of its own lacks this one; a part of what every scan asks.
+LACKS_DEPARTMENT = """
+SELECT bool_and(d.code <> %(department)s)
 FROM departments d LEFT JOIN branches b ON b.id = d.branch_id
 WHERE d.hospital_id = %(hospital_id)s AND d.is_enabled AND b.is_enabled IS NOT FALSE
 """
@@ -178,9 +178,14 @@ def check_department(session: Session, actor: Actor, *, code: str) -> None:
     :param code: of the national list.
     :raises DepartmentNotHere: the hospital has departments of its own, and this is none of them.
     """
-    row = statements.run(session, _LACKS, {"hospital_id": actor.house_id, "code": code})
+    row = statements.run(session, LACKS_DEPARTMENT, {"hospital_id": actor.house_id, "department": code})
     if row is not None and row[0]:
-        raise DepartmentNotHere(departments=list(list_departments(session, actor)))
+        raise refuse_department(session, actor)
+
+
+def refuse_department(session: Session, actor: Actor) -> DepartmentNotHere:
+    """The refusal of a department that the actor's hospital lacks, with those that it has."""
+    return DepartmentNotHere(departments=list(list_departments(session, actor)))
 
 
 def _load_branch(session: Session, hospital_id: UUID, branch_id: UUID) -> Branch:

@@ -97,8 +97,13 @@ def scan_code(body: Scan, proof: str | None) -> CheckIn:
         f"{actor.hospital_id}/{body.terminal}", lock=partial(_lock, actor, body.terminal)
     )
     with counting, db.transaction() as session:
-        shown = body.code or body.carrier_number or ""
-        terminal_id = accounts.check_terminal_proof(session, actor, code=body.terminal, proof=_bind(proof, shown))
+        terminal_id = accounts.check_terminal_proof(
+            session,
+            actor,
+            code=body.terminal,
+            proof=_bind(proof, body.code or body.carrier_number or ""),
+            department=body.department,
+        )
         return service.check_in(
             session,
             actor,

@@ -106,14 +106,13 @@ def check_in(
     within 10 seconds gets the same visit. Of every other scan the person is told at once.
 
     :param text: of the code; None: the context names a carrier.
-    :param terminal_id: of the context's terminal, at the actor's hospital; checked.
+    :param terminal_id: of the context's terminal, at the actor's hospital; checked, and for its department.
     :param visit_days: for how many days one registration counts.
     :raises DepartmentUnknown: no such department.
-    :raises DepartmentNotHere: the hospital has departments of its own, and this is none of them.
     :raises CodeRefused: see ``health_card.redeem_code`` and ``health_card.identify_carrier``.
     :raises PatientNumberTaken: the number is another person's here.
     """
-    _check_department(session, actor, context.department)
+    _check_department(context.department)
     if text is None:
         found = _identify_by_carrier(session, actor, context)
     else:
@@ -150,9 +149,11 @@ def open_verified(
     That interface does not say of which kind a visit is: it is an outpatient one.
 
     :returns: the id of the visit that was opened or continued.
-    :raises DepartmentUnknown, DepartmentNotHere: as ``check_in``.
+    :raises DepartmentNotHere: the hospital has departments of its own, and this is none of them.
+    :raises DepartmentUnknown: no such department.
     """
-    _check_department(session, actor, department)
+    accounts.check_department(session, actor, code=department)
+    _check_department(department)
     visit = steps.find_by_redemption(session, found.redemption_id) if found.is_reread else None
     if visit is not None:
         return visit.id
@@ -255,10 +256,9 @@ def read_visits(
     return lines
 
 
-def _check_department(session: Session, actor: Actor, department: str) -> None:
+def _check_department(department: str) -> None:
     if department not in DEPARTMENTS:
         raise DepartmentUnknown
-    accounts.check_department(session, actor, code=department)
 
 
 def _identify_by_carrier(session: Session, actor: Actor, context: ScanContext) -> health_card.Identified:

@@ -32,7 +32,7 @@ def test_a_hospital_with_departments_of_its_own_has_no_others(city: City) -> Non
     assert (refused.status_code, refused.json["code"]) == (422, "accounts.department_not_here")
     assert refused.json["departments"] == ["0304"]
     unknown = city.scan(staff, code, hospital, department="9999")
-    assert (unknown.status_code, unknown.json["code"]) == (422, "records.department_unknown")
+    assert (unknown.status_code, unknown.json["code"]) == (422, "accounts.department_not_here")
     assert count(Visit, hospital_id=hospital.id) == 0
     assert city.scan(staff, code, hospital, department="0304").status_code == 201
     # Another house is not concerned, and a house that has switched off its last one is as one without.

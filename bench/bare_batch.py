@@ -129,7 +129,7 @@ class BareBatch:
         return new_id(), clock.now(), "", "staff", self._operator_id, action, subject, *of, facts
 
     def _copy(self, table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
-        into = sql.SQL(f"COPY {table} ({columns}) FROM STDIN")  # type: ignore[arg-type]
+        into = sql.SQL(f"COPY {table} ({columns}) FROM STDIN")
         with self._connection.cursor() as cursor, cursor.copy(into) as copy:
             for row in rows:
                 copy.write_row(row)

@@ -1,15 +1,23 @@
 """Batches go on here: a bounded slice at a time, so that nothing else waits long."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from core import clock, db, storage
+from core import clock, db, limits, storage
 from core.dispatch import Handler, TryLater
+from core.errors import RateExceeded
+from core.web import current_config
 from health_card.batches import issuing, service
+from health_card.realname.jobs import ask_source
+from health_card.realname.service import list_answered
 
 # Far below the lease of a message, and no long wait for the messages behind it.
 SLICE = timedelta(seconds=5)
+NAMES_SLICE = timedelta(seconds=2)
+# Of all lists together. Who registers alone is not counted, and never waits for a list.
+NAMES_PER_MINUTE = 1200
 
 
 def issue_batch(payload: dict[str, Any]) -> None:
@@ -40,6 +48,37 @@ def issue_next_chunk(batch_id: UUID) -> bool:
     return True
 
 
+def check_names(payload: dict[str, Any]) -> None:
+    """``batch_id``, ``first_line``, ``last_line``: ask the real-name source about everybody to whom they gave a card.
+
+    :raises TryLater: more is left to ask, or the source does not answer.
+    """
+    access = current_config().realname
+    if access is None:
+        return
+    try:
+        limits.check("batch_names", access.base_url, per_minute=NAMES_PER_MINUTE)
+        for person_id, card_id in _list_unasked(payload):
+            limits.count("batch_names", access.base_url, per_minute=NAMES_PER_MINUTE)
+            ask_source(person_id, card_id)
+    except RateExceeded:
+        raise TryLater(10) from None
+
+
+def _list_unasked(payload: dict[str, Any]) -> Iterator[tuple[UUID, UUID]]:
+    """Persons and their askings. An asking has the id of the card, so who comes after a stop finds who is left."""
+    lines = {name: payload[name] for name in ("first_line", "last_line")}
+    with db.snapshot() as session:
+        made = issuing.list_made_cards(session, batch_id=UUID(payload["batch_id"]), **lines)
+        answered = list_answered(session, [card_id for _, card_id in made])
+    until = clock.now() + NAMES_SLICE
+    for person_id, card_id in made:
+        if card_id not in answered:
+            if clock.now() >= until:
+                raise TryLater(0)
+            yield person_id, card_id
+
+
 def discard_list(payload: dict[str, Any]) -> None:
     """The list of a batch that has ended leaves the disk."""
     with db.snapshot() as session:
@@ -48,4 +87,8 @@ def discard_list(payload: dict[str, Any]) -> None:
         storage.discard(batch.storage_key)
 
 
-HANDLERS: dict[str, Handler] = {service.DUE_TOPIC: issue_batch, issuing.ENDED_TOPIC: discard_list}
+HANDLERS: dict[str, Handler] = {
+    service.DUE_TOPIC: issue_batch,
+    issuing.NAMES_DUE_TOPIC: check_names,
+    issuing.ENDED_TOPIC: discard_list,
+}

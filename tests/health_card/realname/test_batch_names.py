@@ -57,8 +57,11 @@ def test_the_source_decides_about_the_cards_of_a_batch(town: Town) -> None:
     assert names(batch_id) == {"unchecked": 3}
     assert run_worker(town) == 1
     assert names(batch_id) == {"agreed": 1, "disagreed": 1, "not_covered": 1}
-    kept = (CardState.NORMAL, 0, [])
-    assert cards(batch_id) == [kept, (CardState.NOT_ISSUED, 1, ["real_name_disagreed"]), kept]
+    assert cards(batch_id) == [
+        (CardState.NORMAL, 0, []),
+        (CardState.NOT_ISSUED, 1, ["real_name_disagreed"]),
+        (CardState.NORMAL, 0, []),
+    ]
     with db.transaction() as session:
         assert not session.scalars(select(RealNameCheck).filter_by(person_id=patient.person_id)).all()
 

@@ -14,7 +14,7 @@ from core.outbox import OutboxMessage
 from health_card import service as health_card
 from health_card.batches import issuing, jobs
 from health_card.batches.models import CardBatch
-from health_card.models import Card, CardState, Person, PersonCertificate
+from health_card.models import Card, CardState, CertificateState, Person, PersonCertificate
 from tests.conftest import SteppingClock
 from tests.support.city import City, bearer, resident_id
 from tests.support.lists import HEADER, open_batch, person, progress, result, work
@@ -135,6 +135,17 @@ def test_a_card_that_is_not_in_force_is_not_made_anew(city: City) -> None:
     batch_id = open_batch(city, operator, [person(patient.certificate_number, patient.name, patient.phone)])
     work(batch_id)
     assert result(city, operator, batch_id)[0][1:3] == ["已有卡", patient.card_number]
+
+
+def test_a_certificate_that_was_withdrawn_is_nobodys(city: City) -> None:
+    operator, patient, persons = city.staff(None, Role.OPERATOR), city.patient(), count(Person)
+    with db.transaction() as session:
+        shown = session.scalars(select(PersonCertificate).filter_by(person_id=patient.person_id)).one()
+        shown.state, shown.is_primary = CertificateState.WITHDRAWN.value, False
+    batch_id = open_batch(city, operator, [person(patient.certificate_number, "另外一人")])
+    work(batch_id)
+    assert result(city, operator, batch_id)[0][1] == "已发卡"
+    assert count(Person) == persons + 1
 
 
 def test_a_passport_without_its_country_leads_to_whom_it_alone_belongs(city: City) -> None:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Text, bindparam, select, text
@@ -91,6 +91,14 @@ class Chunk:
     next_line: int
 
 
+class MadeCard(NamedTuple):
+    """A line that gave somebody a card."""
+
+    line: int
+    person_id: UUID
+    card_id: UUID
+
+
 @dataclass
 class _Outcomes:
     """What the transaction will write."""
@@ -155,21 +163,15 @@ def issue_chunk(session: Session, *, chunk: Chunk) -> bool:
     return True
 
 
-def list_made_cards(session: Session, *, batch_id: UUID, first_line: int, last_line: int) -> list[tuple[UUID, UUID]]:
-    """Person and card of those whom these lines of a batch gave one, in the order of the list."""
+def list_made_cards(session: Session, *, batch_id: UUID, first_line: int, last_line: int) -> list[MadeCard]:
+    """Whom these lines of a batch gave a card, for what has to be done about each new person."""
     made = (
-        select(Card.person_id, Card.id)
-        .join(CardBatchRow, CardBatchRow.card_id == Card.id)
+        select(CardBatchRow.line, Card.person_id, Card.id)
+        .join(Card, Card.id == CardBatchRow.card_id)
         .where(CardBatchRow.batch_id == batch_id, CardBatchRow.line.between(first_line, last_line))
         .where(CardBatchRow.outcome == RowOutcome.MADE)
     )
-    return list(session.execute(made.order_by(CardBatchRow.line)).tuples())
-
-
-def made_person_ids(session: Session, *, batch_id: UUID, first_line: int, last_line: int) -> list[UUID]:
-    """The persons of ``list_made_cards``, for what has to be done about each new person."""
-    made = list_made_cards(session, batch_id=batch_id, first_line=first_line, last_line=last_line)
-    return [person_id for person_id, _ in made]
+    return [MadeCard(*row) for row in session.execute(made.order_by(CardBatchRow.line))]
 
 
 def end_batch(session: Session, batch: CardBatch, state: BatchState) -> None:

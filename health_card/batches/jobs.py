@@ -58,25 +58,25 @@ def check_names(payload: dict[str, Any]) -> None:
         return
     try:
         limits.check("batch_names", access.base_url, per_minute=NAMES_PER_MINUTE)
-        for person_id, card_id in _list_unasked(payload):
+        for made in _list_unasked(payload):
             limits.count("batch_names", access.base_url, per_minute=NAMES_PER_MINUTE)
-            ask_source(person_id, card_id)
+            ask_source(made.person_id, made.card_id)
     except RateExceeded:
         raise TryLater(10) from None
 
 
-def _list_unasked(payload: dict[str, Any]) -> Iterator[tuple[UUID, UUID]]:
-    """Persons and their askings. An asking has the id of the card, so who comes after a stop finds who is left."""
+def _list_unasked(payload: dict[str, Any]) -> Iterator[issuing.MadeCard]:
+    """An asking has the id of the card, so whoever comes after a stop finds those who are left."""
     lines = {name: payload[name] for name in ("first_line", "last_line")}
     with db.snapshot() as session:
         made = issuing.list_made_cards(session, batch_id=UUID(payload["batch_id"]), **lines)
-        answered = list_answered(session, [card_id for _, card_id in made])
+        answered = list_answered(session, [each.card_id for each in made])
     until = clock.now() + NAMES_SLICE
-    for person_id, card_id in made:
-        if card_id not in answered:
+    for each in made:
+        if each.card_id not in answered:
             if clock.now() >= until:
                 raise TryLater(0)
-            yield person_id, card_id
+            yield each
 
 
 def discard_list(payload: dict[str, Any]) -> None:

@@ -215,14 +215,14 @@ def test_each_chunk_is_announced_with_whom_it_made(city: City, monkeypatch: pyte
         told = session.scalars(select(OutboxMessage).filter_by(topic=issuing.CHUNK_MADE_TOPIC)).all()
         found = [each.payload for each in told if each.payload["batch_id"] == str(batch_id)]
         made = [
-            issuing.made_person_ids(
+            issuing.list_made_cards(
                 session, batch_id=batch_id, first_line=each["first_line"], last_line=each["last_line"]
             )
             for each in found
         ]
     assert [(each["chunk"], each["first_line"], each["last_line"]) for each in found] == [(1, 2, 4), (2, 5, 5)]
     assert [len(ids) for ids in made] == [2, 1]
-    assert patient.person_id not in made[0]
+    assert patient.person_id not in {each.person_id for each in made[0]}
 
 
 def test_the_list_is_gone_when_the_batch_has_ended(city: City) -> None:

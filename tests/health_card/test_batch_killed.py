@@ -107,7 +107,7 @@ def test_a_worker_killed_in_the_middle_of_a_chunk_costs_and_doubles_no_card(
     with db.transaction() as session:
         lines = session.scalars(select(CardBatchRow.line).filter_by(batch_id=batch_id)).all()
         made = issuing.list_made_cards(session, batch_id=batch_id, first_line=1, last_line=ROWS + 1)
-        registered = select(func.count()).where(AuditEntry.object_id.in_([card_id for _, card_id in made]))
+        registered = select(func.count()).where(AuditEntry.object_id.in_([each.card_id for each in made]))
         assert session.scalar(registered.where(AuditEntry.action == "health_card.person.registered")) == ROWS
     assert sorted(lines) == list(range(2, ROWS + 2))
     outcome = result(city, operator, batch_id)

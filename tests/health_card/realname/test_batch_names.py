@@ -44,7 +44,7 @@ def cards(batch_id: UUID) -> list[tuple[int, int, list[str]]]:
     """Line by line: state and epoch of the card, and what its person was told."""
     with db.transaction() as session:
         made = issuing.list_made_cards(session, batch_id=batch_id, first_line=1, last_line=99)
-        found = [session.get_one(Card, card_id) for _, card_id in made]
+        found = [session.get_one(Card, each.card_id) for each in made]
         told = [session.scalars(select(Notice.kind).filter_by(person_id=card.person_id)).all() for card in found]
     return [(card.state, card.epoch, list(kinds)) for card, kinds in zip(found, told, strict=True)]
 
@@ -83,7 +83,7 @@ def test_a_source_that_goes_down_is_asked_about_the_rest_later(town: Town, monke
     with db.transaction() as session:
         made = issuing.list_made_cards(session, batch_id=batch_id, first_line=1, last_line=99)
         asked = session.scalars(select(RealNameCheck.asking_id).order_by(RealNameCheck.id)).all()
-    assert sorted(asked) == sorted(card_id for _, card_id in made), "each was asked about once"
+    assert sorted(asked) == sorted(each.card_id for each in made), "each was asked about once"
 
 
 def test_a_long_list_goes_slowly_and_in_slices(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:

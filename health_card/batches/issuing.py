@@ -131,16 +131,16 @@ def find_running(session: Session, batch_id: UUID) -> CardBatch | None:
     return batch if batch.state == BatchState.RUNNING else None
 
 
-def read_chunk(batch: CardBatch) -> Chunk:
-    """Read, check and seal the next lines. Nothing is written, so nothing need be open.
+def read_chunk(batch: CardBatch, *, offset: int, line: int) -> Chunk:
+    """Read, check and seal the lines from here on. Nothing is written, so nothing need be open.
 
     :raises FileDamaged: the list is not what was stored.
     """
     assert batch.data_key is not None
     with storage.open_file(batch.storage_key, batch.data_key) as stream:
-        reader = Reader(stream, batch.encoding, offset=batch.next_offset, line=batch.next_line)
+        reader = Reader(stream, batch.encoding, offset=offset, line=line)
         candidates = [_seal(read_entry(line, batch.columns, cells)) for line, cells in islice(iter(reader), CHUNK_ROWS)]
-    return Chunk(batch.id, batch.next_offset, candidates, reader.offset, reader.line)
+    return Chunk(batch.id, offset, candidates, reader.offset, reader.line)
 
 
 def issue_chunk(session: Session, *, chunk: Chunk) -> bool:

@@ -1,6 +1,7 @@
 """Batches go on here: a bounded slice at a time, so that nothing else waits long."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -25,27 +26,34 @@ def issue_batch(payload: dict[str, Any]) -> None:
 
     :raises TryLater: there is more to do, or somebody else is doing it.
     """
-    batch_id, until = UUID(payload["batch_id"]), clock.now() + SLICE
-    while issue_next_chunk(batch_id):
+    until = clock.now() + SLICE
+    for _ in issue_chunks(UUID(payload["batch_id"])):
         if clock.now() >= until:
             raise TryLater(0)
 
 
-def issue_next_chunk(batch_id: UUID) -> bool:
-    """One chunk; returns whether the batch may have more.
+def issue_chunks(batch_id: UUID) -> Iterator[None]:
+    """Chunk by chunk; while the database writes one, the next is read and sealed.
 
-    :raises TryLater: somebody else has done it at this moment.
+    :raises TryLater: the batch was stopped, or somebody else has done a chunk, at this moment.
     """
     with db.snapshot() as session:
         batch = issuing.find_running(session, batch_id)
     if batch is None:
-        return False
-    chunk = issuing.read_chunk(batch)
-    with db.transaction() as session:
-        is_done = issuing.issue_chunk(session, chunk=chunk)
-    if not is_done:
-        raise TryLater(1)
-    return True
+        return
+    left = batch.rows_total - batch.rows_done
+    with ThreadPoolExecutor(1) as ahead:
+        coming = ahead.submit(issuing.read_chunk, batch, offset=batch.next_offset, line=batch.next_line)
+        while left > 0:
+            chunk = coming.result()
+            left -= len(chunk.candidates)
+            if left > 0:
+                coming = ahead.submit(issuing.read_chunk, batch, offset=chunk.next_offset, line=chunk.next_line)
+            with db.transaction() as session:
+                is_done = issuing.issue_chunk(session, chunk=chunk)
+            if not is_done:
+                raise TryLater(1)
+            yield
 
 
 def check_names(payload: dict[str, Any]) -> None:

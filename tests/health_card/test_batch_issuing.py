@@ -166,12 +166,12 @@ def test_killed_between_two_chunks_it_goes_on_where_it_stopped(city: City, monke
     monkeypatch.setattr(issuing, "CHUNK_ROWS", 7)
     operator, persons = city.staff(None, Role.OPERATOR), count(Person)
     batch_id = open_batch(city, operator, [person() for _ in range(40)])
-    assert jobs.issue_next_chunk(batch_id)
+    next(jobs.issue_chunks(batch_id))
     with db.snapshot() as session:
         started = issuing.find_running(session, batch_id)
         assert started is not None
     # Killed after the reading: what was sealed is forgotten, and nothing of it was written.
-    issuing.read_chunk(started)
+    issuing.read_chunk(started, offset=started.next_offset, line=started.next_line)
     assert progress(city, operator, batch_id)["rows_done"] == 7
     work(batch_id)
     work(batch_id)
@@ -187,7 +187,8 @@ def test_a_chunk_that_somebody_else_did_is_not_done_again(city: City, monkeypatc
     with db.snapshot() as session:
         batch = issuing.find_running(session, batch_id)
         assert batch is not None
-    ours, theirs = issuing.read_chunk(batch), issuing.read_chunk(batch)
+    place = {"offset": batch.next_offset, "line": batch.next_line}
+    ours, theirs = issuing.read_chunk(batch, **place), issuing.read_chunk(batch, **place)
     for chunk, is_done in ((ours, True), (theirs, False)):
         with db.transaction() as session:
             assert issuing.issue_chunk(session, chunk=chunk) is is_done

@@ -195,6 +195,21 @@ def test_a_chunk_that_somebody_else_did_is_not_done_again(city: City, monkeypatc
     assert count(Person) == persons + 5
 
 
+def test_who_finds_his_next_chunk_done_looks_again_where_the_list_goes_on(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(issuing, "CHUNK_ROWS", 2)
+    operator = city.staff(None, Role.OPERATOR)
+    batch_id = open_batch(city, operator, [person() for _ in range(7)])
+    ours = jobs.issue_chunks(batch_id)
+    next(ours)
+    next(jobs.issue_chunks(batch_id))
+    with pytest.raises(TryLater):
+        next(ours)
+    work(batch_id)
+    assert progress(city, operator, batch_id)["rows_made"] == 7
+
+
 def test_a_long_batch_lets_others_in_between(city: City, stepping_clock: SteppingClock) -> None:
     operator = city.staff(None, Role.OPERATOR)
     batch_id = open_batch(city, operator, [person()])

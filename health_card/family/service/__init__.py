@@ -24,7 +24,12 @@ from health_card.family.service.members import (
     leave,
     list_family,
 )
-from health_card.family.service.newborns import NewbornDetails, give_certificate, register_newborn
+from health_card.family.service.newborns import (
+    NewbornDetails,
+    give_certificate,
+    register_newborn,
+    register_newborn_at_window,
+)
 
 __all__ = [
     "Accepted",
@@ -48,5 +53,6 @@ __all__ = [
     "recheck_guardians",
     "refuse_holder",
     "register_newborn",
+    "register_newborn_at_window",
     "show_invitation",
 ]

@@ -134,17 +134,24 @@ def write_dynamic(
     issued_at: datetime,
     kind: str = "D",
     payment: Payment | None = None,
+    nonce: bytes | None = None,
 ) -> str:
     """A fresh code that the platform signs.
 
     :param kind: D, C, or P; with P comes the payment.
+    :param nonce: of ``new_nonce``, for who keeps it; a new one when left out.
     """
-    nonce = secrets.token_bytes(12)
+    nonce = nonce or new_nonce()
     signed = _HEAD.pack(1, kind.encode(), bytes.fromhex(signer.kid), int(issued_at.timestamp()), epoch, nonce)
     if payment is not None:
         signed += _PAYMENT.pack(payment.payee_id.bytes, payment.amount_fen)
     signature = signer.key.sign(_signed_text(_CODE_DOMAIN, signed, card_number, issuer))
     return f"{card_number}:0:{encode(signed + signature)}:{issuer}"
+
+
+def new_nonce() -> bytes:
+    """What tells one code of the platform from all others."""
+    return secrets.token_bytes(12)
 
 
 def write_certificate(

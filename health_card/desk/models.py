@@ -17,6 +17,7 @@ class Way(StrEnum):
     VISIT = "visit"
     CARRIER = "carrier"
     REGISTRATION = "registration"
+    CONFIRMATION = "confirmation"
 
 
 class LookUp(WithId, Base):
@@ -24,7 +25,7 @@ class LookUp(WithId, Base):
 
     __tablename__ = "desk_look_ups"
     __table_args__ = (
-        CheckConstraint("way IN ('certificate', 'visit', 'carrier', 'registration')", name="way"),
+        CheckConstraint("way IN ('certificate', 'visit', 'carrier', 'registration', 'confirmation')", name="way"),
         Index("ix_desk_look_ups_person_id", "person_id"),
     )
 

@@ -10,6 +10,7 @@ from accounts import service as accounts
 from core import audit, clock, keys
 from core.actor import Actor
 from health_card import codes
+from health_card.confirmation.models import ConfirmedCode
 from health_card.confirmation.service.pins import check_pin
 from health_card.models import Card, CardState
 from health_card.refusals import CardNotInForce, PayeeUnknown
@@ -79,7 +80,9 @@ def write_code(
     )
     if kind == "static":
         return ShownCode(codes.write_static(card.number, issuer), None)
-    now = clock.now()
+    now, nonce = clock.now(), codes.new_nonce()
+    if kind == "confirmed":
+        session.add(ConfirmedCode(nonce=nonce, login_id=actor.id, made_at=now))
     text = codes.write_dynamic(
         signer(session),
         card_number=card.number,
@@ -88,6 +91,7 @@ def write_code(
         issued_at=now,
         kind=_CLASSES[kind],
         payment=payment,
+        nonce=nonce,
     )
     return ShownCode(text, now.replace(microsecond=0) + DYNAMIC_LIFE)
 

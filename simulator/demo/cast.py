@@ -13,6 +13,9 @@ from simulator.control import Control
 from simulator.demo.stage import NotAsExpected, Stage
 from simulator.people import SyntheticPerson
 
+# Every phone of the story has it; a real person picks his own.
+PIN = "483920"
+
 CLIENT_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
@@ -38,6 +41,11 @@ class Phone:
     def post(self, path: str, body: dict[str, Any], *, expect: int, **request: Any) -> Any:
         """Do something."""
         return self.stage.send("POST", path, token=self.access_token, json=body, expect=expect, **request).json()
+
+    def set_pin(self) -> None:
+        """Six digits that confirm; the same ones again change nothing."""
+        body = {"pin": PIN, "old_pin": PIN}
+        self.stage.send("PUT", "/api/v1/code-pin", token=self.access_token, json=body, expect=204)
 
     def register(self, person: SyntheticPerson, *, expect: int) -> dict[str, Any]:
         """Real-name registration."""

@@ -11,7 +11,7 @@ from payments import service
 from payments.models import CreditProduct
 from payments.refusals import ProductCodeTaken
 from payments.service import ProductTerms
-from tests.payments.till import AGREEMENT_VERSION, Till, make_product, sign_up
+from tests.payments.till import AGREEMENT_VERSION, PIN, Till, make_product, sign_up
 from tests.support.city import City, bearer
 
 
@@ -70,7 +70,7 @@ def test_a_product_that_is_not_offered_is_not_found(city: City, withdrawn: bool)
 
 def test_a_login_without_a_confirmed_person_cannot_sign_up(city: City) -> None:
     token, _ = city.login()
-    body = {"product_code": make_product(city), "agreement_version": AGREEMENT_VERSION}
+    body = {"product_code": make_product(city), "agreement_version": AGREEMENT_VERSION, "pin": PIN}
     reply = city.client.post("/api/v1/credit/lines", json=body, headers=bearer(token))
     assert (reply.status_code, reply.json["code"]) == (409, "payments.person_not_confirmed")
 

@@ -66,7 +66,7 @@ class Invitation(WithId, Base):
 
 
 class Proof(StrEnum):
-    """What a desk saw. ``phone``: the person himself confirmed on his own, and a desk has seen his document before."""
+    """What a desk saw. ``phone``: the person himself confirmed on his own, which a desk has checked before."""
 
     IDENTITY_DOCUMENT = "identity_document"
     BIRTH_CERTIFICATE = "birth_certificate"

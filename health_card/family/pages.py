@@ -21,8 +21,8 @@ pages = Pages("family_pages", __name__)
 TEMPLATE = "health_card/holders.html"
 PAGE = "/desk/holders"
 
-# What a form of this page carries on: whose document lies on the desk.
-_DOCUMENT = ("certificate_type", "certificate_number", "country")
+# What a form of this page carries on: whose document lies on the desk, or whose phone has confirmed.
+_DOCUMENT = ("certificate_type", "certificate_number", "country", "look_up_id")
 
 Form = TypeVar("Form", bound=VisitorNamed)
 
@@ -39,6 +39,15 @@ def show_holders() -> Response:
 def look_up() -> Response:
     """Who acts, or waits to, around the person of this document."""
     return _answer(VisitorNamed)
+
+
+@pages.get(f"{PAGE}/visitors/<uuid:look_up_id>")
+@requires("health_card:holder:check")
+def show_visitor(look_up_id: UUID) -> Response:
+    """The same for who confirmed on his phone at a visit."""
+    document = {"look_up_id": str(look_up_id)}
+    holders = _list(current_actor(), VisitorNamed.model_validate(document))
+    return show_page(TEMPLATE, document=document, holders=holders)
 
 
 @pages.post(f"{PAGE}/<uuid:holder_id>/confirm")

@@ -76,7 +76,7 @@ class ProofDoesNotFit(Invalid):
         "self: the person's own identity document, in person. Child or ward under 14: birth certificate, household "
         "book, court paper, or the birth record of the hospital of birth. From 14 the minor is also present. Adults "
         "are present with both documents; an adult ward needs a court paper. `phone` instead of an identity document: "
-        "the person himself was identified by his own phone, and a desk has seen his document before."
+        "the person himself was identified by a login of his own that a desk has confirmed before."
     )
 
 

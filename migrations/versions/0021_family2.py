@@ -90,6 +90,12 @@ def upgrade():
         )
 
     _check("holder_checks", "proof", _PROOFS.format(new=", 'phone'"))
+    with op.batch_alter_table("desk_look_ups", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("login_id", sa.Uuid(), nullable=True))
+        batch_op.create_foreign_key(batch_op.f("fk_desk_look_ups_login_id"), "logins", ["login_id"], ["id"])
+        batch_op.create_check_constraint(
+            batch_op.f("ck_desk_look_ups_login"), "(way = 'confirmation') = (login_id IS NOT NULL)"
+        )
     _check("desk_look_ups", "way", _WAYS.format(new=", 'confirmation'"))
     _check("notices", "kind", _KINDS.format(new=", 'confirmation_asked', 'turning_fourteen'"))
     op.execute(_ANNOUNCE)

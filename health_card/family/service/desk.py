@@ -193,11 +193,11 @@ def list_proofs(session: Session, person: Person, relation: Relation) -> tuple[f
 
 def _list_proofs_of(session: Session, known: Known, person: Person, holder: Holder) -> tuple[frozenset[Proof], bool]:
     """As ``list_proofs``, for this visitor: who comes by his phone has shown no document yet, and needs none where a
-    desk has seen it before and it is he himself whom it is about."""
+    desk has confirmed that login before and it is he himself whom it is about."""
     enough, needs_person = list_proofs(session, person, Relation(holder.relation))
     if not known.is_by_phone or Proof.IDENTITY_DOCUMENT not in enough:
         return enough, needs_person
-    by_phone = known.was_checked and is_visitor_himself(session, known, holder)
+    by_phone = known.was_proven and is_visitor_himself(session, known, holder)
     return frozenset(
         ({Proof.PHONE} if by_phone else set()) | ({Proof.IDENTITY_DOCUMENT} if known.is_seen else set())
     ), needs_person

@@ -14,8 +14,9 @@ from health_card.desk.refusals import DocumentNotSeen, LookUpNotFound
 from health_card.desk.service.look_ups import find_seen_document, get_look_up, open_look_up
 from health_card.family.refusals import RegisterYourselfFirst
 from health_card.family.service.holding import find_self_id, is_living
-from health_card.models import Assurance, Holder, Person, Relation
-from health_card.service.identities import find_by_certificate, get_root, same_person_ids, same_persons
+from health_card.family.service.members import is_proven
+from health_card.models import Holder, Person, Relation
+from health_card.service.identities import find_by_certificate, same_person_ids, same_persons
 from health_card.service.persons import is_holding
 
 
@@ -33,19 +34,20 @@ class Known:
 
     :ivar person_id: None when his document is nobody's.
     :ivar is_by_phone: his phone said who he is; nobody has compared a document with him for that.
-    :ivar was_checked: a desk, a bank or his face has proven his identity before.
+    :ivar was_proven: a desk has confirmed that very login before. Whoever registers a person first is not asked for
+        proof, and a record that was checked says nothing about him.
     :ivar is_seen: his document was verified within this very look-up.
     """
 
     person_id: UUID | None
     is_by_phone: bool = False
-    was_checked: bool = False
+    was_proven: bool = False
     is_seen: bool = False
 
     @property
     def is_identified(self) -> bool:
         """Whether this is enough to change who acts for whom."""
-        return not self.is_by_phone or self.was_checked or self.is_seen
+        return not self.is_by_phone or self.was_proven or self.is_seen
 
 
 def open_confirmed_look_up(session: Session, actor: Actor, *, person_id: UUID) -> LookUp:
@@ -60,7 +62,7 @@ def open_confirmed_look_up(session: Session, actor: Actor, *, person_id: UUID) -
     own_id = find_self_id(session, confirmed.login_id)
     if own_id is None:
         raise RegisterYourselfFirst
-    return open_look_up(session, actor, person_id=own_id, way=Way.CONFIRMATION)
+    return open_look_up(session, actor, person_id=own_id, way=Way.CONFIRMATION, login_id=confirmed.login_id)
 
 
 def know_visitor(session: Session, actor: Actor, visitor: Visitor) -> Known:
@@ -74,7 +76,7 @@ def know_visitor(session: Session, actor: Actor, visitor: Visitor) -> Known:
     return Known(
         found.person_id,
         is_by_phone=True,
-        was_checked=get_root(session, found.person_id).assurance != Assurance.ASSERTED,
+        was_proven=_is_proven_self(session, found),
         is_seen=find_seen_document(session, actor, found.id) is not None,
     )
 
@@ -83,7 +85,7 @@ def know_identified(session: Session, actor: Actor, visitor: Visitor) -> Known:
     """As ``know_visitor``, for acts that change something.
 
     :raises LookUpNotFound: see ``know_visitor``.
-    :raises DocumentNotSeen: his phone alone says who he is, and nobody has ever checked that.
+    :raises DocumentNotSeen: only his phone says who he is, and no desk has ever confirmed that.
     """
     known = know_visitor(session, actor, visitor)
     if not known.is_identified:
@@ -117,6 +119,12 @@ def is_visitors(session: Session, known: Known, holder: Holder) -> bool:
 def is_visitor_himself(session: Session, known: Known, holder: Holder) -> bool:
     """Whether the holder is one of the visitor's own person."""
     return bool(session.scalar(select(exists().where(Holder.id == holder.id, Holder.person_id.in_(own_ids(known))))))
+
+
+def _is_proven_self(session: Session, look_up: LookUp) -> bool:
+    own = Holder.person_id.in_(same_person_ids(look_up.person_id)), Holder.relation == Relation.SELF, is_holding()
+    holder = session.scalars(select(Holder).where(Holder.login_id == look_up.login_id, *own)).one_or_none()
+    return holder is not None and is_proven(session, holder)
 
 
 def _logins_of(own: Select[tuple[UUID]]) -> Select[tuple[UUID]]:

@@ -134,14 +134,12 @@ def write_dynamic(
     issued_at: datetime,
     kind: str = "D",
     payment: Payment | None = None,
-    nonce: bytes | None = None,
 ) -> str:
     """A fresh code that the platform signs.
 
     :param kind: D, C, or P; with P comes the payment.
-    :param nonce: of ``new_nonce``, for who keeps it; a new one when left out.
     """
-    nonce = nonce or new_nonce()
+    nonce = secrets.token_bytes(12)
     signed = _HEAD.pack(1, kind.encode(), bytes.fromhex(signer.kid), int(issued_at.timestamp()), epoch, nonce)
     if payment is not None:
         signed += _PAYMENT.pack(payment.payee_id.bytes, payment.amount_fen)
@@ -149,9 +147,11 @@ def write_dynamic(
     return f"{card_number}:0:{encode(signed + signature)}:{issuer}"
 
 
-def new_nonce() -> bytes:
-    """What tells one code of the platform from all others."""
-    return secrets.token_bytes(12)
+def nonce_of(text: str) -> bytes:
+    """What tells a code that ``write_dynamic`` has written from all others."""
+    _, _, token, _ = text.split(":")
+    nonce: bytes = _HEAD.unpack(decode(token)[: _HEAD.size])[-1]
+    return nonce
 
 
 def write_certificate(

@@ -80,9 +80,7 @@ def write_code(
     )
     if kind == "static":
         return ShownCode(codes.write_static(card.number, issuer), None)
-    now, nonce = clock.now(), codes.new_nonce()
-    if kind == "confirmed":
-        session.add(ConfirmedCode(nonce=nonce, login_id=actor.id, made_at=now))
+    now = clock.now()
     text = codes.write_dynamic(
         signer(session),
         card_number=card.number,
@@ -91,8 +89,9 @@ def write_code(
         issued_at=now,
         kind=_CLASSES[kind],
         payment=payment,
-        nonce=nonce,
     )
+    if kind == "confirmed":
+        session.add(ConfirmedCode(nonce=codes.nonce_of(text), login_id=actor.id, made_at=now))
     return ShownCode(text, now.replace(microsecond=0) + DYNAMIC_LIFE)
 
 

@@ -60,7 +60,9 @@ class Load:
     def register(self) -> None:
         phone = new_phone(self.stage, self.control)
         phone.sign_in()
-        person = invent_person("吴测试", born="19800101", is_male=False)
+        # One birth date has 500 numbers: of many persons two would soon have the same.
+        born = f"{1950 + secrets.randbelow(40)}{1 + secrets.randbelow(12):02d}{1 + secrets.randbelow(28):02d}"
+        person = invent_person("吴测试", born=born, is_male=False)
         body = {
             "certificate_type": "01",
             "certificate_number": person.certificate_number,

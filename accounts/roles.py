@@ -58,6 +58,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "health_card:person:verify",
         "health_card:person:correct",
         "health_card:person_card:change",
+        "health_card:person_card:print",
         "health_card:person_login:end",
         "health_card:person_pin:reset",
         "health_card:carrier:resolve",

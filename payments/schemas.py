@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from core import clock
-from core.api import Received, Shown
+from core.api import Headers, Received, Shown
 from payments.models import Repayment, RepaymentState
 from payments.service import Bill, LineView, PaymentCode
 from payments.wechatpay import WechatPay
@@ -16,7 +16,7 @@ from payments.wechatpay import WechatPay
 AmountFen = Annotated[int, Field(strict=True, ge=1, le=100_000_000, description="fen")]
 
 
-class IdempotencyHeader(BaseModel):
+class IdempotencyHeader(Headers):
     idempotency_key: str | None = Field(
         None,
         alias="Idempotency-Key",

@@ -23,6 +23,7 @@ class NoticeKind(StrEnum):
     CARD_RESTORED = "card_restored"
     CARD_REISSUED = "card_reissued"
     CARD_CANCELLED = "card_cancelled"
+    CARD_PRINTED = "card_printed"
     MERGED = "merged"
     UNMERGED = "unmerged"
     DETAILS_CORRECTED = "details_corrected"

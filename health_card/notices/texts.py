@@ -47,6 +47,10 @@ TEXTS: dict[NoticeKind, Text] = {
     NoticeKind.CARD_RESTORED: Text("您的健康卡已恢复使用", "健康卡于 {time} 恢复使用。"),
     NoticeKind.CARD_REISSUED: Text("您的健康卡已换发", "健康卡于 {time} 换发，旧卡号及其二维码全部作废。"),
     NoticeKind.CARD_CANCELLED: Text("您的健康卡已注销", "健康卡于 {time} 注销。再次申领即可恢复。"),
+    NoticeKind.CARD_PRINTED: Text(
+        "您的健康卡已打印",
+        "{hospital}核对证件后，于 {time} 打印了您的健康卡。如非您本人办理，请挂失健康卡并联系该院。",
+    ),
     NoticeKind.MERGED: Text(
         "您的两份档案已合并",
         "经核对，登记为两人的档案同属于您，已于 {time} 合并。如有不符，请到医院窗口申请撤销。",

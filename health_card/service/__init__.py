@@ -15,11 +15,14 @@ from health_card.service.alarms import end_codes
 from health_card.service.cards import CardView, list_cards, revoke_codes
 from health_card.service.codes import ShownCode, issue_code
 from health_card.service.demographics import (
+    VISITOR,
     Demographics,
     PlainDemographics,
     fits_person,
     get_demographics,
     get_plain_demographics,
+    get_visitor,
+    show_visitor,
 )
 from health_card.service.holders import GUARDIAN_RELATIONS, Holding, find_holding, get_life_stage, list_relations
 from health_card.service.identities import (
@@ -41,6 +44,7 @@ from health_card.service.scans import Identified, counting_failures, redeem_code
 
 __all__ = [
     "GUARDIAN_RELATIONS",
+    "VISITOR",
     "CardView",
     "CarrierKind",
     "Demographics",
@@ -70,6 +74,7 @@ __all__ = [
     "get_life_stage",
     "get_patient_number",
     "get_plain_demographics",
+    "get_visitor",
     "held_person_ids",
     "identify_carrier",
     "is_same_person",
@@ -85,5 +90,6 @@ __all__ = [
     "revoke_codes",
     "same_person_ids",
     "same_persons",
+    "show_visitor",
     "tell_person",
 ]

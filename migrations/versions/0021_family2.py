@@ -1,7 +1,7 @@
 """family2
 
 Revision ID: 0021
-Revises: 0018
+Revises: 0020
 Create Date: 2026-11-22 09:35:46.219710
 
 """
@@ -12,14 +12,14 @@ import sqlalchemy as sa
 
 # revision identifiers, used by Alembic.
 revision = "0021"
-down_revision = "0018"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 
 
 _KINDS = (
     "kind IN ('identified', 'code_replayed', 'code_double_used', 'two_places', 'visit_disowned', 'card_lost', "
-    "'card_restored', 'card_reissued', 'card_cancelled', 'merged', 'unmerged', 'details_corrected', "
+    "'card_restored', 'card_reissued', 'card_cancelled', 'card_printed', 'merged', 'unmerged', 'details_corrected', "
     "'login_confirmed', 'login_waiting', 'pin_reset', 'family_added', 'family_left', 'guardian_ended', "
     "'acting_ended', 'real_name_disagreed', 'real_name_agreed', 'break_glass'{new})"
 )

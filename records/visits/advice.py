@@ -17,6 +17,7 @@ ADVICE = {
     "health_card.terminal_locked": "一分钟内失败次数过多。请稍候再扫，或改用另一终端。",
     "health_card.patient_number_taken": "请核对门诊号；患者在本院已有门诊号时，此栏可留空。",
     "records.department_unknown": "请在「科室」一栏重新选择科室后再扫。",
+    "accounts.department_not_here": "请在「科室」一栏选择本院的科室；确有此科室的，请平台运营为本院登记。",
     "accounts.terminal_unknown": "请在「终端」一栏改选本窗口的终端；没有可选项时请联系信息科登记。",
     "accounts.terminal_key_missing": "请打开「/desk/enrol」页面，用平台运营提供的登记码登记本机。",
     "accounts.terminal_proof_missing": "该终端只能在登记过的电脑上使用。请改选本机的终端，或请平台运营重新登记。",

@@ -1,9 +1,12 @@
 """The machine interface of visits, for desks."""
 
+from functools import partial
+
 from flask import Response, request
 
 from accounts import service as accounts
 from core import db
+from core.actor import Actor
 from core.api import Api
 from core.web import current_actor, current_config, current_identity, present, requires
 from health_card import service as health_card
@@ -101,7 +104,10 @@ def scan_code(body: Scan, proof: str | None) -> CheckIn:
     :param proof: the terminal's DPoP proof; a terminal without a key has none.
     """
     actor = current_actor()
-    with health_card.counting_failures(f"{actor.hospital_id}/{body.terminal}"), db.transaction() as session:
+    counting = health_card.counting_failures(
+        f"{actor.hospital_id}/{body.terminal}", lock=partial(_lock, actor, body.terminal)
+    )
+    with counting, db.transaction() as session:
         shown = body.code or body.carrier_number or ""
         terminal_id = accounts.check_terminal_proof(session, actor, code=body.terminal, proof=_bind(proof, shown))
         return service.check_in(
@@ -113,6 +119,11 @@ def scan_code(body: Scan, proof: str | None) -> CheckIn:
             context=ScanContext(**{name: getattr(body, name) for name in CONTEXT}),
             visit_days=current_config().visit_days,
         )
+
+
+def _lock(actor: Actor, terminal: str, seconds: int) -> None:
+    with db.transaction() as session:
+        accounts.lock_terminal(session, actor, code=terminal, seconds=seconds)
 
 
 def _bind(proof: str | None, code: str) -> accounts.TerminalProof:

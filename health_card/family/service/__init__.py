@@ -26,7 +26,12 @@ from health_card.family.service.members import (
     leave,
     list_family,
 )
-from health_card.family.service.newborns import NewbornDetails, give_certificate, register_newborn
+from health_card.family.service.newborns import (
+    NewbornDetails,
+    give_certificate,
+    register_newborn,
+    register_newborn_at_window,
+)
 from health_card.family.service.visitors import Visitor, open_confirmed_look_up
 
 __all__ = [
@@ -54,6 +59,7 @@ __all__ = [
     "recheck_guardians",
     "refuse_holder",
     "register_newborn",
+    "register_newborn_at_window",
     "show_invitation",
     "tell_of_fourteenth_birthday",
     "withdraw_invitation",

@@ -64,6 +64,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "health_card:carrier:resolve",
         "health_card:carrier:bind",
         "health_card:holder:check",
+        "payments:credit_line:sign_up",
     },
     Role.DOCTOR: _SIGNED_IN
     | _AT_A_DESK

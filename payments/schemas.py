@@ -41,9 +41,17 @@ class ProductList(Shown):
     products: list[ProductShown]
 
 
-class SignUp(Received):
+class SignUpAtDesk(Received):
     product_code: str = Field(min_length=1, max_length=64)
     agreement_version: str = Field(min_length=1, max_length=64, description="of the text that the patient agreed to")
+
+
+class SignUp(SignUpAtDesk):
+    pin: str = Field(pattern=r"^[0-9]{6}$", description="the PIN of PUT /api/v1/code-pin: the patient confirms")
+
+
+class VisitPath(Received):
+    visit_id: UUID
 
 
 class LineShown(Shown):

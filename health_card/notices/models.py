@@ -37,6 +37,8 @@ class NoticeKind(StrEnum):
     REAL_NAME_DISAGREED = "real_name_disagreed"
     REAL_NAME_AGREED = "real_name_agreed"
     BREAK_GLASS = "break_glass"
+    CONFIRMATION_ASKED = "confirmation_asked"
+    TURNING_FOURTEEN = "turning_fourteen"
 
 
 class Notice(WithId, Base):

@@ -2,8 +2,10 @@
 
 from health_card.carriers.models import Kind as CarrierKind
 from health_card.carriers.service.identification import identify_carrier
+from health_card.confirmation.service import check_pin, consume_confirmation
 from health_card.desk.models import Way
 from health_card.desk.service.look_ups import open_look_up
+from health_card.family.service.visitors import open_confirmed_look_up
 from health_card.models import Relation
 from health_card.notices.models import NoticeKind
 from health_card.notices.service import tell as tell_person
@@ -59,6 +61,8 @@ __all__ = [
     "ask_real_name",
     "bind_patient_number",
     "check_details",
+    "check_pin",
+    "consume_confirmation",
     "counting_failures",
     "end_codes",
     "find_holding",
@@ -77,6 +81,7 @@ __all__ = [
     "issue_code",
     "list_cards",
     "list_relations",
+    "open_confirmed_look_up",
     "open_look_up",
     "own_person_ids",
     "redeem_code",

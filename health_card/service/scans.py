@@ -13,12 +13,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from core import audit, clock, keys, limits, statements
-from core.actor import Actor
+from core.actor import Actor, ActorKind
 from core.errors import RateExceeded
 from core.ids import new_id
 from health_card import codes
 from health_card.certificates import CertificateType, check_certificate
 from health_card.codes import Power
+from health_card.confirmation.service.uses import note_confirmed_code
 from health_card.devices.models import CodeDevice
 from health_card.models import Card, CardState, CertificateState, CodeRedemption, Holder, PersonCertificate
 from health_card.refusals import (
@@ -300,4 +301,8 @@ def _record_scan(session: Session, actor: Actor, read: codes.ReadCode, found: Id
         of=("card", found.card_id),
         facts={"kind": read.kind} | ({"made_by": "device"} if read.device else {}),
     )
+    is_at_desk = actor.kind is ActorKind.STAFF and not found.is_reread
+    if is_at_desk and read.can(Power.CONFIRM) and read.nonce is not None and found.redemption_id is not None:
+        card = session.get_one(Card, found.card_id)
+        note_confirmed_code(session, actor, nonce=read.nonce, redemption_id=found.redemption_id, card=card)
     return found

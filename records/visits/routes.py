@@ -87,6 +87,17 @@ def look_up(path: VisitPath) -> Response:
     return present(LookUpOpened(look_up_id=look_up_id), 201)
 
 
+@api.post("/desk/visits/<uuid:visit_id>/confirmed-look-ups", responses={201: LookUpOpened})
+@requires("health_card:holder:check")
+def look_up_confirmed(path: VisitPath) -> Response:
+    """Who confirmed on the phone at this open visit, to this member of staff within 5 minutes, with PIN or tap
+
+    Uses that up. The look-up stands for the document in `/desk/holders/...`."""
+    with db.transaction() as session:
+        look_up_id = service.look_up_confirmed_visitor(session, current_actor(), visit_id=path.visit_id)
+    return present(LookUpOpened(look_up_id=look_up_id), 201)
+
+
 def scan_code(body: Scan, proof: str | None) -> CheckIn:
     """The scan itself, shared with the desk page: refused codes are counted outside the transaction.
 

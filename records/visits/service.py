@@ -36,6 +36,7 @@ __all__ = [
     "get_check_in",
     "get_visit",
     "list_visits",
+    "look_up_confirmed_visitor",
     "look_up_visitor",
     "open_verified",
     "read_visits",
@@ -167,10 +168,19 @@ def look_up_visitor(session: Session, actor: Actor, *, visit_id: UUID) -> UUID:
     :returns: the look-up's id.
     :raises VisitNotFound: no open visit at the actor's hospital.
     """
-    visit = _load_visit(session, actor, visit_id)
-    if visit.closed_at is not None:
-        raise VisitNotFound
-    return health_card.open_look_up(session, actor, person_id=visit.person_id, way=health_card.Way.VISIT).id
+    person_id = _load_open_visit(session, actor, visit_id).person_id
+    return health_card.open_look_up(session, actor, person_id=person_id, way=health_card.Way.VISIT).id
+
+
+def look_up_confirmed_visitor(session: Session, actor: Actor, *, visit_id: UUID) -> UUID:
+    """As ``look_up_visitor``, of whoever confirmed at this visit, with PIN or tap: the desk of holders knows him by it.
+
+    :returns: the look-up's id.
+    :raises VisitNotFound: no open visit at the actor's hospital.
+    :raises NotConfirmed, RegisterYourselfFirst: see ``health_card.open_confirmed_look_up``.
+    """
+    person_id = _load_open_visit(session, actor, visit_id).person_id
+    return health_card.open_confirmed_look_up(session, actor, person_id=person_id).id
 
 
 def get_check_in(session: Session, actor: Actor, *, visit_id: UUID) -> CheckIn:
@@ -277,6 +287,13 @@ def _load_visit(session: Session, actor: Actor, visit_id: UUID) -> Visit:
     mine = select(Visit).where(Visit.id == visit_id, Visit.hospital_id == actor.hospital_id)
     visit = session.scalars(mine).one_or_none()
     if visit is None:
+        raise VisitNotFound
+    return visit
+
+
+def _load_open_visit(session: Session, actor: Actor, visit_id: UUID) -> Visit:
+    visit = _load_visit(session, actor, visit_id)
+    if visit.closed_at is not None:
         raise VisitNotFound
     return visit
 

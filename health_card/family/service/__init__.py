@@ -2,19 +2,21 @@
 
 from health_card.family.service.desk import (
     DeskHolder,
-    Visitor,
     confirm_holder,
     list_holders_at_desk,
     refuse_holder,
 )
-from health_card.family.service.endings import end_run_out_holder, recheck_guardians
+from health_card.family.service.endings import end_run_out_holder, recheck_guardians, tell_of_fourteenth_birthday
 from health_card.family.service.invitations import (
     Accepted,
     InvitationView,
     Invited,
+    OpenInvitation,
     accept_invitation,
     invite,
+    list_invitations,
     show_invitation,
+    withdraw_invitation,
 )
 from health_card.family.service.members import (
     ActingForMe,
@@ -30,6 +32,7 @@ from health_card.family.service.newborns import (
     register_newborn,
     register_newborn_at_window,
 )
+from health_card.family.service.visitors import Visitor, open_confirmed_look_up
 
 __all__ = [
     "Accepted",
@@ -40,6 +43,7 @@ __all__ = [
     "Invited",
     "Member",
     "NewbornDetails",
+    "OpenInvitation",
     "Visitor",
     "accept_invitation",
     "add_relative",
@@ -50,9 +54,13 @@ __all__ = [
     "leave",
     "list_family",
     "list_holders_at_desk",
+    "list_invitations",
+    "open_confirmed_look_up",
     "recheck_guardians",
     "refuse_holder",
     "register_newborn",
     "register_newborn_at_window",
     "show_invitation",
+    "tell_of_fourteenth_birthday",
+    "withdraw_invitation",
 ]

@@ -14,9 +14,10 @@ from health_card.certificates import Certificate, CertificateType
 from health_card.corrections.refusals import CertificateOfAnother
 from health_card.family.models import Newborn
 from health_card.family.refusals import CertificateGivenAlready, HolderNotFound, NotANewborn
-from health_card.family.service.desk import Visitor, find_holder_at_desk
+from health_card.family.service.desk import find_holder_at_desk
 from health_card.family.service.holding import Terms, check_relation, get_own_person_id
 from health_card.family.service.members import Member, join_family
+from health_card.family.service.visitors import Visitor, know_identified
 from health_card.models import ApplyChannel, CertificateState, Person, PersonCertificate, Relation
 from health_card.notices.service import tell
 from health_card.refusals import CertificateInvalid, DetailsContradictCertificate, PersonDetailsDiffer
@@ -123,10 +124,11 @@ def give_certificate(
 ) -> None:
     """Give a newborn a number of its own at a desk: the same person, the same card.
 
-    :param visitor: the guardian at the desk, by the document that he shows.
+    :param visitor: the guardian at the desk.
     :param holder_id: the guardian's holder of the newborn, confirmed.
     :param certificate: the child's resident ID number or birth certificate, as read.
     :param name: the child's name as the certificate has it; the provisional one stays when left out.
+    :raises LookUpNotFound, DocumentNotSeen: see ``know_identified``.
     :raises HolderNotFound: the visitor does not act for such a newborn.
     :raises CertificateInvalid: neither a resident ID nor a birth certificate.
     :raises DetailsContradictCertificate: the number tells another sex or birth date.
@@ -134,7 +136,7 @@ def give_certificate(
     :raises CertificateOfAnother: it belongs to another record; both are sent to review.
     """
     lock_certificate(session, certificate)
-    holder = find_holder_at_desk(session, visitor, holder_id)
+    holder = find_holder_at_desk(session, know_identified(session, actor, visitor), holder_id)
     newborn = select(Newborn.person_id).where(Newborn.person_id.in_(same_person_ids(holder.person_id)))
     record_id = session.scalar(newborn)
     if holder.confirmed_at is None or record_id is None:

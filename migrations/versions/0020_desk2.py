@@ -1,7 +1,7 @@
 """desk2
 
 Revision ID: 0020
-Revises: 0022
+Revises: 0018
 Create Date: 2026-11-22 09:40:00.000000
 
 """
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 # revision identifiers, used by Alembic.
 revision = "0020"
-down_revision = "0022"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 

@@ -1,7 +1,7 @@
 """A terminal where too many codes were refused is locked in its own row
 
 Revision ID: 0022
-Revises: 0018
+Revises: 0021
 Create Date: 2026-11-22 09:55:00
 
 """
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 # revision identifiers, used by Alembic.
 revision = "0022"
-down_revision = "0018"
+down_revision = "0021"
 branch_labels = None
 depends_on = None
 

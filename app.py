@@ -52,6 +52,7 @@ import records.reports.routes
 import records.timeline.routes
 import records.visits.pages
 import records.visits.routes
+import records.visits.service
 from accounts import tokens
 from accounts.identify import identify_request
 from core import (
@@ -150,6 +151,7 @@ def create_app(config: Config | None = None) -> Flask:
     Migrate(app, db.orm, directory=MIGRATIONS, compare_type=True)
     web.install(app, config, identify_request, sign_in_page=accounts.pages.SIGN_IN_PAGE)
     pages.install(app)
+    health_card.tencent.routes.install(app, open_visit=records.visits.service.open_verified)
     for blueprint in BLUEPRINTS:
         app.register_api(blueprint)
     for page_blueprint in PAGES:

@@ -63,7 +63,10 @@ class Department(WithId, Base):
 
 
 class Terminal(WithId, Base):
-    """A place in a hospital where codes are scanned. ``kind``: 01 manned window, 02 kiosk, 99 other."""
+    """A place in a hospital where codes are scanned. ``kind``: 01 manned window, 02 kiosk, 99 other.
+
+    ``locked_until``: too many codes were refused there; until then none is read.
+    """
 
     __tablename__ = "terminals"
     __table_args__ = (
@@ -77,6 +80,7 @@ class Terminal(WithId, Base):
     code: Mapped[str]
     kind: Mapped[str]
     is_enabled: Mapped[bool] = mapped_column(default=True)
+    locked_until: Mapped[datetime | None]
 
 
 class TerminalEnrolment(WithId, Base):

@@ -133,6 +133,15 @@ class DepartmentCodeUnknown(Invalid):
     detail = "Use a 4-digit code of the national list of departments (医疗机构诊疗科目名录), for example 0304."
 
 
+class DepartmentNotHere(Invalid):
+    code = "accounts.department_not_here"
+    title = "本院没有登记这个科室"
+    detail = (
+        "The hospital has departments of its own; use the code of one of them, see `departments`, or have the operator "
+        "add this one to the hospital. A hospital that has registered none uses the whole national list."
+    )
+
+
 class TerminalNotFound(NotFound):
     code = "accounts.terminal_not_found"
     title = "没有这个终端"

@@ -58,11 +58,13 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "health_card:person:verify",
         "health_card:person:correct",
         "health_card:person_card:change",
+        "health_card:person_card:print",
         "health_card:person_login:end",
         "health_card:person_pin:reset",
         "health_card:carrier:resolve",
         "health_card:carrier:bind",
         "health_card:holder:check",
+        "payments:credit_line:sign_up",
     },
     Role.DOCTOR: _SIGNED_IN
     | _AT_A_DESK

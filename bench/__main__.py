@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bench import code_verify, desk_scan
+from bench import batch_issue, code_verify, desk_scan
 from bench.harness import Figure, Settings, describe_machine, ratios
 from core import clock
 from deploy.run import ROOT
 
 # Each measures two contenders: the product, then its ceiling.
 BENCHES: dict[str, Callable[[Settings], list[Figure]]] = {
+    "batch_issue": batch_issue.measure,
     "code_verify": code_verify.measure,
     "desk_scan": desk_scan.measure,
 }
@@ -46,6 +47,7 @@ def _read(arguments: Sequence[str]) -> tuple[list[str], Settings]:
     parser.add_argument("--connections", type=int, default=8, help="requests under way at any moment")
     parser.add_argument("--persons", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rows", type=int, default=10_000, help="people on one list of a batch")
     given = vars(parser.parse_args(arguments))
     chosen = given.pop("benches") or list(BENCHES)
     if unknown := set(chosen) - set(BENCHES):

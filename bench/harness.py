@@ -30,13 +30,14 @@ _PACKAGES = ("granian", "flask", "sqlalchemy", "psycopg", "pydantic", "cryptogra
 
 @dataclass(frozen=True)
 class Settings:
-    """How much is measured. ``seconds``: of one round of one contender."""
+    """How much is measured. ``seconds``: of one round of one contender; ``rows``: of one list of a batch."""
 
     rounds: int
     seconds: float
     connections: int
     persons: int
     seed: int
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,11 @@ class Machines:
 
     def _spent(self, program: Program) -> tuple[float, float]:
         """CPU seconds so far of a web server and of PostgreSQL, with all their processes."""
-        return _cpu_seconds(program.process_id), _cpu_seconds(self._postgres.process_id)
+        return _cpu_seconds(program.process_id), self.database_cpu_seconds()
+
+    def database_cpu_seconds(self) -> float:
+        """CPU seconds so far of PostgreSQL, with all its processes."""
+        return _cpu_seconds(self._postgres.process_id)
 
 
 @contextmanager

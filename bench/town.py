@@ -91,16 +91,21 @@ def _register(session: Session, config: Config, chance: random.Random, number: i
     token = accounts.sign_in_login(session, identity, issuer=config.base_url).access.text
     actor = accounts.identify_bearer(session, token, issuer=config.base_url)
     details = health_card.Details(
-        name=chance.choice(_SURNAMES) + chance.choice(_GIVEN),
+        name=invent_name(chance),
         phone=f"1700000{chance.randrange(10**4):04d}",
-        certificate=check_certificate(CertificateType.RESIDENT_ID, _certificate_number(chance, number)),
+        certificate=check_certificate(CertificateType.RESIDENT_ID, invent_number(chance, number)),
     )
     registered = health_card.register_person(session, actor, details=details)
     return registered.card.number
 
 
-def _certificate_number(chance: random.Random, number: int) -> str:
-    """Of an adult, of an area that was never assigned; ``number`` makes it unlike every other of the town."""
+def invent_name(chance: random.Random) -> str:
+    """A name that says it is none."""
+    return chance.choice(_SURNAMES) + chance.choice(_GIVEN)
+
+
+def invent_number(chance: random.Random, number: int) -> str:
+    """Of an adult's certificate, of an area that was never assigned; ``number`` makes it unlike every other."""
     born = date(1930, 1, 1) + timedelta(days=chance.randrange(28_000))
     first_17 = f"99{number // 1000 % 10_000:04d}{born:%Y%m%d}{number % 1000:03d}"
     return first_17 + check_character(first_17)

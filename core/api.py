@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from threading import Lock
 from typing import Any, NoReturn
 
@@ -23,7 +23,25 @@ from core.web import Pages, guard_of, public
 VERSION = "0.1.0"
 
 
-class Received(BaseModel):
+class Described(BaseModel):
+    """A schema that is made once: flask-openapi3 asks for it again at every request."""
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **named: Any) -> dict[str, Any]:
+        """The JSON Schema, not to be changed by who asks without parameters."""
+        return super().model_json_schema(*args, **named) if args or named else _schema_of(cls)
+
+
+@cache
+def _schema_of(model: type[Described]) -> dict[str, Any]:
+    return BaseModel.model_json_schema.__func__(model)  # type: ignore[attr-defined, no-any-return]
+
+
+class Headers(Described):
+    """Headers of a request; others may come along."""
+
+
+class Received(Described):
     """What comes in: a field that the schema does not name is an error, not a guess."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)

@@ -1,22 +1,18 @@
 """The audit trail: one row an act, written in the transaction of the act, never changed afterwards."""
 
-import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, event, func, select, text
+from sqlalchemy import Index, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from core import clock, observe, statements
+from core import clock, observe
 from core.actor import Actor
+from core.appending import append_row, write_appended
 from core.db import Base, WithId, copy_rows
 from core.ids import new_id
-
-# In ``session.info``: what the transaction under way has recorded and not written yet.
-_ACTS = "core.audit.acts"
-_WRITE = "INSERT INTO audit_entries SELECT * FROM jsonb_populate_recordset(NULL::audit_entries, %(acts)s::jsonb)"
 
 
 class AuditEntry(WithId, Base):
@@ -81,23 +77,7 @@ def record_act(
         "basis_version": basis[1] if basis else None,
         "facts": dict(facts or {}),
     }
-    session.info.setdefault(_ACTS, []).append(act)
-
-
-@event.listens_for(Session, "before_commit")
-def write_acts(session: Session) -> None:
-    """Write the acts recorded so far, with one statement; done for every transaction before it commits.
-
-    Reading the trail in the transaction that adds to it needs a call of this first.
-    """
-    acts = session.info.pop(_ACTS, None)
-    if acts:
-        statements.run(session, _WRITE, {"acts": json.dumps(acts)})
-
-
-@event.listens_for(Session, "after_rollback")
-def _forget_acts(session: Session) -> None:
-    session.info.pop(_ACTS, None)
+    append_row(session, AuditEntry, act)
 
 
 def record_act_once(
@@ -126,7 +106,7 @@ def record_act_once(
         AuditEntry.basis_id.is_not_distinct_from(basis[0] if basis else None),
         AuditEntry.basis_version.is_not_distinct_from(basis[1] if basis else None),
     )
-    write_acts(session)
+    write_appended(session)
     if session.scalar(same.limit(1)):
         return
     # A viewer asks for many pictures at once: the first one writes the row, the others wait here and find it.

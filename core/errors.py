@@ -117,6 +117,7 @@ class RateExceeded(TooMany):
 
     def __init__(self, retry_after_seconds: int) -> None:
         super().__init__()
+        self.retry_after_seconds = retry_after_seconds
         self.headers = {"Retry-After": str(retry_after_seconds)}
 
 

@@ -1,6 +1,6 @@
 """Rate limits, counted in Redis over a moving window."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from limits import RateLimitItemPerMinute
@@ -56,6 +56,25 @@ def counting_failures(name: str, subject: str, failure: type[Refusal], *, per_mi
     except failure:
         with suppress(RateExceeded):
             count(name, subject, per_minute=per_minute)
+        raise
+
+
+@contextmanager
+def locking_after_failures(
+    name: str, subject: str, failure: type[Refusal], *, per_minute: int, lock: Callable[[int], None]
+) -> Iterator[None]:
+    """As ``counting_failures``, where the caller keeps the lock: an act that succeeds costs no look at Redis.
+
+    :param lock: called with the seconds to wait when ``per_minute`` failures came within the last 60 seconds.
+    """
+    try:
+        yield
+    except failure:
+        try:
+            count(name, subject, per_minute=per_minute)
+            check(name, subject, per_minute=per_minute)
+        except RateExceeded as full:
+            lock(full.retry_after_seconds)
         raise
 
 

@@ -3,26 +3,26 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import Index, func, select, text
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core import clock, observe, statements
+from core.appending import append_row
 from core.db import Base, WithId
 from core.ids import new_id
 
 CHANNEL = "outbox"
 
 
-# Several a scan, hence by hand.
 _WRITE = """
 INSERT INTO outbox_messages (id, topic, payload, key, request_id, created_at, due_at, attempts)
-VALUES (%(id)s, %(topic)s, %(payload)s, %(key)s, %(request_id)s, %(now)s, %(due_at)s, 0)
+VALUES (%(id)s, %(topic)s, %(payload)s, %(key)s, %(request_id)s, %(created_at)s, %(due_at)s, %(attempts)s)
 ON CONFLICT (key) DO NOTHING
 RETURNING id
 """
+_WAKE = "SELECT pg_notify(%(channel)s, %(topic)s)"
 
 
 class OutboxMessage(WithId, Base):
@@ -58,7 +58,7 @@ def announce(
     key: str | None = None,
     due_at: datetime | None = None,
     wakes: bool = True,
-) -> UUID | None:
+) -> bool:
     """Write the message; it leaves when the caller's transaction commits.
 
     :param topic: past tense, ``package.thing_happened``.
@@ -67,20 +67,22 @@ def announce(
     :param due_at: not before this time; at once when left out.
     :param wakes: False leaves it to the worker's next look, within a second. PostgreSQL lets transactions that notify
         commit one after the other only; where many people wait at desks for theirs, that is too dear.
-    :returns: the message's id, or None when the key was announced before.
+    :returns: whether it is new; False: the key was announced before.
     """
     now = clock.now()
-    message_id = new_id()
-    values = {
-        "id": message_id,
+    message = {
+        "id": str(new_id()),
         "topic": topic,
-        "payload": Jsonb(dict(payload)),
+        "payload": dict(payload),
         "key": key,
         "request_id": observe.request_id(),
-        "now": now,
-        "due_at": due_at or now,
+        "created_at": now.isoformat(),
+        "due_at": (due_at or now).isoformat(),
+        "attempts": 0,
     }
-    written = statements.run(session, _WRITE, values)
     if wakes:
-        session.execute(select(func.pg_notify(CHANNEL, topic)))
-    return message_id if written else None
+        statements.run(session, _WAKE, {"channel": CHANNEL, "topic": topic})
+    if key is None:
+        append_row(session, OutboxMessage, message)
+        return True
+    return statements.run(session, _WRITE, message | {"payload": Jsonb(message["payload"])}) is not None

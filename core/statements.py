@@ -19,6 +19,14 @@ from core import db
 IDLE_SECONDS = 1.0
 
 
+def compose(statement: str, **parts: str | int) -> str:
+    """A statement with parts in place of ``{name}``: texts of our own, such as another package gives.
+
+    Values of a request are parameters, never parts.
+    """
+    return statement.format(**parts)
+
+
 def run(session: Session, statement: str, values: Mapping[str, Any]) -> TupleRow | None:
     """The first row of one statement inside the session's transaction; None when there is none."""
     session.flush()
@@ -74,7 +82,9 @@ def ping_idle_connections(engine: Engine) -> None:
 def _run(connection: "psycopg.Connection[TupleRow]", statement: str, values: Mapping[str, Any]) -> TupleRow | None:
     try:
         cursor = connection.execute(statement, values)
-        return cursor.fetchone() if cursor.description else None
+        # Not ``description``, which builds a column object for each of its columns.
+        has_rows = cursor.pgresult is not None and cursor.pgresult.nfields
+        return cursor.fetchone() if has_rows else None
     except psycopg.Error as failed:
         # The same error as from every other statement; without the values, which may be a person's.
         raise exc.DBAPIError.instance(None, None, failed, psycopg.Error) from failed

@@ -147,6 +147,13 @@ def write_dynamic(
     return f"{card_number}:0:{encode(signed + signature)}:{issuer}"
 
 
+def nonce_of(text: str) -> bytes:
+    """What tells a code that ``write_dynamic`` has written from all others."""
+    _, _, token, _ = text.split(":")
+    nonce: bytes = _HEAD.unpack(decode(token)[: _HEAD.size])[-1]
+    return nonce
+
+
 def write_certificate(
     signer: Signer,
     *,

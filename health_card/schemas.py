@@ -30,8 +30,7 @@ class Certified(Received):
     def details_with(self, phone: str) -> Details:
         """:raises CertificateInvalid: the number cannot be one of its type."""
         certificate = check_certificate(self.certificate_type, self.certificate_number, self.country)
-        fields = self.model_dump(include={"name", "sex", "birth_date", "nation", "address"})
-        return Details(certificate=certificate, phone=phone, **fields)
+        return Details(self.name, phone, certificate, self.sex, self.birth_date, self.nation, self.address)
 
 
 class Application(Certified):

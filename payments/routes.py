@@ -30,6 +30,8 @@ from payments.schemas import (
     RepaymentRequest,
     RepaymentShown,
     SignUp,
+    SignUpAtDesk,
+    VisitPath,
 )
 from payments.wechatpay import NOTIFY_PATH, WechatPay
 
@@ -49,9 +51,21 @@ def list_products() -> Response:
 @api.post("/credit/lines", responses={200: LineShown, 201: LineShown})
 @requires("payments:credit_line:open")
 def open_line(body: SignUp) -> Response:
-    """Sign up for credit visits; again: the same line"""
+    """Sign up for credit visits, confirmed with the PIN; again: the same line"""
     with db.transaction() as session:
         line, is_new = service.open_line(session, current_actor(), **dict(body))
+    return present(LineShown.of(line), 201 if is_new else 200)
+
+
+@api.post("/visits/<uuid:visit_id>/credit-lines", responses={200: LineShown, 201: LineShown})
+@requires("payments:credit_line:sign_up")
+def open_line_at_desk(path: VisitPath, body: SignUpAtDesk) -> Response:
+    """Sign the patient of a visit up at a desk; again: the same line
+
+    The patient has confirmed it on the phone at this desk within 5 minutes: with a tap (purpose `credit` of
+    `/visits/{visit_id}/confirmations`), or by showing a code made with the PIN. That is used up."""
+    with db.transaction() as session:
+        line, is_new = service.open_line_at_desk(session, current_actor(), visit_id=path.visit_id, **dict(body))
     return present(LineShown.of(line), 201 if is_new else 200)
 
 

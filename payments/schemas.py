@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from core import clock
-from core.api import Received, Shown
+from core.api import Headers, Received, Shown
 from payments.models import Repayment, RepaymentState
 from payments.service import Bill, LineView, PaymentCode
 from payments.wechatpay import WechatPay
@@ -16,7 +16,7 @@ from payments.wechatpay import WechatPay
 AmountFen = Annotated[int, Field(strict=True, ge=1, le=100_000_000, description="fen")]
 
 
-class IdempotencyHeader(BaseModel):
+class IdempotencyHeader(Headers):
     idempotency_key: str | None = Field(
         None,
         alias="Idempotency-Key",
@@ -41,9 +41,17 @@ class ProductList(Shown):
     products: list[ProductShown]
 
 
-class SignUp(Received):
+class SignUpAtDesk(Received):
     product_code: str = Field(min_length=1, max_length=64)
     agreement_version: str = Field(min_length=1, max_length=64, description="of the text that the patient agreed to")
+
+
+class SignUp(SignUpAtDesk):
+    pin: str = Field(pattern=r"^[0-9]{6}$", description="the PIN of PUT /api/v1/code-pin: the patient confirms")
+
+
+class VisitPath(Received):
+    visit_id: UUID
 
 
 class LineShown(Shown):

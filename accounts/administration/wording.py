@@ -16,7 +16,7 @@ ROLES = {
 }
 LEVELS = {3: "三级", 2: "二级", 1: "一级", 0: "未定级"}
 TERMINAL_KINDS = {"01": "人工窗口", "02": "自助机", "99": "其他"}
-FLAG_REASONS = {"not_me": "患者称非本人"}
+FLAG_REASONS = {"not_me": "患者称非本人", "refused_codes": "连续扫码失败,曾被锁定"}
 KEY_STATES = {
     "waiting": "待启用",
     "signing": "签名中",

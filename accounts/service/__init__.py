@@ -2,7 +2,7 @@
 
 from accounts.departments import DEPARTMENTS
 from accounts.service.adapters import find_client_house, list_terminal_ids, register_adapter_client
-from accounts.service.branches import list_departments
+from accounts.service.branches import check_department, list_departments
 from accounts.service.clients import register_client
 from accounts.service.hospitals import (
     HospitalCard,
@@ -28,6 +28,7 @@ from accounts.service.terminals import (
     flag_terminal,
     get_terminal,
     list_terminals,
+    lock_terminal,
 )
 from accounts.wechat import MessageFate, WechatIdentity, send_message
 from accounts.wechat import exchange_code as exchange_wechat_code
@@ -40,6 +41,7 @@ __all__ = [
     "TerminalCard",
     "TerminalProof",
     "WechatIdentity",
+    "check_department",
     "check_terminal",
     "check_terminal_proof",
     "describe_actors",
@@ -66,6 +68,7 @@ __all__ = [
     "list_mllp_ports",
     "list_terminal_ids",
     "list_terminals",
+    "lock_terminal",
     "new_secret",
     "open_mllp_port",
     "refresh_session",

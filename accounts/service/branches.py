@@ -15,10 +15,18 @@ from accounts.refusals import (
     DepartmentCodeTaken,
     DepartmentCodeUnknown,
     DepartmentNotFound,
+    DepartmentNotHere,
 )
 from accounts.service.hospitals import load_hospital
-from core import audit
+from core import audit, statements
 from core.actor import Actor
+
+# Whether a house that has departments of its own lacks this one; a part of what every scan asks.
+LACKS_DEPARTMENT = """
+SELECT bool_and(d.code <> %(department)s)
+FROM departments d LEFT JOIN branches b ON b.id = d.branch_id
+WHERE d.hospital_id = %(hospital_id)s AND d.is_enabled AND b.is_enabled IS NOT FALSE
+"""
 
 
 @dataclass(frozen=True)
@@ -162,6 +170,22 @@ def list_departments(session: Session, actor: Actor) -> dict[str, str]:
         names.setdefault(code, []).append(name)
     # Two branches may each have one under the same code; a visit names the code alone.
     return {code: "、".join(dict.fromkeys(found)) for code, found in names.items()} or DEPARTMENTS
+
+
+def check_department(session: Session, actor: Actor, *, code: str) -> None:
+    """Check that a desk of the actor's hospital may choose this department (``list_departments``).
+
+    :param code: of the national list.
+    :raises DepartmentNotHere: the hospital has departments of its own, and this is none of them.
+    """
+    row = statements.run(session, LACKS_DEPARTMENT, {"hospital_id": actor.house_id, "department": code})
+    if row is not None and row[0]:
+        raise refuse_department(session, actor)
+
+
+def refuse_department(session: Session, actor: Actor) -> DepartmentNotHere:
+    """The refusal of a department that the actor's hospital lacks, with those that it has."""
+    return DepartmentNotHere(departments=list(list_departments(session, actor)))
 
 
 def _load_branch(session: Session, hospital_id: UUID, branch_id: UUID) -> Branch:

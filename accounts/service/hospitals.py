@@ -12,8 +12,11 @@ from accounts.models import Hospital, MllpEndpoint, StaffMember
 from accounts.refusals import HospitalCodeTaken, HospitalNotFound
 from accounts.roles import MLLP_PERMISSIONS
 from accounts.service.staff import end_staff_sessions
-from core import audit, clock
+from core import audit, clock, statements
 from core.actor import Actor, ActorKind
+
+# Asked at every scan of somebody whom a hospital has checked, hence by hand.
+_HOSPITAL = "SELECT id, code, name FROM hospitals WHERE id = %(id)s"
 
 
 @dataclass(frozen=True)
@@ -163,7 +166,9 @@ def identify_mllp_port(session: Session, port: int) -> Actor | None:
 
 def get_hospital(session: Session, hospital_id: UUID) -> HospitalCard:
     """One hospital by its id; asking for one that is not there is a mistake of ours."""
-    return list_hospitals(session, {hospital_id})[hospital_id]
+    row = statements.run(session, _HOSPITAL, {"id": hospital_id})
+    assert row is not None
+    return HospitalCard(*row)
 
 
 def find_hospitals_by_code(session: Session, codes: list[str]) -> list[HospitalCard]:

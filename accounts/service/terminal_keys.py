@@ -22,8 +22,10 @@ from accounts.refusals import (
     TerminalKeyTaken,
     TerminalProofInvalid,
     TerminalProofMissing,
+    TerminalUnknown,
 )
-from accounts.service.terminals import check_terminal, load_terminal
+from accounts.service.branches import LACKS_DEPARTMENT, refuse_department
+from accounts.service.terminals import check_lock, load_terminal
 from core import audit, clock, statements
 from core.actor import Actor, ActorKind
 from core.vault import vault
@@ -38,11 +40,16 @@ _LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 _CODE_CONTEXT = "terminal_enrolments.code"
 
 # Asked at every scan, hence by hand.
-_KEY = """
-SELECT h.requires_terminal_keys, k.id, k.jwk
-FROM hospitals h LEFT JOIN terminal_keys k ON k.terminal_id = %(terminal_id)s AND k.revoked_at IS NULL
-WHERE h.id = %(hospital_id)s
-"""
+_TERMINAL = statements.compose(
+    """
+SELECT t.id, t.locked_until, h.requires_terminal_keys, k.id, k.jwk, ({lacks_department})
+FROM terminals t
+    JOIN hospitals h ON h.id = t.hospital_id
+    LEFT JOIN terminal_keys k ON k.terminal_id = t.id AND k.revoked_at IS NULL
+WHERE t.hospital_id = %(hospital_id)s AND t.code = %(code)s AND t.is_enabled
+""",
+    lacks_department=LACKS_DEPARTMENT,
+)
 
 
 @dataclass(frozen=True)
@@ -140,22 +147,31 @@ def revoke_terminal_key(session: Session, actor: Actor, terminal_id: UUID) -> No
         audit.record_act(session, actor, "accounts.terminal.key_revoked", of=("terminal", terminal_id))
 
 
-def check_terminal_proof(session: Session, actor: Actor, *, code: str, proof: TerminalProof) -> UUID:
+def check_terminal_proof(
+    session: Session, actor: Actor, *, code: str, proof: TerminalProof, department: str | None = None
+) -> UUID:
     """Check that a request comes from the terminal that it names, and use the proof up.
 
     A terminal without a key needs no proof, unless its hospital requires keys.
 
     :param code: of the terminal, at the actor's hospital.
+    :param department: for which it scans, when that is known: checked as ``check_department`` does.
     :returns: the terminal's id.
     :raises TerminalUnknown: not enrolled there, or switched off.
+    :raises RateExceeded: too many codes were refused there.
+    :raises DepartmentNotHere: the hospital has departments of its own, and this is none of them.
     :raises TerminalKeyMissing: the hospital requires keys, and the terminal has none.
     :raises TerminalProofMissing: it has a key, and nothing was proven.
     :raises TerminalProofInvalid: the proof does not hold, or was used before.
     """
-    terminal_id = check_terminal(session, actor, code=code)
-    row = statements.run(session, _KEY, {"terminal_id": terminal_id, "hospital_id": actor.house_id})
-    assert row is not None
-    requires_key, key_id, jwk = row
+    row = statements.run(session, _TERMINAL, {"hospital_id": actor.house_id, "code": code, "department": department})
+    if row is None:
+        raise TerminalUnknown
+    terminal_id: UUID
+    terminal_id, locked_until, requires_key, key_id, jwk, lacks_department = row
+    check_lock(locked_until)
+    if lacks_department:
+        raise refuse_department(session, actor)
     if key_id is not None:
         _spend(session, key_id, _read_proof(proof, jwk))
     elif requires_key:

@@ -1,10 +1,11 @@
 """Terminals: where codes are scanned, and what is said against them."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from math import ceil
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -14,9 +15,15 @@ from accounts.service.branches import check_branch
 from accounts.service.hospitals import load_hospital
 from core import audit, clock, statements
 from core.actor import Actor
+from core.errors import RateExceeded
+
+# Why a terminal is flagged that was locked.
+REFUSED_CODES = "refused_codes"
 
 # Asked at every scan, hence by hand.
-_WORKING = "SELECT id FROM terminals WHERE hospital_id = %(hospital_id)s AND code = %(code)s AND is_enabled"
+_WORKING = (
+    "SELECT id, locked_until FROM terminals WHERE hospital_id = %(hospital_id)s AND code = %(code)s AND is_enabled"
+)
 
 
 @dataclass(frozen=True)
@@ -114,12 +121,44 @@ def check_terminal(session: Session, actor: Actor, *, code: str) -> UUID:
     """The id of an enrolled terminal of the actor's own hospital.
 
     :raises TerminalUnknown: not enrolled there, or switched off.
+    :raises RateExceeded: too many codes were refused there.
     """
     found = statements.run(session, _WORKING, {"hospital_id": actor.house_id, "code": code})
     if found is None:
         raise TerminalUnknown
-    terminal_id: UUID = found[0]
+    terminal_id: UUID
+    terminal_id, locked_until = found
+    check_lock(locked_until)
     return terminal_id
+
+
+def check_lock(locked_until: datetime | None) -> None:
+    """:raises RateExceeded: the terminal is locked."""
+    now = clock.now()
+    if locked_until is not None and locked_until > now:
+        raise RateExceeded(ceil((locked_until - now).total_seconds()))
+
+
+def lock_terminal(session: Session, actor: Actor, *, code: str, seconds: int) -> None:
+    """Too many codes were refused at a terminal of the actor's hospital: it reads none for so long, and the operator
+    is told. Locking it twice at the same moment is once.
+    """
+    now = clock.now()
+    locked = (
+        update(Terminal)
+        .where(Terminal.hospital_id == actor.house_id, Terminal.code == code)
+        .where(Terminal.locked_until.is_(None) | (Terminal.locked_until <= now))
+        .values(locked_until=now + timedelta(seconds=seconds))
+    )
+    terminal_id = session.scalar(locked.returning(Terminal.id))
+    if terminal_id is None:
+        return
+    audit.record_act(
+        session, actor, "accounts.terminal.locked", of=("terminal", terminal_id), facts={"seconds": seconds}
+    )
+    told = select(TerminalFlag.id).filter_by(terminal_id=terminal_id, reason=REFUSED_CODES, cleared_at=None)
+    if session.scalar(told.limit(1)) is None:
+        flag_terminal(session, actor, terminal_id, reason=REFUSED_CODES)
 
 
 def get_terminal(session: Session, terminal_id: UUID) -> TerminalCard:

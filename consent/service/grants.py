@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
@@ -17,6 +17,16 @@ from core.ids import new_id
 from health_card import service as health_card
 
 TREATMENT_LIFE = timedelta(hours=24)
+
+# The part of consent in the statement by which a scan enters a visit: for a code that shares records, of ``visit(id)``.
+# It waits for whoever revokes this very grant, and then finds it revoked.
+OPEN_TREATMENT_GRANT = """
+INSERT INTO grants AS g (id, person_id, hospital_id, purpose, visit_id, version, starts_at, expires_at)
+SELECT %(grant_id)s, %(person_id)s, %(hospital_id)s, 'treatment', visit.id, 1, %(now)s, %(shared_until)s
+FROM visit WHERE %(shares_records)s
+ON CONFLICT (visit_id) WHERE revoked_at IS NULL DO UPDATE SET expires_at = excluded.expires_at, version = g.version + 1
+RETURNING id, version, expires_at
+"""
 
 
 @dataclass(frozen=True)
@@ -36,40 +46,26 @@ class GrantView:
     revoked_at: datetime | None
 
 
-def open_treatment_grant(session: Session, actor: Actor, *, person_id: UUID, visit_id: UUID) -> Grant:
-    """Let the actor's hospital see the person's records for this visit: the patient has shown a dynamic code.
+def treatment_grant(now: datetime, *, shares_records: bool) -> dict[str, Any]:
+    """The values of ``OPEN_TREATMENT_GRANT`` that are its own: the patient has shown a code now.
 
     Shown again for the same visit, it extends the visit's grant. One that was revoked stays so: he has shown his code
     after it, which opens another.
     """
-    now = clock.now()
-    shown = insert(Grant).values(
-        id=new_id(),
-        person_id=person_id,
-        hospital_id=actor.house_id,
-        purpose=Purpose.TREATMENT.value,
-        visit_id=visit_id,
-        version=1,
-        starts_at=now,
-        expires_at=now + TREATMENT_LIFE,
-    )
-    # One statement decides: it waits for whoever revokes this very grant, and then finds it revoked.
-    extended = shown.on_conflict_do_update(
-        index_elements=["visit_id"],
-        index_where=text("revoked_at IS NULL"),
-        set_={"expires_at": shown.excluded.expires_at, "version": Grant.version + 1},
-    )
-    grant = session.scalars(extended.returning(Grant), execution_options={"populate_existing": True}).one()
+    return {"grant_id": new_id(), "shared_until": now + TREATMENT_LIFE, "shares_records": shares_records}
+
+
+def record_treatment_grant(session: Session, actor: Actor, *, person_id: UUID, grant_id: UUID, version: int) -> None:
+    """Record what ``OPEN_TREATMENT_GRANT`` has done."""
     audit.record_act(
         session,
         actor,
-        "consent.grant.opened" if grant.version == 1 else "consent.grant.extended",
+        "consent.grant.opened" if version == 1 else "consent.grant.extended",
         subject_id=person_id,
-        of=("grant", grant.id),
-        purpose=grant.purpose,
-        basis=(grant.id, grant.version),
+        of=("grant", grant_id),
+        purpose=Purpose.TREATMENT,
+        basis=(grant_id, version),
     )
-    return grant
 
 
 def revoke_grant(session: Session, actor: Actor, *, grant_id: UUID) -> GrantView:

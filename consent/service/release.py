@@ -6,16 +6,24 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import SQLCoreOperations
 
 from consent.models import Grant, Purpose
 from consent.refusals import NothingShared
 from consent.service.hiding import is_not_hidden_from
-from core import audit, clock
+from core import audit, clock, statements
 from core.actor import Actor, ActorKind
 from health_card import service as health_card
+
+# Of all records of the person. Asked at every scan, hence by hand; the condition is that of ``_in_force``.
+ACCESS_UNTIL = """
+SELECT max(alive.expires_at)
+FROM grants alive JOIN persons same ON same.id = alive.person_id
+WHERE same.root_id = (SELECT root_id FROM persons WHERE id = %(person_id)s) AND alive.hospital_id = %(hospital_id)s
+    AND alive.revoked_at IS NULL AND alive.starts_at <= %(now)s AND alive.expires_at > %(now)s
+"""
 
 
 @dataclass(frozen=True)
@@ -99,7 +107,9 @@ def release(
 
 def find_access_until(session: Session, actor: Actor, *, person_id: UUID) -> datetime | None:
     """Until when the actor's hospital may see the person's records; None when it may not."""
-    return session.scalar(select(func.max(Grant.expires_at)).where(_is_of(person_id), *_in_force(actor)))
+    asked = {"person_id": person_id, "hospital_id": actor.hospital_id, "now": clock.now()}
+    row = statements.run(session, ACCESS_UNTIL, asked)
+    return row[0] if row else None
 
 
 def _find_release(session: Session, actor: Actor, person_id: UUID) -> Release | None:

@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Text, bindparam, func, select, text
+from sqlalchemy import Text, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 from sqlalchemy.orm import Session
 
@@ -42,6 +42,7 @@ from health_card.service.persons import find_or_issue_card, name_and_phone
 
 CHUNK_ROWS = 1000
 CHUNK_MADE_TOPIC = "health_card.batch_chunk_made"
+NAMES_DUE_TOPIC = "health_card.batch_names_due"
 ENDED_TOPIC = "health_card.batch_ended"
 
 # Everybody who registers one of these certificates waits for us, and we for him; in one order, so that nobody waits
@@ -51,6 +52,15 @@ _LOCK_CERTIFICATES = text(
     "SELECT DISTINCT hashtextextended(shown, 0) AS number FROM unnest(:shown) AS shown ORDER BY number"
     ") AS ordered"
 ).bindparams(bindparam("shown", type_=ARRAY(Text())))
+
+# One look into the index a number, whatever the statistics of a table that grows say (OFFSET 0 keeps it a loop):
+# a plan that was kept from when the table was small compares every row with every number.
+_FIND_OWNERS = text(
+    "SELECT sent.number, owner.country, owner.person_id FROM unnest(:indexes) AS sent (number), LATERAL ("
+    "SELECT country, person_id FROM person_certificates "
+    "WHERE number_index = sent.number AND state <> 'withdrawn' OFFSET 0"
+    ") AS owner"
+).bindparams(bindparam("indexes", type_=ARRAY(BYTEA())))
 
 
 @dataclass(frozen=True)
@@ -79,6 +89,14 @@ class Chunk:
     candidates: list[Candidate]
     next_offset: int
     next_line: int
+
+
+class MadeCard(NamedTuple):
+    """A line that gave somebody a card."""
+
+    line: int
+    person_id: UUID
+    card_id: UUID
 
 
 @dataclass
@@ -113,16 +131,16 @@ def find_running(session: Session, batch_id: UUID) -> CardBatch | None:
     return batch if batch.state == BatchState.RUNNING else None
 
 
-def read_chunk(batch: CardBatch) -> Chunk:
-    """Read, check and seal the next lines. Nothing is written, so nothing need be open.
+def read_chunk(batch: CardBatch, *, offset: int, line: int) -> Chunk:
+    """Read, check and seal the lines from here on. Nothing is written, so nothing need be open.
 
     :raises FileDamaged: the list is not what was stored.
     """
     assert batch.data_key is not None
     with storage.open_file(batch.storage_key, batch.data_key) as stream:
-        reader = Reader(stream, batch.encoding, offset=batch.next_offset, line=batch.next_line)
+        reader = Reader(stream, batch.encoding, offset=offset, line=line)
         candidates = [_seal(read_entry(line, batch.columns, cells)) for line, cells in islice(iter(reader), CHUNK_ROWS)]
-    return Chunk(batch.id, batch.next_offset, candidates, reader.offset, reader.line)
+    return Chunk(batch.id, offset, candidates, reader.offset, reader.line)
 
 
 def issue_chunk(session: Session, *, chunk: Chunk) -> bool:
@@ -145,15 +163,15 @@ def issue_chunk(session: Session, *, chunk: Chunk) -> bool:
     return True
 
 
-def made_person_ids(session: Session, *, batch_id: UUID, first_line: int, last_line: int) -> list[UUID]:
-    """The persons whom these lines of a batch gave a card, for what has to be done about each new person."""
+def list_made_cards(session: Session, *, batch_id: UUID, first_line: int, last_line: int) -> list[MadeCard]:
+    """Whom these lines of a batch gave a card, for what has to be done about each new person."""
     made = (
-        select(Card.person_id)
-        .join(CardBatchRow, CardBatchRow.card_id == Card.id)
+        select(CardBatchRow.line, Card.person_id, Card.id)
+        .join(Card, Card.id == CardBatchRow.card_id)
         .where(CardBatchRow.batch_id == batch_id, CardBatchRow.line.between(first_line, last_line))
         .where(CardBatchRow.outcome == RowOutcome.MADE)
     )
-    return list(session.scalars(made.order_by(CardBatchRow.line)))
+    return [MadeCard(*row) for row in session.execute(made.order_by(CardBatchRow.line))]
 
 
 def end_batch(session: Session, batch: CardBatch, state: BatchState) -> None:
@@ -210,12 +228,8 @@ def _decide(session: Session, chunk: Chunk) -> _Outcomes:
 
 def _find_owners(session: Session, indexes: Sequence[bytes]) -> dict[bytes, list[tuple[str, UUID]]]:
     """Country and person of every certificate with one of these numbers."""
-    leading = select(PersonCertificate.number_index, PersonCertificate.country, PersonCertificate.person_id).where(
-        PersonCertificate.number_index == func.any(bindparam("indexes", list(indexes), type_=ARRAY(BYTEA()))),
-        PersonCertificate.state != CertificateState.WITHDRAWN,
-    )
     owners: dict[bytes, list[tuple[str, UUID]]] = defaultdict(list)
-    for index, country, person_id in session.execute(leading):
+    for index, country, person_id in session.execute(_FIND_OWNERS, {"indexes": list(indexes)}):
         owners[index].append((country, person_id))
     return owners
 
@@ -325,6 +339,7 @@ def _move_on(session: Session, actor: Actor, batch: CardBatch, chunk: Chunk, out
     if lines:
         told = {"batch_id": str(batch.id), "chunk": batch.chunks, "first_line": lines[0], "last_line": lines[-1]}
         outbox.announce(session, CHUNK_MADE_TOPIC, told)
+        outbox.announce(session, NAMES_DUE_TOPIC, told, wakes=False)
     if batch.rows_done < batch.rows_total:
         return
     end_batch(session, batch, BatchState.DONE)

@@ -11,7 +11,7 @@ from core.api import Received
 from core.errors import Refusal
 from core.ids import new_id
 from core.pages import read_form, show_page, show_refused
-from core.web import Pages, current_actor, requires
+from core.web import Pages, current_actor, current_config, requires
 from health_card.batches import service
 from health_card.batches.reading import HEADERS, LARGEST_BYTES, NEEDED
 from health_card.batches.refusals import BatchUnreadable
@@ -66,6 +66,7 @@ def show_batch(batch_id: UUID) -> Response:
         batch = service.get_batch(session, batch_id)
         rows = service.list_refused_rows(session, batch_id=batch_id, after=after)
         sheets = printing.list_sheets(session, batch_id=batch_id)
+        names = service.count_names(session, batch_id=batch_id) if current_config().realname else {}
     shown = [SheetShown.of(sheet) for sheet in sheets]
     return show_page(
         "health_card/batch.html",
@@ -74,6 +75,7 @@ def show_batch(batch_id: UUID) -> Response:
         next_after=rows[-1].line if len(rows) == service.PAGE else None,
         after=after,
         sheets=shown,
+        names=names,
         is_moving=batch.state == "running" or any(sheet.state == "waiting" for sheet in shown),
     )
 

@@ -5,9 +5,9 @@ from typing import Annotated
 from uuid import UUID
 
 from flask_openapi3.models import RawModel
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from core.api import Received, Shown
+from core.api import Headers, Received, Shown
 from health_card.batches.models import CardBatch
 from health_card.batches.service import RESULT_LIFE
 
@@ -26,7 +26,7 @@ class ListBody(RawModel):
     mimetypes = ["text/csv"]
 
 
-class BatchHeader(BaseModel):
+class BatchHeader(Headers):
     idempotency_key: str | None = Field(
         None,
         alias="Idempotency-Key",

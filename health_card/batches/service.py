@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from core import audit, clock, idempotency, outbox, storage
@@ -18,6 +18,8 @@ from health_card.batches.models import BatchState, CardBatch, CardBatchRow, RowO
 from health_card.batches.reading import HEADERS, Layout
 from health_card.batches.refusals import BatchHasEnded, BatchNotFound, BatchResultExpired, BatchUnderWay
 from health_card.models import Card
+from health_card.realname.asking import UNCHECKED
+from health_card.realname.models import RealNameCheck
 
 DUE_TOPIC = "health_card.batch_due"
 RESULT_LIFE = timedelta(days=30)
@@ -135,6 +137,24 @@ def list_refused_rows(session: Session, *, batch_id: UUID, after: int = 0) -> li
     get_batch(session, batch_id)
     refused = _rows(batch_id).where(CardBatchRow.outcome == RowOutcome.REFUSED, CardBatchRow.line > after)
     return list(session.scalars(refused.order_by(CardBatchRow.line).limit(PAGE)))
+
+
+def count_names(session: Session, *, batch_id: UUID) -> dict[str, int]:
+    """What the real-name source answered about those whom a batch gave a card: how many of each outcome.
+
+    ``unchecked``: not asked yet.
+
+    :raises BatchNotFound: none such.
+    """
+    get_batch(session, batch_id)
+    outcome = func.coalesce(RealNameCheck.outcome, UNCHECKED)
+    made = (
+        select(outcome, func.count())
+        .select_from(CardBatchRow)
+        .outerjoin(RealNameCheck, RealNameCheck.asking_id == CardBatchRow.card_id)
+        .where(CardBatchRow.batch_id == batch_id, CardBatchRow.outcome == RowOutcome.MADE)
+    )
+    return dict(session.execute(made.group_by(outcome)).tuples().all())
 
 
 def export_result(session: Session, actor: Actor, *, batch_id: UUID) -> bytes:

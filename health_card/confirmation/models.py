@@ -1,12 +1,15 @@
-"""PINs of logins, and what desks asked patients to confirm."""
+"""PINs of logins, and what patients confirmed at desks."""
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base, WithId
+
+# The purpose of what was confirmed with the PIN: good for any one.
+ANY = "any"
 
 
 class CodePin(Base):
@@ -21,25 +24,52 @@ class CodePin(Base):
     set_at: Mapped[datetime]
 
 
+class ConfirmedCode(Base):
+    """Whose PIN made a code of class C: the code itself names a card, and several logins may hold that."""
+
+    __tablename__ = "confirmed_codes"
+
+    nonce: Mapped[bytes] = mapped_column(primary_key=True)
+    login_id: Mapped[UUID] = mapped_column(ForeignKey("logins.id"))
+    made_at: Mapped[datetime]
+
+
 class CodeConfirmation(WithId, Base):
-    """A desk asked whoever showed a code to confirm on the phone for one purpose."""
+    """Who showed a code confirmed on the phone, or was asked to: with a tap for one purpose, or before with the PIN.
+
+    ``purpose``: what the desk asked for, or ``any``: the code itself was made with the PIN, good for any one purpose.
+    ``epoch``: of the card at that time; a card whose codes were ended since has confirmed nothing. ``used_for``: what
+    it opened, once.
+    """
 
     __tablename__ = "code_confirmations"
     __table_args__ = (
         Index("ix_code_confirmations_redemption_id", "redemption_id"),
-        CheckConstraint("purpose IN ('records', 'account', 'credit')", name="purpose"),
+        Index("uq_code_confirmations_by_pin", "redemption_id", unique=True, postgresql_where=text("purpose = 'any'")),
+        CheckConstraint("purpose IN ('records', 'account', 'credit', 'any')", name="purpose"),
         CheckConstraint("answer IN ('confirmed', 'refused')", name="answer"),
         CheckConstraint(
             "(answer IS NULL) = (answered_at IS NULL) AND (answer IS NULL) = (answered_by IS NULL)", name="answered"
+        ),
+        CheckConstraint(
+            "(used_at IS NULL) = (used_for IS NULL) AND (used_at IS NULL) = (used_by IS NULL)", name="used"
+        ),
+        CheckConstraint("used_for IN ('records', 'account', 'credit')", name="used_for"),
+        CheckConstraint(
+            "used_for IS NULL OR (answer = 'confirmed' AND purpose IN (used_for, 'any'))", name="used_as_confirmed"
         ),
     )
 
     redemption_id: Mapped[UUID] = mapped_column(ForeignKey("code_redemptions.id"))
     hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
     purpose: Mapped[str]
+    epoch: Mapped[int]
     asked_by: Mapped[UUID] = mapped_column(ForeignKey("staff_members.id"))
     asked_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     answer: Mapped[str | None]
     answered_by: Mapped[UUID | None] = mapped_column(ForeignKey("logins.id"))
     answered_at: Mapped[datetime | None]
+    used_for: Mapped[str | None]
+    used_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff_members.id"))
+    used_at: Mapped[datetime | None]

@@ -57,6 +57,15 @@ class ConfirmationExpired(Conflict):
     detail = "A request waits 60 seconds for its answer. The desk can ask again."
 
 
+class NotConfirmed(Conflict):
+    code = "health_card.not_confirmed"
+    title = "患者尚未在手机上确认"
+    detail = (
+        "Nothing that this patient confirmed for this purpose, to the one who asks and within 5 minutes, is left to "
+        "use. Ask for a tap on the phone, or scan a code that the patient made with the PIN; each is good once."
+    )
+
+
 class ConfirmationAnswered(Conflict):
     code = "health_card.confirmation_answered"
     title = "该请求已有答复"

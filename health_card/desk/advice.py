@@ -14,6 +14,8 @@ ADVICE = {
     "health_card.certificate_known": "无需重复登记。",
     "health_card.second_resident_id": "如原号码登记错误，请选择「原登记有误」并指明要更换的证件。",
     "health_card.certificate_not_found": "请刷新页面后重试。",
+    "health_card.card_not_in_force": "只打印正常状态的健康卡。已挂失的，先解除挂失或换发新卡。",
+    "health_card.card_not_found": "请刷新页面后重试。",
     "health_card.card_state_forbids": "请刷新页面，按健康卡当前的状态办理。",
     "health_card.card_replaced": "该卡刚刚换发过，请刷新页面。",
     "health_card.carrier_number_invalid": "请照卡面重新录入：社会保障卡 9 位，居民健康卡 16 至 20 位。",

@@ -17,14 +17,19 @@ class Way(StrEnum):
     VISIT = "visit"
     CARRIER = "carrier"
     REGISTRATION = "registration"
+    CONFIRMATION = "confirmation"
 
 
 class LookUp(WithId, Base):
-    """A hospital's desk has this person before it, for a quarter of an hour. What it does names the look-up."""
+    """A hospital's desk has this person before it, for a quarter of an hour. What it does names the look-up.
+
+    ``login_id``: his own, that confirmed on the phone that it is he.
+    """
 
     __tablename__ = "desk_look_ups"
     __table_args__ = (
-        CheckConstraint("way IN ('certificate', 'visit', 'carrier', 'registration')", name="way"),
+        CheckConstraint("way IN ('certificate', 'visit', 'carrier', 'registration', 'confirmation')", name="way"),
+        CheckConstraint("(way = 'confirmation') = (login_id IS NOT NULL)", name="login"),
         Index("ix_desk_look_ups_person_id", "person_id"),
     )
 
@@ -32,6 +37,7 @@ class LookUp(WithId, Base):
     hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
     staff_id: Mapped[UUID] = mapped_column(ForeignKey("staff_members.id"))
     way: Mapped[str]
+    login_id: Mapped[UUID | None] = mapped_column(ForeignKey("logins.id"))
     opened_at: Mapped[datetime]
     expires_at: Mapped[datetime]
 

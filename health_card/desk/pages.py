@@ -31,6 +31,8 @@ from health_card.desk.schemas import DeskApplication, DocumentRead, EndLogins, L
 from health_card.desk.service.assurance import verify_document
 from health_card.desk.service.logins import end_logins_at_desk, reset_pins_at_desk
 from health_card.desk.words import CARRIER_KINDS, CERTIFICATE_TYPES, DONE, FIELDS, REASONS
+from health_card.printing.routes import print_for_visitor
+from health_card.printing.schemas import CardPrint
 
 pages = Pages("person_pages", __name__)
 
@@ -171,6 +173,18 @@ def change_card(look_up_id: UUID) -> Response:
     return _do(look_up_id, request.form.get("act", ""), act)
 
 
+@pages.post("/desk/persons/<uuid:look_up_id>/print")
+@requires("health_card:person_card:print")
+def print_card(look_up_id: UUID) -> Response:
+    """The card on paper; the browser shows it in a window of its own, where it is printed."""
+    try:
+        return print_for_visitor(look_up_id, read_form(CardPrint))
+    except LookUpNotFound as refusal:
+        return _show_run_out(refusal)
+    except Refusal as refusal:
+        return _show_refused(look_up_id, "print", refusal)
+
+
 @pages.post("/desk/persons/<uuid:look_up_id>/bind")
 @requires("health_card:carrier:bind")
 def bind(look_up_id: UUID) -> Response:
@@ -245,17 +259,25 @@ def _do(look_up_id: UUID, name: str, act: Act) -> Response:
         with counting_guesses(actor), db.transaction() as session:
             act(session, actor)
     except LookUpNotFound as refusal:
-        return show_refused("health_card/persons.html", refusal, advice=advise(refusal.code), way="", **_words())
+        return _show_run_out(refusal)
     except Refusal as refusal:
-        return show_refused(
-            "health_card/person.html",
-            refusal,
-            advice=advise(refusal.code),
-            refused_act=name,
-            **_read(look_up_id),
-            **_words(),
-        )
+        return _show_refused(look_up_id, name, refusal)
     return cast(Response, redirect(url_for("person_pages.show_person", look_up_id=look_up_id, done=name), 303))
+
+
+def _show_run_out(refusal: Refusal) -> Response:
+    return show_refused("health_card/persons.html", refusal, advice=advise(refusal.code), way="", **_words())
+
+
+def _show_refused(look_up_id: UUID, name: str, refusal: Refusal) -> Response:
+    return show_refused(
+        "health_card/person.html",
+        refusal,
+        advice=advise(refusal.code),
+        refused_act=name,
+        **_read(look_up_id),
+        **_words(),
+    )
 
 
 def _read(look_up_id: UUID) -> dict[str, Any]:

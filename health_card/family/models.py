@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger
+from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base, WithId
@@ -36,7 +36,7 @@ class InvitationKind(StrEnum):
 
 
 class Invitation(WithId, Base):
-    """A secret that one login gives another, good once and for a day.
+    """A secret that one login gives another, good once and for a day, unless it is withdrawn.
 
     ``relation``: what the person is to the login that will act. ``holder_id``: by what right the inviter speaks for
     the child; nothing when he asks somebody to act for that somebody himself.
@@ -48,6 +48,8 @@ class Invitation(WithId, Base):
         CheckConstraint("relation IN ('child', 'ward', 'spouse', 'parent', 'other')", name="relation"),
         CheckConstraint("(kind = 'consent') = (holder_id IS NULL)", name="holder"),
         CheckConstraint("(accepted_at IS NULL) = (accepted_holder_id IS NULL)", name="accepted"),
+        CheckConstraint("accepted_at IS NULL OR withdrawn_at IS NULL", name="withdrawn"),
+        Index("ix_family_invitations_inviter_id", "inviter_id", text("created_at DESC")),
         Index("ix_family_invitations_accepted_holder_id", "accepted_holder_id"),
     )
 
@@ -60,16 +62,18 @@ class Invitation(WithId, Base):
     expires_at: Mapped[datetime]
     accepted_at: Mapped[datetime | None]
     accepted_holder_id: Mapped[UUID | None] = mapped_column(ForeignKey("holders.id"))
+    withdrawn_at: Mapped[datetime | None]
 
 
 class Proof(StrEnum):
-    """What a desk saw."""
+    """What a desk saw. ``phone``: the person himself confirmed on his own, which a desk has checked before."""
 
     IDENTITY_DOCUMENT = "identity_document"
     BIRTH_CERTIFICATE = "birth_certificate"
     BIRTH_RECORD = "birth_record"
     HOUSEHOLD_BOOK = "household_book"
     COURT_PAPER = "court_paper"
+    PHONE = "phone"
 
 
 class Outcome(StrEnum):
@@ -94,7 +98,8 @@ class HolderCheck(WithId, Base):
         Index("ix_holder_checks_holder_id", "holder_id"),
         CheckConstraint("outcome IN ('confirmed', 'refused')", name="outcome"),
         CheckConstraint(
-            "proof IN ('identity_document', 'birth_certificate', 'birth_record', 'household_book', 'court_paper')",
+            "proof IN ('identity_document', 'birth_certificate', 'birth_record', 'household_book', 'court_paper', "
+            "'phone')",
             name="proof",
         ),
         CheckConstraint(

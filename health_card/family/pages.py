@@ -14,17 +14,17 @@ from core.pages import read_form, show_page, show_refused
 from core.web import Pages, current_actor, requires
 from health_card.family import service
 from health_card.family.routes import LOOK_UPS_PER_MINUTE
-from health_card.family.schemas import Confirmation, DeskHolderShown, DocumentRead, OwnCertificate, Refused
+from health_card.family.schemas import Confirmation, DeskHolderShown, OwnCertificate, Refused, VisitorNamed
 
 pages = Pages("family_pages", __name__)
 
 TEMPLATE = "health_card/holders.html"
 PAGE = "/desk/holders"
 
-# What a form of this page carries on: whose document lies on the desk.
-_DOCUMENT = ("certificate_type", "certificate_number", "country")
+# What a form of this page carries on: whose document lies on the desk, or whose phone has confirmed.
+_DOCUMENT = ("certificate_type", "certificate_number", "country", "look_up_id")
 
-Form = TypeVar("Form", bound=DocumentRead)
+Form = TypeVar("Form", bound=VisitorNamed)
 
 
 @pages.get(PAGE)
@@ -38,7 +38,16 @@ def show_holders() -> Response:
 @requires("health_card:holder:check")
 def look_up() -> Response:
     """Who acts, or waits to, around the person of this document."""
-    return _answer(DocumentRead)
+    return _answer(VisitorNamed)
+
+
+@pages.get(f"{PAGE}/visitors/<uuid:look_up_id>")
+@requires("health_card:holder:check")
+def show_visitor(look_up_id: UUID) -> Response:
+    """The same for who confirmed on his phone at a visit."""
+    document = {"look_up_id": str(look_up_id)}
+    holders = _list(current_actor(), VisitorNamed.model_validate(document))
+    return show_page(TEMPLATE, document=document, holders=holders)
 
 
 @pages.post(f"{PAGE}/<uuid:holder_id>/confirm")
@@ -110,12 +119,12 @@ def _list_again(actor: Actor) -> list[DeskHolderShown] | None:
     """After a refusal the list stays where it was, unless the document itself could not be read."""
     sent = {name: text for name in _DOCUMENT if (text := request.form.get(name, "").strip())}
     try:
-        return _list(actor, DocumentRead.model_validate(sent))
+        return _list(actor, VisitorNamed.model_validate(sent))
     except (Refusal, ValueError):
         return None
 
 
-def _list(actor: Actor, document: DocumentRead) -> list[DeskHolderShown]:
+def _list(actor: Actor, document: VisitorNamed) -> list[DeskHolderShown]:
     with db.transaction() as session:
         found = service.list_holders_at_desk(session, actor, visitor=document.as_visitor())
     return [DeskHolderShown.of(holder) for holder in found]

@@ -62,9 +62,10 @@ class NotANewborn(Invalid):
 
 class InvitationNotInForce(NotFound):
     code = "health_card.invitation_not_in_force"
-    title = "邀请无效、已使用或已过期"
+    title = "邀请无效、已使用、已撤回或已过期"
     detail = (
-        "Unknown, used, older than 24 hours, or the inviter does not act for this person any more. Ask for a new one."
+        "Unknown, used, withdrawn, older than 24 hours, or the inviter does not act for this person any more. Ask for "
+        "a new one."
     )
 
 
@@ -74,7 +75,8 @@ class ProofDoesNotFit(Invalid):
     detail = (
         "self: the person's own identity document, in person. Child or ward under 14: birth certificate, household "
         "book, court paper, or the birth record of the hospital of birth. From 14 the minor is also present. Adults "
-        "are present with both documents; an adult ward needs a court paper."
+        "are present with both documents; an adult ward needs a court paper. `phone` instead of an identity document: "
+        "the person himself was identified by a login of his own that a desk has confirmed before."
     )
 
 

@@ -13,19 +13,22 @@ from health_card.family.schemas import (
     Confirmation,
     DeskHolderList,
     DeskHolderShown,
-    DocumentRead,
     FamilyShown,
     HandOver,
     HolderPath,
     InvitationCode,
+    InvitationPath,
     InvitationRequest,
     InvitationShown,
     InvitedShown,
     MemberShown,
     NewbornApplication,
+    OpenInvitationList,
+    OpenInvitationShown,
     OwnCertificate,
     Refused,
     Relative,
+    VisitorNamed,
 )
 from health_card.refusals import PersonDetailsDiffer
 from health_card.routes import GUESSES_PER_MINUTE
@@ -120,6 +123,24 @@ def invite(body: InvitationRequest) -> Response:
     return present(InvitedShown.model_validate(invited), 201)
 
 
+@api.get("/family/invitations", responses={200: OpenInvitationList})
+@requires("health_card:family:read")
+def list_invitations() -> Response:
+    """What this login has asked others and nobody has accepted yet, newest first"""
+    with db.snapshot() as session:
+        waiting = service.list_invitations(session, current_actor())
+    return present(OpenInvitationList(invitations=[OpenInvitationShown.model_validate(each) for each in waiting]))
+
+
+@api.delete("/family/invitations/<uuid:invitation_id>", responses={204: None})
+@requires("health_card:family:change")
+def withdraw_invitation(path: InvitationPath) -> Response:
+    """Take back an invitation that nobody has accepted yet"""
+    with db.transaction() as session:
+        service.withdraw_invitation(session, current_actor(), invitation_id=path.invitation_id)
+    return Response(status=204)
+
+
 @api.post("/family/invitations/preview", responses={200: InvitationShown})
 @requires("health_card:family:read")
 def show_invitation(body: InvitationCode) -> Response:
@@ -140,7 +161,7 @@ def accept_invitation(body: InvitationCode) -> Response:
 
 @api.post("/desk/holders/look-up", responses={200: DeskHolderList})
 @requires("health_card:holder:check")
-def list_holders(body: DocumentRead) -> Response:
+def list_holders(body: VisitorNamed) -> Response:
     """Who acts, or waits to, for the person of this document and for those whom that person acts for"""
     actor = current_actor()
     limits.count("holder_look_ups", str(actor.id), per_minute=LOOK_UPS_PER_MINUTE)

@@ -1,7 +1,7 @@
 """What the family part takes in and gives out."""
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Literal, Self
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field, model_validator
@@ -128,6 +128,23 @@ class InvitedShown(Shown):
     expires_at: datetime
 
 
+class InvitationPath(Received):
+    invitation_id: UUID
+
+
+class OpenInvitationShown(Shown):
+    invitation_id: UUID
+    kind: InvitationKind
+    relation: Relation = Field(description="what the person will be to the login that acts")
+    person_name: str | None = Field(description="the child, masked; absent: it is about whoever accepts")
+    created_at: datetime
+    expires_at: datetime
+
+
+class OpenInvitationList(Shown):
+    invitations: list[OpenInvitationShown]
+
+
 class InvitationCode(Received):
     code: str = Field(min_length=20, max_length=100)
 
@@ -158,28 +175,41 @@ class AcceptedShown(Shown):
         )
 
 
-class DocumentRead(Received):
-    """The document of the one who stands at the desk."""
+class VisitorNamed(Received):
+    """The one who stands at the desk: by his document, or by what he confirmed on his phone."""
 
-    certificate_type: CertificateType
-    certificate_number: str = Field(min_length=4, max_length=32)
+    certificate_type: CertificateType | None = Field(None, description="of his document, as read")
+    certificate_number: str | None = Field(None, min_length=4, max_length=32)
     country: str = Field("", pattern=r"^([A-Z]{3})?$")
+    look_up_id: UUID | None = Field(
+        None, description="instead of a document: of POST /api/v1/desk/visits/{visit_id}/confirmed-look-ups"
+    )
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> Self:
+        has_document = self.certificate_type is not None and self.certificate_number is not None
+        has_part = self.certificate_type is not None or self.certificate_number is not None
+        if has_document == (self.look_up_id is not None) or has_part != has_document:
+            raise ValueError("send either certificate_type and certificate_number, or look_up_id")
+        return self
 
     def as_visitor(self) -> Visitor:
         """:raises CertificateInvalid: the number cannot be one of its type."""
+        if self.certificate_type is None or self.certificate_number is None:
+            return Visitor(look_up_id=self.look_up_id)
         return Visitor(check_certificate(self.certificate_type, self.certificate_number, self.country))
 
 
-class Confirmation(DocumentRead):
-    proof: Proof = Field(description="what was seen")
+class Confirmation(VisitorNamed):
+    proof: Proof = Field(description="what was seen; phone: the person himself was identified by his own phone")
     person_was_present: bool = Field(False, description="the person himself is there and agrees; needed from 14 on")
 
 
-class Refused(DocumentRead):
+class Refused(VisitorNamed):
     reason: RefusalReason
 
 
-class OwnCertificate(DocumentRead):
+class OwnCertificate(VisitorNamed):
     child_certificate_type: Literal[CertificateType.RESIDENT_ID, CertificateType.BIRTH_CERTIFICATE]
     child_certificate_number: str = Field(min_length=4, max_length=32)
     child_name: str | None = Field(
@@ -208,7 +238,9 @@ class DeskHolderShown(Shown):
     stage: str = Field(description="of the person: child (under 14), minor (14 to 17) or adult")
     holder: Literal["confirmed", "awaiting_desk"]
     is_proven: bool
-    proofs: list[Proof] = Field(description="one is enough; empty: the document of the one who acts is needed")
+    proofs: list[Proof] = Field(
+        description="one is enough; empty: the document of the one who acts is needed, or has to be verified first"
+    )
     needs_person: bool = Field(description="the person himself must be present and agree")
     awaits_certificate: bool = Field(description="a newborn that can be given its own number here")
     created_at: datetime

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from core import db
+from core import db, outbox
 from core.actor import SYSTEM
 from core.dispatch import Handler
 from health_card.batches import issuing
@@ -13,6 +13,7 @@ from health_card.service.identities import CHANGED_TOPIC
 
 CERTIFICATE_CLAIMED_TOPIC = "health_card.same_certificate_claimed"
 PERSON_CLAIMED_TOPIC = "health_card.same_person_claimed"
+LOOKED_AT_ONCE = 20
 
 
 def look_at_person(payload: dict[str, Any]) -> None:
@@ -21,7 +22,7 @@ def look_at_person(payload: dict[str, Any]) -> None:
 
 
 def look_at_persons(person_ids: Iterable[UUID]) -> None:
-    """The same for many, for example a chunk of a batch."""
+    """The same for many, for example some lines of a batch."""
     wanted = list(person_ids)
     # Committed before anybody looks: of two records made at the same moment, the later look finds the other.
     with db.transaction() as session:
@@ -32,11 +33,20 @@ def look_at_persons(person_ids: Iterable[UUID]) -> None:
 
 
 def look_at_chunk(payload: dict[str, Any]) -> None:
-    """``batch_id``, ``first_line``, ``last_line``: whom a batch gave a card."""
+    """``batch_id``, ``first_line``, ``last_line``: whom a batch gave a card.
+
+    A few now, and the rest is announced anew: a thousand may take longer than the lease of a message.
+    """
     lines = {name: payload[name] for name in ("first_line", "last_line")}
     with db.snapshot() as session:
-        made = issuing.made_person_ids(session, batch_id=UUID(payload["batch_id"]), **lines)
-    look_at_persons(made)
+        made = issuing.list_made_cards(session, batch_id=UUID(payload["batch_id"]), **lines)
+    look_at_persons(each.person_id for each in made[:LOOKED_AT_ONCE])
+    if made[LOOKED_AT_ONCE:]:
+        first_line = made[LOOKED_AT_ONCE].line
+        key = f"{issuing.CHUNK_MADE_TOPIC}/{payload['batch_id']}/{first_line}"
+        with db.transaction() as session:
+            rest = payload | {"first_line": first_line}
+            outbox.announce(session, issuing.CHUNK_MADE_TOPIC, rest, key=key, wakes=False)
 
 
 def take_certificate_claim(payload: dict[str, Any]) -> None:

@@ -57,7 +57,7 @@ HANDLERS: dict[str, Handler] = {WRITTEN_TOPIC: deliver_notice}
 
 
 def _deliver(push: Push, login_id: UUID, template_id: str, data: Mapping[str, str]) -> MessageFate | None:
-    if clock.now() - push.created_at > GIVE_UP_AFTER:
+    if clock.now() >= (push.expires_at or push.created_at + GIVE_UP_AFTER):
         _record(push, login_id, DeliveryOutcome.TOO_LATE)
         return None
     if circuit.is_open:

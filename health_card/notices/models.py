@@ -23,6 +23,7 @@ class NoticeKind(StrEnum):
     CARD_RESTORED = "card_restored"
     CARD_REISSUED = "card_reissued"
     CARD_CANCELLED = "card_cancelled"
+    CARD_PRINTED = "card_printed"
     MERGED = "merged"
     UNMERGED = "unmerged"
     DETAILS_CORRECTED = "details_corrected"
@@ -36,6 +37,8 @@ class NoticeKind(StrEnum):
     REAL_NAME_DISAGREED = "real_name_disagreed"
     REAL_NAME_AGREED = "real_name_agreed"
     BREAK_GLASS = "break_glass"
+    CONFIRMATION_ASKED = "confirmation_asked"
+    TURNING_FOURTEEN = "turning_fourteen"
 
 
 class Notice(WithId, Base):

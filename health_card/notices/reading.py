@@ -102,12 +102,26 @@ def _show(session: Session, notices: list[Notice]) -> list[NoticeView]:
 
 
 def _write(notice: Notice, hospitals: dict[str, str | None]) -> str:
-    return TEXTS[NoticeKind(notice.kind)].body.format(
+    text = TEXTS[NoticeKind(notice.kind)]
+    over = text.body_when_over if is_over(notice) else None
+    return (over or text.body).format(
         hospital=hospitals["hospital"] or "平台",
         other_hospital=hospitals["other_hospital"] or "别处",
         terminal=notice.facts.get("terminal", "未知"),
         time=clock.in_city(notice.created_at).strftime("%Y-%m-%d %H:%M"),
     )
+
+
+def expires_at(notice: Notice) -> datetime | None:
+    """Until when the notice asks for something; None: it only tells."""
+    named = notice.facts.get("expires_at")
+    return datetime.fromisoformat(named) if named else None
+
+
+def is_over(notice: Notice) -> bool:
+    """Whether the time is over for which the notice asks for something."""
+    until = expires_at(notice)
+    return until is not None and clock.now() >= until
 
 
 def name_hospitals(session: Session, notices: Iterable[Notice]) -> list[dict[str, str | None]]:

@@ -25,9 +25,12 @@ class NoticeShown(Shown):
     person_name: str = Field(description="masked")
     kind: str = Field(description="for example identified, code_replayed, two_places, card_lost")
     title: str = Field(description="at most 20 characters, in Chinese; also sent through WeChat")
-    body: str = Field(description="what happened and what to do, in Chinese")
+    body: str = Field(
+        description="what happened and what to do, in Chinese; of a request that has expired, that it has"
+    )
     facts: dict[str, Any] = Field(
-        description="ids and codes: terminal, step (medical step), department (4 digits), other_hospital_id ..."
+        description="ids and codes: terminal, step (medical step), department (4 digits), other_hospital_id, "
+        "expires_at (of what can be answered until then) ..."
     )
     hospital_name: str | None
     object_kind: str | None = Field(description="for example visit: then it can be disowned with not-me")

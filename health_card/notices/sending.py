@@ -13,7 +13,7 @@ from core import audit, clock
 from core.actor import SYSTEM
 from health_card.models import Holder
 from health_card.notices.models import DeliveryOutcome, Notice, NoticeDelivery, NoticeKind
-from health_card.notices.reading import name_hospitals
+from health_card.notices.reading import expires_at, name_hospitals
 from health_card.notices.service import tell
 from health_card.notices.texts import TEXTS
 from health_card.service.identities import same_person_ids
@@ -25,13 +25,17 @@ TWO_PLACES_WITHIN = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Push:
-    """A notice on its way to phones: what it says, and who has not ended yet (login id to openid)."""
+    """A notice on its way to phones: what it says, and who has not ended yet (login id to openid).
+
+    :ivar expires_at: what it asks for can be answered until then.
+    """
 
     notice_id: UUID
     kind: NoticeKind
     title: str
     hospital_name: str | None
     created_at: datetime
+    expires_at: datetime | None
     openids: dict[UUID, str]
 
 
@@ -49,7 +53,7 @@ def find_push(session: Session, notice_id: UUID) -> Push | None:
         return None
     (shown,) = name_hospitals(session, [notice])
     kind = NoticeKind(notice.kind)
-    return Push(notice.id, kind, TEXTS[kind].title, shown["hospital"], notice.created_at, openids)
+    return Push(notice.id, kind, TEXTS[kind].title, shown["hospital"], notice.created_at, expires_at(notice), openids)
 
 
 def record_delivery(session: Session, *, notice_id: UUID, login_id: UUID, outcome: DeliveryOutcome) -> None:

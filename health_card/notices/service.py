@@ -4,14 +4,23 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.dialects.postgresql import insert
+from psycopg.types.json import Jsonb
 from sqlalchemy.orm import Session
 
-from core import clock, outbox
+from core import clock, outbox, statements
+from core.appending import append_row
 from core.ids import new_id
 from health_card.notices.models import Notice, NoticeKind
 
 WRITTEN_TOPIC = "health_card.notice_written"
+
+_TELL_ONCE = """
+INSERT INTO notices (id, person_id, kind, facts, hospital_id, object_kind, object_id, key, created_at)
+VALUES (%(id)s, %(person_id)s, %(kind)s, %(facts)s, %(hospital_id)s, %(object_kind)s, %(object_id)s, %(key)s,
+    %(created_at)s)
+ON CONFLICT (key) DO NOTHING
+RETURNING id
+"""
 
 
 def tell(
@@ -33,24 +42,22 @@ def tell(
     :param key: the same key is told once, however often it is tried.
     :returns: the notice's id, or None when the key was told before.
     """
-    told = (
-        insert(Notice)
-        .values(
-            id=new_id(),
-            person_id=person_id,
-            kind=NoticeKind(kind).value,
-            facts=dict(facts or {}),
-            hospital_id=hospital_id,
-            object_kind=of[0] if of else None,
-            object_id=of[1] if of else None,
-            key=key,
-            created_at=clock.now(),
-        )
-        .on_conflict_do_nothing(index_elements=["key"])
-        .returning(Notice.id)
-    )
-    notice_id = session.scalar(told)
-    if notice_id is not None:
-        # A desk waits for this commit, and commits that carry a NOTIFY wait for each other.
-        outbox.announce(session, WRITTEN_TOPIC, {"notice_id": str(notice_id)}, wakes=False)
+    notice_id = new_id()
+    notice = {
+        "id": str(notice_id),
+        "person_id": str(person_id),
+        "kind": NoticeKind(kind).value,
+        "facts": dict(facts or {}),
+        "hospital_id": str(hospital_id) if hospital_id else None,
+        "object_kind": of[0] if of else None,
+        "object_id": str(of[1]) if of else None,
+        "key": key,
+        "created_at": clock.now().isoformat(),
+    }
+    if key is None:
+        append_row(session, Notice, notice)
+    elif statements.run(session, _TELL_ONCE, notice | {"facts": Jsonb(notice["facts"])}) is None:
+        return None
+    # A desk waits for this commit, and commits that carry a NOTIFY wait for each other.
+    outbox.announce(session, WRITTEN_TOPIC, {"notice_id": str(notice_id)}, wakes=False)
     return notice_id

@@ -14,8 +14,11 @@ LONGEST_THING = 20
 
 @dataclass(frozen=True)
 class Text:
+    """``body_when_over``: of what is asked for a time, when that has passed."""
+
     title: str
     body: str
+    body_when_over: str | None = None
 
 
 TEXTS: dict[NoticeKind, Text] = {
@@ -44,6 +47,10 @@ TEXTS: dict[NoticeKind, Text] = {
     NoticeKind.CARD_RESTORED: Text("您的健康卡已恢复使用", "健康卡于 {time} 恢复使用。"),
     NoticeKind.CARD_REISSUED: Text("您的健康卡已换发", "健康卡于 {time} 换发，旧卡号及其二维码全部作废。"),
     NoticeKind.CARD_CANCELLED: Text("您的健康卡已注销", "健康卡于 {time} 注销。再次申领即可恢复。"),
+    NoticeKind.CARD_PRINTED: Text(
+        "您的健康卡已打印",
+        "{hospital}核对证件后，于 {time} 打印了您的健康卡。如非您本人办理，请挂失健康卡并联系该院。",
+    ),
     NoticeKind.MERGED: Text(
         "您的两份档案已合并",
         "经核对，登记为两人的档案同属于您，已于 {time} 合并。如有不符，请到医院窗口申请撤销。",
@@ -71,5 +78,15 @@ TEXTS: dict[NoticeKind, Text] = {
     NoticeKind.BREAK_GLASS: Text(
         "您的档案被紧急查看",
         "{hospital}于 {time} 因紧急情况查看了您的健康档案，原因已记录并将复核。",
+    ),
+    NoticeKind.CONFIRMATION_ASKED: Text(
+        "医院请您在手机上确认",
+        "{hospital}于 {time} 请您确认一项办理。请在 60 秒内打开小程序确认或拒绝；如果不是您本人在办理，请拒绝。",
+        "{hospital}于 {time} 请您确认一项办理。60 秒已过，请求已过期，不能再答复；如需办理，请窗口重新发起。",
+    ),
+    NoticeKind.TURNING_FOURTEEN: Text(
+        "满14周岁后需重新授权",
+        "这位家庭成员将在 30 天内满14周岁。自生日当天起，监护人的代办权限自动结束，除非孩子本人同意："
+        "请一起带关系证明到医院窗口办理，或由孩子用自己的微信登记、核验后接受邀请。",
     ),
 }

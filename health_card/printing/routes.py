@@ -1,13 +1,16 @@
 """The machine interface of printing."""
 
+from uuid import UUID
+
 from flask import Response
 
 from core import db, storage
 from core.api import Api
 from core.web import current_actor, current_config, present, requires
 from health_card.batches.schemas import BatchPath
+from health_card.desk.schemas import LookUpPath
 from health_card.printing import drawing, service
-from health_card.printing.schemas import PrintQuery, SheetList, SheetPath, SheetShown
+from health_card.printing.schemas import CardPrint, PrintQuery, SheetList, SheetPath, SheetShown
 from health_card.schemas import CardPath
 
 api = Api("printing", tag="Health card 健康卡", url_prefix="/api/v1")
@@ -24,6 +27,23 @@ def print_card(path: CardPath, query: PrintQuery) -> Response:
         face = service.print_card(session, current_actor(), card_id=path.card_id, issuer=config.issuer_code)
     document = drawing.draw_card(face, config.issuer_name, on_sheet=query.layout == "sheet")
     return _present_pdf(document, "card.pdf")
+
+
+@api.post("/desk/persons/<uuid:look_up_id>/card-prints", openapi_extensions={"x-also-produces": [_PDF]})
+@requires("health_card:person_card:print")
+def print_card_at_desk(path: LookUpPath, body: CardPrint) -> Response:
+    """Print a card of the person whose document was seen, with its static code, as PDF; the person is told"""
+    return print_for_visitor(path.look_up_id, body)
+
+
+def print_for_visitor(look_up_id: UUID, body: CardPrint) -> Response:
+    """The print itself, shared with the desk page."""
+    config = current_config()
+    with db.transaction() as session:
+        face = service.print_card_at_desk(
+            session, current_actor(), look_up_id=look_up_id, card_id=body.card_id, issuer=config.issuer_code
+        )
+    return _present_pdf(drawing.draw_card(face, config.issuer_name, on_sheet=body.layout == "sheet"), "card.pdf")
 
 
 @api.post("/operator/batches/<uuid:batch_id>/sheets", responses={202: SheetList})

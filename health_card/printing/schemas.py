@@ -1,7 +1,7 @@
 """What printing takes in and gives out."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -10,11 +10,19 @@ from core import clock
 from core.api import Received, Shown
 from health_card.printing.models import CardSheet
 
+Layout = Annotated[
+    Literal["card", "sheet"],
+    Field(description="card: one page of 85.6 x 54 mm (ISO/IEC 7810 ID-1); sheet: an A4 page with cut marks"),
+]
+
 
 class PrintQuery(Received):
-    layout: Literal["card", "sheet"] = Field(
-        "card", description="card: one page of 85.6 x 54 mm (ISO/IEC 7810 ID-1); sheet: an A4 page with cut marks"
-    )
+    layout: Layout = "card"
+
+
+class CardPrint(Received):
+    card_id: UUID = Field(description="one of the cards of the person of the look-up, in force")
+    layout: Layout = "card"
 
 
 class SheetPath(Received):

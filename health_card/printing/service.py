@@ -1,11 +1,11 @@
-"""Printing cards: a holder's own, and those of a whole batch."""
+"""Printing cards: a holder's own, a visitor's at a desk, and those of a whole batch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import Subquery, func, select
+from sqlalchemy import Select, Subquery, func, select
 from sqlalchemy.orm import Session
 
 from core import audit, clock, outbox, storage
@@ -13,13 +13,16 @@ from core.actor import Actor, ActorKind
 from health_card import codes
 from health_card.batches import service as batches
 from health_card.batches.models import CardBatch, CardBatchRow
+from health_card.desk.service.look_ups import get_seen_document
 from health_card.masks import mask_number
 from health_card.models import Card, CardState
+from health_card.notices.service import tell
 from health_card.printing.drawing import CardFace
 from health_card.printing.models import CardSheet
 from health_card.printing.refusals import NothingToPrint, SheetExpired, SheetNotFound, SheetUnderWay
 from health_card.refusals import CardNotFound, CardNotInForce
 from health_card.service.demographics import get_plain_demographics
+from health_card.service.identities import same_person_ids
 from health_card.service.persons import held_person_ids
 
 DUE_TOPIC = "health_card.card_sheet_due"
@@ -45,12 +48,25 @@ def print_card(session: Session, actor: Actor, *, card_id: UUID, issuer: str) ->
     :raises CardNotInForce: it is lost, cancelled or not issued.
     """
     held = select(Card).where(Card.person_id.in_(held_person_ids(actor)), Card.replaced_at.is_(None))
-    card = session.scalars(held.where(Card.id == card_id)).one_or_none()
-    if card is None:
-        raise CardNotFound
-    if card.state != CardState.NORMAL:
-        raise CardNotInForce
+    card = _get_printable(session, held.where(Card.id == card_id))
     audit.record_act(session, actor, "health_card.card.printed", subject_id=card.person_id, of=("card", card.id))
+    return _face(session, card, issuer)
+
+
+def print_card_at_desk(session: Session, actor: Actor, *, look_up_id: UUID, card_id: UUID, issuer: str) -> CardFace:
+    """As ``print_card``, for the person whose document the desk has seen. He is told.
+
+    :raises LookUpNotFound: no such look-up, or it has run out.
+    :raises DocumentNotSeen: no document was verified within it.
+    :raises CardNotFound: not a card of this person.
+    :raises CardNotInForce: it is lost, cancelled or not issued.
+    """
+    seen = get_seen_document(session, actor, look_up_id)
+    theirs = select(Card).where(Card.person_id.in_(same_person_ids(seen.person_id)), Card.replaced_at.is_(None))
+    card = _get_printable(session, theirs.where(Card.id == card_id))
+    of = ("card", card.id)
+    audit.record_act(session, actor, "health_card.card.printed", subject_id=card.person_id, of=of)
+    tell(session, person_id=card.person_id, kind="card_printed", hospital_id=actor.house_id, of=of)
     return _face(session, card, issuer)
 
 
@@ -166,6 +182,15 @@ def expire_sheet(session: Session, sheet_id: UUID) -> str | None:
         return None
     sheet.data_key = None
     return sheet.storage_key
+
+
+def _get_printable(session: Session, wanted: Select[tuple[Card]]) -> Card:
+    card = session.scalars(wanted).one_or_none()
+    if card is None:
+        raise CardNotFound
+    if card.state != CardState.NORMAL:
+        raise CardNotInForce
+    return card
 
 
 def _face(session: Session, card: Card, issuer: str) -> CardFace:

@@ -19,8 +19,14 @@ circuit = Circuit(rest_seconds=30)
 
 
 def check_real_name(payload: dict[str, Any]) -> None:
+    """``person_id``, ``asking_id``: who registered, or was corrected."""
+    ask_source(UUID(payload["person_id"]), UUID(payload["asking_id"]))
+
+
+def ask_source(person_id: UUID, asking_id: UUID) -> None:
     """Ask the source about one person. Without a configured source nothing is asked, and the person stays unchecked.
 
+    :param asking_id: what was answered once is not asked again.
     :raises TryLater: the source does not answer.
     """
     access = current_config().realname
@@ -28,7 +34,6 @@ def check_real_name(payload: dict[str, Any]) -> None:
         return
     if circuit.is_open:
         raise TryLater(_RETRY_SECONDS)
-    person_id, asking_id = UUID(payload["person_id"]), UUID(payload["asking_id"])
     with db.snapshot() as session:
         identity = service.find_identity(session, person_id=person_id, asking_id=asking_id)
     if identity is None:

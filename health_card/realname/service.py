@@ -1,5 +1,6 @@
 """What the real-name source is asked, and what its answers do: to the person's card, and to how well he is known."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -64,6 +65,12 @@ def find_identity(session: Session, *, person_id: UUID, asking_id: UUID) -> Iden
     if session.scalar(select(RealNameCheck.id).filter_by(asking_id=asking_id)):
         return None
     return _open_identity(session, session.get_one(Person, person_id))
+
+
+def list_answered(session: Session, asking_ids: Iterable[UUID]) -> set[UUID]:
+    """Which of these askings were answered."""
+    answered = select(RealNameCheck.asking_id).where(RealNameCheck.asking_id.in_(list(asking_ids)))
+    return set(session.scalars(answered))
 
 
 def record_real_name(

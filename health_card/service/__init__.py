@@ -2,8 +2,10 @@
 
 from health_card.carriers.models import Kind as CarrierKind
 from health_card.carriers.service.identification import identify_carrier
+from health_card.confirmation.service import check_pin, consume_confirmation
 from health_card.desk.models import Way
 from health_card.desk.service.look_ups import open_look_up
+from health_card.family.service.visitors import open_confirmed_look_up
 from health_card.models import Relation
 from health_card.notices.models import NoticeKind
 from health_card.notices.service import tell as tell_person
@@ -13,11 +15,14 @@ from health_card.service.alarms import end_codes
 from health_card.service.cards import CardView, list_cards, revoke_codes
 from health_card.service.codes import ShownCode, issue_code
 from health_card.service.demographics import (
+    VISITOR,
     Demographics,
     PlainDemographics,
     fits_person,
     get_demographics,
     get_plain_demographics,
+    get_visitor,
+    show_visitor,
 )
 from health_card.service.holders import GUARDIAN_RELATIONS, Holding, find_holding, get_life_stage, list_relations
 from health_card.service.identities import (
@@ -39,6 +44,7 @@ from health_card.service.scans import Identified, counting_failures, redeem_code
 
 __all__ = [
     "GUARDIAN_RELATIONS",
+    "VISITOR",
     "CardView",
     "CarrierKind",
     "Demographics",
@@ -55,6 +61,8 @@ __all__ = [
     "ask_real_name",
     "bind_patient_number",
     "check_details",
+    "check_pin",
+    "consume_confirmation",
     "counting_failures",
     "end_codes",
     "find_holding",
@@ -66,12 +74,14 @@ __all__ = [
     "get_life_stage",
     "get_patient_number",
     "get_plain_demographics",
+    "get_visitor",
     "held_person_ids",
     "identify_carrier",
     "is_same_person",
     "issue_code",
     "list_cards",
     "list_relations",
+    "open_confirmed_look_up",
     "open_look_up",
     "own_person_ids",
     "redeem_code",
@@ -80,5 +90,6 @@ __all__ = [
     "revoke_codes",
     "same_person_ids",
     "same_persons",
+    "show_visitor",
     "tell_person",
 ]

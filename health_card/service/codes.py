@@ -10,6 +10,7 @@ from accounts import service as accounts
 from core import audit, clock, keys
 from core.actor import Actor
 from health_card import codes
+from health_card.confirmation.models import ConfirmedCode
 from health_card.confirmation.service.pins import check_pin
 from health_card.models import Card, CardState
 from health_card.refusals import CardNotInForce, PayeeUnknown
@@ -89,6 +90,8 @@ def write_code(
         kind=_CLASSES[kind],
         payment=payment,
     )
+    if kind == "confirmed":
+        session.add(ConfirmedCode(nonce=codes.nonce_of(text), login_id=actor.id, made_at=now))
     return ShownCode(text, now.replace(microsecond=0) + DYNAMIC_LIFE)
 
 

@@ -1,8 +1,9 @@
 """Who a person is, for those who may know it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import or_, select
@@ -10,10 +11,12 @@ from sqlalchemy.orm import Session
 
 from accounts import service as accounts
 from core import clock, statements
+from core.actor import Actor
 from core.vault import vault
 from health_card.masks import mask_name, mask_number, mask_phone
 from health_card.models import Person
 from health_card.service.identities import ADDRESS, CERTIFICATE, NAME, PHONE, same_person_ids
+from health_card.service.numbers import PATIENT_NUMBER
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class PlainDemographics:
 
 
 class _KnownPerson(NamedTuple):
-    """What ``_PERSON`` finds. ``assured_at``, ``assured_by``: the last check at the level, and its hospital."""
+    """What ``VISITOR`` finds. ``assured_at``, ``assured_by``: the last check at the level, and its hospital."""
 
     data_key: bytes
     name_sealed: bytes
@@ -67,12 +70,16 @@ class _KnownPerson(NamedTuple):
     certificate_sealed: bytes | None
     assured_at: datetime | None
     assured_by: UUID | None
+    patient_number: str | None
 
 
-# Asked at every scan, hence by hand: the record that stands for the person, with the checks of all its records.
-_PERSON = """
+# The record that stands for the person, with the checks of all its records and its number at a hospital. Asked at every
+# scan, as a part of the statement that enters a visit: hence by hand.
+VISITOR = statements.compose(
+    """
 SELECT p.data_key, p.name_sealed, p.phone_sealed, p.address_sealed, p.sex, p.birth_date, p.nation, p.assurance,
-    c.type, c.number_sealed, last.checked_at, last.hospital_id
+    c.type AS certificate_type, c.number_sealed, last.checked_at, last.hospital_id,
+    ({number}) AS patient_number
 FROM persons own
     JOIN persons p ON p.id = own.root_id
     LEFT JOIN person_certificates c ON c.person_id = p.id AND c.is_primary
@@ -83,7 +90,20 @@ FROM persons own
         ORDER BY a.checked_at DESC LIMIT 1
     ) last ON true
 WHERE own.id = %(person_id)s
-"""
+""",
+    number=PATIENT_NUMBER,
+)
+
+
+def get_visitor(session: Session, actor: Actor, person_id: UUID) -> tuple[Demographics, str | None]:
+    """Who stands at a desk of the actor's hospital, masked, and the number under which it knows the person."""
+    return show_visitor(session, _read_person(session, person_id, hospital_id=actor.house_id))
+
+
+def show_visitor(session: Session, row: Sequence[Any]) -> tuple[Demographics, str | None]:
+    """As ``get_visitor``, of a row that ``VISITOR`` found."""
+    known = _KnownPerson(*row)
+    return _show(session, known, masked=True), known.patient_number
 
 
 def get_demographics(session: Session, person_id: UUID, *, masked: bool = True) -> Demographics:
@@ -92,21 +112,7 @@ def get_demographics(session: Session, person_id: UUID, *, masked: bool = True) 
     :param masked: shorten the name as trust demands for desks; a treating doctor sees it whole. Numbers are always
         masked.
     """
-    known = _read_person(session, person_id)
-    plain = _unseal(known)
-    return Demographics(
-        name=mask_name(plain.name) if masked else plain.name,
-        sex=plain.sex,
-        birth_date=plain.birth_date,
-        age=_age(plain.birth_date),
-        nation=plain.nation,
-        certificate_type=plain.certificate_type,
-        certificate_number=mask_number(plain.certificate_number) if plain.certificate_number else None,
-        phone=mask_phone(plain.phone),
-        assurance=plain.assurance,
-        assured_at=known.assured_at,
-        assured_by=accounts.get_hospital(session, known.assured_by).name if known.assured_by else None,
-    )
+    return _show(session, _read_person(session, person_id), masked=masked)
 
 
 def get_plain_demographics(session: Session, person_id: UUID) -> PlainDemographics:
@@ -129,10 +135,27 @@ def fits_person(session: Session, person_id: UUID, *, sex: str, birth_date: date
     return session.scalar(fitting.limit(1)) is not None
 
 
-def _read_person(session: Session, person_id: UUID) -> _KnownPerson:
-    row = statements.run(session, _PERSON, {"person_id": person_id})
+def _read_person(session: Session, person_id: UUID, *, hospital_id: UUID | None = None) -> _KnownPerson:
+    row = statements.run(session, VISITOR, {"person_id": person_id, "hospital_id": hospital_id})
     assert row is not None
     return _KnownPerson(*row)
+
+
+def _show(session: Session, known: _KnownPerson, *, masked: bool) -> Demographics:
+    plain = _unseal(known)
+    return Demographics(
+        name=mask_name(plain.name) if masked else plain.name,
+        sex=plain.sex,
+        birth_date=plain.birth_date,
+        age=_age(plain.birth_date),
+        nation=plain.nation,
+        certificate_type=plain.certificate_type,
+        certificate_number=mask_number(plain.certificate_number) if plain.certificate_number else None,
+        phone=mask_phone(plain.phone),
+        assurance=plain.assurance,
+        assured_at=known.assured_at,
+        assured_by=accounts.get_hospital(session, known.assured_by).name if known.assured_by else None,
+    )
 
 
 def _unseal(known: _KnownPerson) -> PlainDemographics:

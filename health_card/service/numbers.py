@@ -6,12 +6,21 @@ from sqlalchemy import Select, false, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from core import audit, clock
+from core import audit, clock, statements
 from core.actor import Actor
 from health_card.certificates import CertificateType, check_certificate
 from health_card.models import Card, PatientNumber, Person
 from health_card.refusals import CertificateInvalid, PatientNumberTaken
-from health_card.service.identities import certificate_owners, is_same_person, same_person_ids
+from health_card.service.identities import certificate_owners, is_same_person
+
+# The number that counts at a hospital, of any record of the person. Asked at every scan, hence by hand.
+PATIENT_NUMBER = """
+SELECT n.number
+FROM patient_numbers n JOIN persons same ON same.id = n.person_id
+WHERE n.hospital_id = %(hospital_id)s AND n.replaced_by IS NULL
+    AND same.root_id = (SELECT root_id FROM persons WHERE id = %(person_id)s)
+ORDER BY n.bound_at DESC LIMIT 1
+"""
 
 
 def bind_patient_number(session: Session, actor: Actor, *, person_id: UUID, number: str) -> None:
@@ -33,12 +42,8 @@ def bind_patient_number(session: Session, actor: Actor, *, person_id: UUID, numb
 
 def get_patient_number(session: Session, actor: Actor, person_id: UUID) -> str | None:
     """The person's number at the actor's hospital, when one is bound: the one that counts."""
-    mine = select(PatientNumber.number).where(
-        PatientNumber.hospital_id == actor.house_id,
-        PatientNumber.person_id.in_(same_person_ids(person_id)),
-        PatientNumber.replaced_by.is_(None),
-    )
-    return session.scalar(mine.order_by(PatientNumber.bound_at.desc()).limit(1))
+    row = statements.run(session, PATIENT_NUMBER, {"hospital_id": actor.house_id, "person_id": person_id})
+    return row[0] if row else None
 
 
 def find_person(

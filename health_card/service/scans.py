@@ -1,10 +1,11 @@
 """A desk reads a code: is it genuine, is it still good, and whose is it."""
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import select
@@ -12,12 +13,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from core import audit, clock, keys, limits, statements
-from core.actor import Actor
+from core.actor import Actor, ActorKind
 from core.errors import RateExceeded
 from core.ids import new_id
 from health_card import codes
 from health_card.certificates import CertificateType, check_certificate
 from health_card.codes import Power
+from health_card.confirmation.service.uses import note_confirmed_code
 from health_card.devices.models import CodeDevice
 from health_card.models import Card, CardState, CertificateState, CodeRedemption, Holder, PersonCertificate
 from health_card.refusals import (
@@ -51,8 +53,10 @@ redeemed AS (
     ON CONFLICT (nonce) DO NOTHING
     RETURNING card_id
 )
-SELECT card.* FROM card JOIN redeemed ON redeemed.card_id = card.id
+SELECT card.*, pg_advisory_xact_lock(hashtextextended('scans/' || card.person_id, 0))
+FROM card JOIN redeemed ON redeemed.card_id = card.id
 """
+_TAKE_TURN = "SELECT pg_advisory_xact_lock(hashtextextended('scans/' || %(person_id)s::uuid, 0))"
 
 
 @dataclass(frozen=True)
@@ -76,23 +80,26 @@ class Identified:
 
 
 @contextmanager
-def counting_failures(subject: str) -> Iterator[None]:
-    """Wrap a scan: more than 20 refused codes within a minute lock the terminal.
+def counting_failures(subject: str, *, lock: Callable[[int], None] | None = None) -> Iterator[None]:
+    """Wrap a scan: 20 refused codes within a minute lock who scans.
 
-    :param subject: hospital and terminal, as one text.
+    :param subject: who, as one text: hospital and terminal, or hospital and system.
+    :param lock: how a terminal is locked for so many seconds (``accounts.lock_terminal``): then whoever wraps this
+        looks for the lock himself (``accounts.check_terminal``). Without it Redis keeps the lock and is asked.
     :raises TerminalLocked: it is locked now.
     """
+    limiting = partial(limits.locking_after_failures, lock=lock) if lock else limits.counting_failures
     try:
-        with limits.counting_failures("refused_codes", subject, CodeRefused, per_minute=FAILURES_PER_MINUTE):
+        with limiting("refused_codes", subject, CodeRefused, per_minute=FAILURES_PER_MINUTE):
             yield
     except RateExceeded as reached:
-        raise TerminalLocked(int(reached.headers["Retry-After"])) from None
+        raise TerminalLocked(reached.retry_after_seconds) from None
 
 
 def redeem_code(
     session: Session, actor: Actor, *, text: str, issuer: str, terminal_id: UUID, certificate_number: str | None = None
 ) -> Identified:
-    """Accept a code once.
+    """Accept a code once. Of two scans of one person at the same moment, the second waits for the first to commit.
 
     :param certificate_number: as read from the patient's document; needed with a static code.
     :raises CodeMalformed: not a code.
@@ -116,7 +123,13 @@ def redeem_code(
             found = Identified(card.person_id, card.id, read.kind, None)
         else:
             found = _redeem_signed(session, actor, read, card, terminal_id)
+        take_turn(session, found.person_id)
     return _record_scan(session, actor, read, found)
+
+
+def take_turn(session: Session, person_id: UUID) -> None:
+    """Of two scans of one person's record at the same moment, the second waits here until the first has committed."""
+    statements.run(session, _TAKE_TURN, {"person_id": person_id})
 
 
 def redeem_payment_code(session: Session, actor: Actor, *, text: str, issuer: str, amount_fen: int) -> Identified:
@@ -221,7 +234,7 @@ def _redeem_at_once(session: Session, read: codes.ReadCode, terminal_id: UUID) -
     row = statements.run(session, _REDEEM, used | {"number": read.card_number})
     if row is None:
         return None
-    card_id, person_id, state, replaced_at, epoch = row
+    card_id, person_id, state, replaced_at, epoch, _turn = row
     _check_in_force(state, replaced_at, is_of_epoch=read.epoch == epoch)
     return Identified(person_id, card_id, read.kind, redemption_id)
 
@@ -288,4 +301,8 @@ def _record_scan(session: Session, actor: Actor, read: codes.ReadCode, found: Id
         of=("card", found.card_id),
         facts={"kind": read.kind} | ({"made_by": "device"} if read.device else {}),
     )
+    is_at_desk = actor.kind is ActorKind.STAFF and not found.is_reread
+    if is_at_desk and read.can(Power.CONFIRM) and read.nonce is not None and found.redemption_id is not None:
+        card = session.get_one(Card, found.card_id)
+        note_confirmed_code(session, actor, nonce=read.nonce, redemption_id=found.redemption_id, card=card)
     return found

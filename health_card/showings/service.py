@@ -150,12 +150,16 @@ def find_card_of_person(session: Session, *, certificate: Certificate, name: str
     person_id = find_by_certificate(session, certificate)
     if person_id is None or get_plain_demographics(session, person_id).name != normalise_name(name):
         raise PersonNotFoundHere
-    living = select(Card).where(Card.person_id.in_(same_person_ids(person_id)), Card.replaced_at.is_(None))
-    # Two records of one person may each have one; the card of the certificate's own record comes first.
-    card = session.scalars(living.order_by(Card.person_id != person_id, Card.issued_at).limit(1)).one_or_none()
+    card = find_living_card(session, person_id)
     if card is None:
         raise PersonNotFoundHere
     return card
+
+
+def find_living_card(session: Session, person_id: UUID) -> Card | None:
+    """The card of a person that was not replaced. Each record of one person may have one: then this record's own."""
+    living = select(Card).where(Card.person_id.in_(same_person_ids(person_id)), Card.replaced_at.is_(None))
+    return session.scalars(living.order_by(Card.person_id != person_id, Card.issued_at).limit(1)).one_or_none()
 
 
 def check_certificate_of_card(session: Session, card: Card, *, kind: CertificateType, number: str) -> None:

@@ -1,5 +1,8 @@
 """The operations: each takes what was sent apart and calls the services that everybody calls."""
 
+from typing import Protocol
+from uuid import UUID
+
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
@@ -10,52 +13,41 @@ from health_card.notices.service import tell
 from health_card.service.demographics import get_plain_demographics
 from health_card.service.identities import get_root
 from health_card.service.numbers import bind_patient_number, get_patient_number
-from health_card.service.persons import register_person
-from health_card.service.scans import redeem_code
-from health_card.service.windows import register_at_window
+from health_card.service.scans import Identified, redeem_code
 from health_card.showings import service as showings
 from health_card.showings.models import UseKind
 from health_card.showings.service import Use
 from health_card.tencent import translation
-from health_card.tencent.refusals import FieldMissing, RelationElsewhere
+from health_card.tencent.refusals import FieldMissing
 from health_card.tencent.schemas import (
     Binding,
     Card,
     CodeRequest,
     CodeShown,
-    Registered,
-    Registration,
     UseReport,
     Verification,
     Verified,
 )
 from health_card.tencent.service import Scope, check_house, check_scope
 
+NO_PROOF = accounts.TerminalProof(text=None, method="POST", address="")
 
-def register(
-    session: Session, actor: Actor, body: Registration, *, wechat: accounts.WechatIdentity | None, issuer: str
-) -> Registered:
-    """Register a person: the owner of the wechatCode, or somebody at a window without a phone.
 
-    :param wechat: who WeChat says the owner of the wechatCode is.
-    :raises RelationElsewhere: a wechatCode for somebody else than its owner.
-    :raises CardNotInForce: the person has a card that is lost, cancelled or not issued.
-    """
-    check_scope(actor, Scope.REGISTER)
-    details = translation.read_details(body)
-    if wechat is None:
-        done = register_at_window(session, actor, details=details)
-    elif body.relation in translation.SELF_RELATIONS:
-        done = register_person(session, accounts.identify_wechat(session, wechat), details=details)
-    else:
-        raise RelationElsewhere
-    showings.check_in_force(done.card)
-    # Only the login that may act for the person brings its phone along; one that waits for a desk is as none.
-    channel = "phone" if done.is_confirmed else "window"
-    showings.record_use(session, actor, card=done.card, use=Use(UseKind.REGISTERED, channel=channel))
-    if body.patid:
-        bind_patient_number(session, actor, person_id=done.person_id, number=body.patid)
-    return translation.describe_registered(done.card, _phid(session, done.card), issuer)
+class OpenVisit(Protocol):
+    """Open or continue the visit of a redeemed code, as a desk's scan does. Visits stand above this package: the
+    composition root says what does it."""
+
+    def __call__(
+        self,
+        session: Session,
+        actor: Actor,
+        *,
+        found: Identified,
+        terminal_id: UUID,
+        terminal: str,
+        medical_step: str,
+        department: str,
+    ) -> UUID: ...
 
 
 def read_by_health_code(session: Session, actor: Actor, health_code: str, *, issuer: str) -> Card:
@@ -94,12 +86,16 @@ def bind(session: Session, actor: Actor, body: Binding, *, issuer: str) -> None:
     bind_patient_number(session, actor, person_id=card.person_id, number=body.patid)
 
 
-def verify(session: Session, actor: Actor, body: Verification, *, issuer: str) -> Verified:
-    """Redeem a code at an enrolled terminal, as a desk does; the person is told at once. It opens no visit."""
+def verify(session: Session, actor: Actor, body: Verification, *, issuer: str, open_visit: OpenVisit) -> Verified:
+    """Redeem a code at an enrolled terminal as a desk does, and open or continue the visit. The person is told at once.
+
+    Without a department there is no visit: he is only identified.
+    """
     check_scope(actor, Scope.VERIFY)
     if body.hospital_code:
         check_house(session, actor, body.hospital_code)
-    terminal_id = accounts.check_terminal(session, actor, code=body.terminal_id)
+    # Requests of this interface cannot carry the proof of a terminal that has a key.
+    terminal_id = accounts.check_terminal_proof(session, actor, code=body.terminal_id, proof=NO_PROOF)
     found = redeem_code(
         session,
         actor,
@@ -110,10 +106,25 @@ def verify(session: Session, actor: Actor, body: Verification, *, issuer: str) -
     )
     card = session.get_one(CardRow, found.card_id)
     is_signed = found.redemption_id is not None
-    if is_signed:
-        _remember_verified(session, actor, card, body, Use(UseKind.VERIFIED, redemption_id=found.redemption_id))
+    use = Use(UseKind.VERIFIED, department=body.department or "", redemption_id=found.redemption_id)
+    is_new = is_signed and showings.record_use(session, actor, card=card, use=use)
+    visit_id = None
+    if body.department:
+        visit_id = open_visit(
+            session,
+            actor,
+            found=found,
+            terminal_id=terminal_id,
+            terminal=body.terminal_id,
+            medical_step=body.medical_step,
+            department=body.department,
+        )
+    elif is_new:
+        _tell_identified(session, actor, card, body)
     plain = get_plain_demographics(session, card.person_id)
-    return translation.describe_verified(card, plain, phid=_phid(session, card), masked=not is_signed)
+    return translation.describe_verified(
+        card, plain, phid=_phid(session, card), visit_id=visit_id, masked=not is_signed
+    )
 
 
 def report_use(session: Session, actor: Actor, body: UseReport, *, issuer: str) -> None:
@@ -140,15 +151,12 @@ def _find_used_card(session: Session, body: UseReport, issuer: str) -> CardRow:
     return showings.find_card_of_person(session, certificate=certificate, name=body.name)
 
 
-def _remember_verified(session: Session, actor: Actor, card: CardRow, body: Verification, use: Use) -> None:
-    """The same terminal reading the same code again within 10 seconds is the same use: nobody is told twice."""
-    if not showings.record_use(session, actor, card=card, use=use):
-        return
+def _tell_identified(session: Session, actor: Actor, card: CardRow, body: Verification) -> None:
     tell(
         session,
         person_id=card.person_id,
         kind="identified",
-        facts={"terminal": body.terminal_id, "step": body.medical_step, "department": body.department or ""},
+        facts={"terminal": body.terminal_id, "step": body.medical_step, "department": ""},
         hospital_id=actor.house_id,
         of=("card", card.id),
     )

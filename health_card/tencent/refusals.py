@@ -104,16 +104,16 @@ class ScopeMissing(Forbidden):
     detail = "This operation is not among those that the hospital's access is limited to. Ask the operator."
 
 
-class RelationElsewhere(Conflict):
-    code = "health_card.tencent_relation_elsewhere"
-    title = "家庭成员请由本人在小程序中添加"
-    detail = "A wechatCode registers its owner (relation empty, 0, 01 or 本人). Relatives are added on the phone."
+class RelationAwaitsDesk(Conflict):
+    """The relative is registered and the login waits; only that it may act already is refused."""
 
-
-class NewbornElsewhere(Conflict):
-    code = "health_card.tencent_newborn_elsewhere"
-    title = "无证件号码的新生儿请由监护人在小程序中登记"
-    detail = "A newborn without a number of its own is registered by its guardian on the phone, not by this interface."
+    keeps_changes = True
+    code = "health_card.tencent_relation_awaits_desk"
+    title = "已登记,家庭关系须到窗口核验后方可在手机上使用"
+    detail = (
+        "The relative has a card, and the login waits until a desk has checked the proof or the person has agreed on "
+        "his own phone; then the same request succeeds. Without wechatCode the card is answered at once."
+    )
 
 
 class AccessNotFound(NotFound):

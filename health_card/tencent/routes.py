@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial, wraps
 from typing import Any, TypeVar
+from uuid import UUID
 
-from flask import Response, request
+from flask import Flask, Response, current_app, request
 
 from accounts import service as accounts
 from core import db, limits
@@ -17,7 +18,7 @@ from core.web import current_actor, current_config, present, public, requires
 from health_card import service as health_card
 from health_card.refusals import CodeRefused, PersonDetailsDiffer
 from health_card.showings.refusals import PersonNotFoundHere
-from health_card.tencent import answers, operations, service
+from health_card.tencent import answers, operations, registering, service
 from health_card.tencent.envelope import MOST_BYTES, Envelope, read_envelope
 from health_card.tencent.reading import read_fields
 from health_card.tencent.refusals import BodyTooLarge, OperationUnknown, ProofFailed
@@ -67,7 +68,17 @@ administration = Api("tencent_administration", tag=TAG, url_prefix="/api/v1")
 Req = TypeVar("Req", bound=Request)
 Operation = Callable[[Actor, Req], Reply]
 
+_OPEN_VISIT = "yimatong.tencent.open_visit"
+
 public_by_proof = public("the envelope's signature is the proof")
+
+
+def install(app: Flask, *, open_visit: Callable[..., UUID]) -> None:
+    """Say what opens the visit of a code that was verified by this interface.
+
+    :param open_visit: an ``operations.OpenVisit`` that also takes ``visit_days``.
+    """
+    app.extensions[_OPEN_VISIT] = open_visit
 
 
 def proved(reads: type[Req]) -> Callable[[Operation[Req]], Callable[[], Response]]:
@@ -183,10 +194,13 @@ def bind(actor: Actor, body: Binding) -> Bound:
 @public_by_proof
 @proved(Verification)
 def verify(actor: Actor, body: Verification) -> Verified:
-    """Redeem a code at an enrolled terminal: who it is. It opens no visit"""
-    counting = health_card.counting_failures(f"{actor.hospital_id}/{body.terminal_id}")
+    """Redeem a code at an enrolled terminal: who it is, and with a department a visit, new or continued"""
+    open_visit = partial(current_app.extensions[_OPEN_VISIT], visit_days=current_config().visit_days)
+    counting = health_card.counting_failures(
+        f"{actor.hospital_id}/{body.terminal_id}", lock=partial(_lock, actor, body.terminal_id)
+    )
     with counting, db.transaction() as session:
-        return operations.verify(session, actor, body, issuer=_issuer())
+        return operations.verify(session, actor, body, issuer=_issuer(), open_visit=open_visit)
 
 
 @api.post(f"{OPERATIONS}/reportHISData", responses={200: Answer[Nothing]})
@@ -245,8 +259,11 @@ def rotate_secret(path: AccessPath) -> Response:
 def _register(actor: Actor, body: Registration) -> Registered:
     # WeChat is asked before the transaction: it may be slow.
     wechat = accounts.exchange_wechat_code(current_config(), body.wechat_code) if body.wechat_code else None
-    with _counting_guesses(actor, body.id_number or ""), db.transaction() as session:
-        return operations.register(session, actor, body, wechat=wechat, issuer=_issuer())
+    # A newborn is asked for by its mother's certificate.
+    about = body.id_number or (body.child_info.mother_id_number if body.child_info else "")
+    limit = current_config().family_limit
+    with _counting_guesses(actor, about), db.transaction() as session:
+        return registering.register(session, actor, body, wechat=wechat, issuer=_issuer(), family_limit=limit)
 
 
 def _read_request() -> tuple[Envelope, CommonIn]:
@@ -273,6 +290,11 @@ def _counting_guesses(actor: Actor, about: str) -> Iterator[None]:
     counting = partial(limits.counting_failures, "tencent_guesses", subject, per_minute=GUESSES_PER_MINUTE)
     with counting(failure=PersonDetailsDiffer), counting(failure=PersonNotFoundHere):
         yield
+
+
+def _lock(actor: Actor, terminal: str, seconds: int) -> None:
+    with db.transaction() as session:
+        accounts.lock_terminal(session, actor, code=terminal, seconds=seconds)
 
 
 def _issuer() -> str:

@@ -20,7 +20,11 @@ def _read_day(sent: object) -> date:
     return _read_time(sent, "%Y-%m-%d", "yyyy-MM-dd").date()
 
 
-def _read_moment(sent: object) -> datetime:
+def read_moment(sent: object) -> datetime:
+    """A moment in the city, as the interface writes it.
+
+    :raises ValueError: not yyyy-MM-dd HH:mm:ss.
+    """
     return _read_time(sent, "%Y-%m-%d %H:%M:%S", "yyyy-MM-dd HH:mm:ss")
 
 
@@ -35,7 +39,7 @@ def _read_time(sent: object, written: str, shape: str) -> datetime:
 Day = Annotated[date, BeforeValidator(_read_day, json_schema_input_type=str), Field(description="yyyy-MM-dd")]
 Moment = Annotated[
     datetime,
-    BeforeValidator(_read_moment, json_schema_input_type=str),
+    BeforeValidator(read_moment, json_schema_input_type=str),
     Field(description="yyyy-MM-dd HH:mm:ss, Asia/Shanghai"),
 ]
 Name = Annotated[str, Field(min_length=1, max_length=50, pattern=_PLAIN)]
@@ -108,7 +112,8 @@ class TokenShown(Reply):
 
 
 class ChildInfo(Request):
-    """Parents of a child. Checked and not kept: who acts for a child is proved on the phone or at a desk."""
+    """Parents of a child. Of a newborn without a number they say which child it is; otherwise checked and not kept:
+    who acts for a child is proved on the phone or at a desk."""
 
     mother_name: Text = ""
     mother_id_type: CertificateType | None = None
@@ -126,9 +131,9 @@ class ChildInfo(Request):
     father_birth_day: Text = ""
     father_phone: Text = ""
     father_address: Text = ""
-    parity: Text = ""
-    multiple_births_flag: str | int = ""
-    birth_time: Text = ""
+    parity: Text = Field("", description="of a newborn of a multiple birth: which of its children, 1 to 9")
+    multiple_births_flag: str | int = Field("", description="of a newborn: 1 of a multiple birth, 0 or empty alone")
+    birth_time: Text = Field("", description="of a newborn: yyyy-MM-dd HH:mm:ss, Asia/Shanghai")
 
 
 class ClientInfo(Request):
@@ -145,13 +150,19 @@ class Registration(Request):
     gender: Literal["男", "女"]
     nation: str = Field(max_length=20, description="汉族 ...: the 56 of GB/T 3304, 其他, 外国血统中国籍人士")
     birthday: Day
-    id_type: CertificateType | None = Field(None, description="WS 364.3 CV02.01.101, for example 01; required")
-    id_number: str | None = Field(None, min_length=4, max_length=32, description="required")
+    id_type: CertificateType | None = Field(
+        None, description="WS 364.3 CV02.01.101, for example 01; required, but for a newborn that has none"
+    )
+    id_number: str | None = Field(None, min_length=4, max_length=32, description="as idType")
     phone1: Phone
     phone2: Text = Field("", description="accepted and not kept")
     address: str | None = Field(None, max_length=200, pattern=_PLAIN)
     citycode: Text = Field("", description="accepted and not kept")
-    relation: Text = Field("", description="with wechatCode: empty, 0, 01 or 本人; otherwise not used")
+    relation: Text = Field(
+        "",
+        description="with wechatCode, what the person is to its owner: empty, 0, 01 or 本人 himself; 10 to 12 spouse, "
+        "20 to 39 child, 50 to 59 parent, 40 to 49 and 60 to 99 other (GB/T 4761), or the word; otherwise not used",
+    )
     patid: PatientId | None = None
     open_id: Text = Field("", description="accepted and not kept")
     child_info: ChildInfo | None = None
@@ -259,7 +270,9 @@ class Verification(Request):
     terminal_id: str = Field(min_length=1, max_length=32, description="enrolled terminal of this hospital")
     medical_step: MedicalStep
     time: Moment | None = None
-    department: Department | None = None
+    department: Department | None = Field(
+        None, description="standard code, for example 0300; with it a visit is opened or continued"
+    )
     id_card: str = Field("", max_length=32, description="certificate number as read; needed with a static code")
     channel_code: Text = ""
     use_city_code: Text = ""
@@ -286,6 +299,7 @@ class Verified(Reply):
     health_card_id: str
     phid: str
     verify_status: str = Field(description="1: identity proved by document, bank or face; 0: asserted")
+    visit_id: str = Field(description="the visit that was opened or continued; empty without a department")
 
 
 class UseReport(Request):

@@ -1,7 +1,7 @@
 """What other packages may ask of payments."""
 
 from payments.service.charges import Bill, PaymentCode, capture_charge
-from payments.service.lines import LineView, get_line, list_lines, open_line
+from payments.service.lines import LineView, get_line, list_lines, open_line, open_line_at_desk
 from payments.service.products import ProductTerms, create_product, list_products
 from payments.service.repayments import (
     OPENED_TOPIC,
@@ -41,6 +41,7 @@ __all__ = [
     "list_lines",
     "list_products",
     "open_line",
+    "open_line_at_desk",
     "open_repayment",
     "record_order",
     "settle_repayment",

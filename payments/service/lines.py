@@ -14,6 +14,7 @@ from core.ids import new_id
 from health_card import service as health_card
 from payments.models import UNDER_WAY, CreditLine, CreditProduct, LineState, Repayment
 from payments.refusals import AgreementVersionWrong, LineNotFound, PersonNotConfirmed, ProductNotOffered
+from records.visits import service as visits
 
 
 @dataclass(frozen=True)
@@ -32,18 +33,54 @@ class LineView:
     person_name: str
 
 
-def open_line(session: Session, actor: Actor, *, product_code: str, agreement_version: str) -> tuple[LineView, bool]:
-    """Sign the actor's own person up for a product; the limit comes from the product.
+@dataclass(frozen=True)
+class Terms:
+    """Who signs up for what. ``signed_by``: the person's own login."""
+
+    person_id: UUID
+    product_code: str
+    agreement_version: str
+    signed_by: UUID
+
+
+def open_line(
+    session: Session, actor: Actor, *, product_code: str, agreement_version: str, pin: str
+) -> tuple[LineView, bool]:
+    """Sign the actor's own person up for a product, confirmed with the PIN; the limit comes from the product.
 
     However often and however concurrently it is asked, there is one line a person and product.
 
     :returns: the line, and whether it is new.
     :raises PersonNotConfirmed: the login holds no confirmed person.
+    :raises PinNotSet, PinLocked, PinWrong: see ``health_card.check_pin``.
     :raises ProductNotOffered: no such product, or not any more.
     :raises AgreementVersionWrong: neither the version in force nor the one that this line was opened with.
     """
     person_id = _get_own_person(session, actor)
-    product = session.scalars(select(CreditProduct).filter_by(code=product_code)).one_or_none()
+    health_card.check_pin(session, actor, pin=pin)
+    terms = Terms(person_id, product_code, agreement_version, signed_by=actor.id)
+    return _sign_up(session, actor, terms)
+
+
+def open_line_at_desk(
+    session: Session, actor: Actor, *, visit_id: UUID, product_code: str, agreement_version: str
+) -> tuple[LineView, bool]:
+    """Sign the patient of a visit up at a desk; he has confirmed it on his own phone, with PIN or tap, good once.
+
+    :returns: the line, and whether it is new.
+    :raises VisitNotFound: no such visit at the actor's hospital.
+    :raises NotConfirmed: see ``health_card.consume_confirmation``; somebody who acts for him cannot confirm this.
+    :raises ProductNotOffered, AgreementVersionWrong: see ``open_line``.
+    """
+    person_id = visits.get_visit(session, actor, visit_id).person_id
+    confirmed = health_card.consume_confirmation(session, actor, purpose="credit", person_id=person_id, by_self=True)
+    terms = Terms(person_id, product_code, agreement_version, signed_by=confirmed.login_id)
+    return _sign_up(session, actor, terms)
+
+
+def _sign_up(session: Session, actor: Actor, terms: Terms) -> tuple[LineView, bool]:
+    person_id, agreement_version = terms.person_id, terms.agreement_version
+    product = session.scalars(select(CreditProduct).filter_by(code=terms.product_code)).one_or_none()
     known = _find_line(session, person_id, product) if product else None
     if product is None or not (product.is_offered or known):
         raise ProductNotOffered
@@ -51,13 +88,13 @@ def open_line(session: Session, actor: Actor, *, product_code: str, agreement_ve
     if agreement_version not in accepted:
         raise AgreementVersionWrong(current_version=product.agreement_version)
     if known is not None:
-        return get_line(session, actor, line_id=known.id), False
-    line_id = _insert_line(session, actor, person_id, product)
+        return _view(session, CreditLine.id == known.id)[0], False
+    line_id = _insert_line(session, terms, product)
     if line_id is None:
         # Another request opened it at this moment; the insert waited until that one was committed.
         known = _find_line(session, person_id, product)
         assert known is not None
-        return get_line(session, actor, line_id=known.id), False
+        return _view(session, CreditLine.id == known.id)[0], False
     audit.record_act(
         session,
         actor,
@@ -66,7 +103,7 @@ def open_line(session: Session, actor: Actor, *, product_code: str, agreement_ve
         of=("credit_line", line_id),
         facts={"product": product.code, "agreement_version": agreement_version, "limit_fen": product.limit_fen},
     )
-    return get_line(session, actor, line_id=line_id), True
+    return _view(session, CreditLine.id == line_id)[0], True
 
 
 def list_lines(session: Session, actor: Actor) -> list[LineView]:
@@ -144,10 +181,10 @@ def _find_line(session: Session, person_id: UUID, product: CreditProduct) -> Cre
     return session.scalars(mine.order_by(CreditLine.opened_at, CreditLine.id).limit(1)).one_or_none()
 
 
-def _insert_line(session: Session, actor: Actor, person_id: UUID, product: CreditProduct) -> UUID | None:
+def _insert_line(session: Session, terms: Terms, product: CreditProduct) -> UUID | None:
     statement = insert(CreditLine).values(
         id=new_id(),
-        person_id=person_id,
+        person_id=terms.person_id,
         product_id=product.id,
         limit_fen=product.limit_fen,
         drawn_fen=0,
@@ -155,7 +192,7 @@ def _insert_line(session: Session, actor: Actor, person_id: UUID, product: Credi
         state=LineState.ACTIVE,
         agreement_version=product.agreement_version,
         agreement_text_hash=product.agreement_text_hash,
-        opened_by=actor.id,
+        opened_by=terms.signed_by,
         opened_at=clock.now(),
     )
     return session.scalar(statement.on_conflict_do_nothing().returning(CreditLine.id))

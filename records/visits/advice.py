@@ -17,10 +17,14 @@ ADVICE = {
     "health_card.terminal_locked": "一分钟内失败次数过多。请稍候再扫，或改用另一终端。",
     "health_card.patient_number_taken": "请核对门诊号；患者在本院已有门诊号时，此栏可留空。",
     "records.department_unknown": "请在「科室」一栏重新选择科室后再扫。",
+    "accounts.department_not_here": "请在「科室」一栏选择本院的科室；确有此科室的，请平台运营为本院登记。",
     "accounts.terminal_unknown": "请在「终端」一栏改选本窗口的终端；没有可选项时请联系信息科登记。",
     "accounts.terminal_key_missing": "请打开「/desk/enrol」页面，用平台运营提供的登记码登记本机。",
     "accounts.terminal_proof_missing": "该终端只能在登记过的电脑上使用。请改选本机的终端，或请平台运营重新登记。",
     "accounts.terminal_proof_invalid": "请核对电脑时间，刷新页面后重扫。仍不成功时，请平台运营为本机重新登记。",
+    "health_card.not_confirmed": "请患者在手机上确认后再办理；患者也可在小程序输入确认密码，出示确认码，由本窗口扫码。",
+    "health_card.confirmation_not_possible": "本次就诊不是扫手机二维码登记的。请患者打开健康卡，重扫动态码。",
+    "health_card.register_yourself_first": "确认的微信尚未登记本人。请先核验其证件。",
     "core.malformed_request": "请检查所填内容后重试。",
 }
 

@@ -16,12 +16,12 @@ from records.visits.steps import INPATIENT
 EXPIRING_TOPIC = "records.visit_expiring"
 
 
-def announce_expiring(session: Session, visit: Visit, *, visit_days: int) -> None:
+def announce_expiring(session: Session, *, visit_id: UUID, kind: str, opened_at: datetime, visit_days: int) -> None:
     """Have the worker close a visit when it has run out. An inpatient one lasts until somebody closes it."""
-    if visit.kind == INPATIENT:
+    if kind == INPATIENT:
         return
-    due_at = visit.opened_at + timedelta(days=visit_days)
-    outbox.announce(session, EXPIRING_TOPIC, {"visit_id": str(visit.id)}, due_at=due_at, wakes=False)
+    due_at = opened_at + timedelta(days=visit_days)
+    outbox.announce(session, EXPIRING_TOPIC, {"visit_id": str(visit_id)}, due_at=due_at, wakes=False)
 
 
 def close_visit(session: Session, actor: Actor, *, visit_id: UUID) -> None:

@@ -13,14 +13,15 @@ class Visit(WithId, Base):
     """One visit. ``kind``: I inpatient, O outpatient, E emergency, H check-up, T other.
 
     ``department`` is the standard 4-digit code (0300 internal medicine ...), ``medical_step`` the national one: those
-    of the scan that opened it; every scan is a row of ``visit_steps``. ``disowned_at``: the patient said that it was
-    somebody else.
+    of the scan that opened it; every scan is a row of ``visit_steps``. It was opened by staff, or by the system of a
+    hospital that verifies codes itself. ``disowned_at``: the patient said that it was somebody else.
     """
 
     __tablename__ = "visits"
     __table_args__ = (
         CheckConstraint("kind IN ('I', 'O', 'E', 'H', 'T')", name="kind"),
         CheckConstraint("disowned_at IS NULL OR closed_at IS NOT NULL", name="disowned_is_closed"),
+        CheckConstraint("num_nonnulls(opened_by, opened_by_client_id) = 1", name="opened_by"),
         Index("ix_visits_person_id", "person_id", text("opened_at DESC")),
         Index("ix_visits_hospital_id", "hospital_id", "person_id", text("opened_at DESC")),
         Index(
@@ -38,7 +39,8 @@ class Visit(WithId, Base):
     kind: Mapped[str]
     department: Mapped[str]
     medical_step: Mapped[str]
-    opened_by: Mapped[UUID] = mapped_column(ForeignKey("staff_members.id"))
+    opened_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff_members.id"))
+    opened_by_client_id: Mapped[UUID | None] = mapped_column(ForeignKey("machine_clients.id"))
     opened_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     disowned_at: Mapped[datetime | None]
@@ -48,12 +50,13 @@ class VisitStep(WithId, Base):
     """One scan of a visit: the first opened it, the others continued it. Never changed afterwards.
 
     ``redemption_id``: of a code that is good once. ``code_class``: how the patient was identified, D by a dynamic code,
-    S by a static one with a document ...
+    S by a static one with a document ... Scanned by staff, or by the system of a hospital that verifies codes itself.
     """
 
     __tablename__ = "visit_steps"
     __table_args__ = (
         CheckConstraint("code_class ~ '^[A-Z]$'", name="code_class"),
+        CheckConstraint("num_nonnulls(staff_id, client_id) = 1", name="scanned_by"),
         Index("ix_visit_steps_visit_id", "visit_id", text("at DESC"), text("id DESC")),
     )
 
@@ -63,5 +66,6 @@ class VisitStep(WithId, Base):
     department: Mapped[str]
     medical_step: Mapped[str]
     code_class: Mapped[str]
-    staff_id: Mapped[UUID] = mapped_column(ForeignKey("staff_members.id"))
+    staff_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff_members.id"))
+    client_id: Mapped[UUID | None] = mapped_column(ForeignKey("machine_clients.id"))
     at: Mapped[datetime]

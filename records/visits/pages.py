@@ -1,6 +1,7 @@
 """The desk: a field that a scanner types into, and who was just identified."""
 
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlencode
@@ -13,6 +14,8 @@ from core import db
 from core.errors import Refusal
 from core.pages import read_form, show_page, show_refused
 from core.web import Pages, current_actor, current_config, requires
+from health_card.confirmation import service as confirmation
+from health_card.confirmation.service import AskedConfirmation
 from records.visits import service
 from records.visits.advice import advise
 from records.visits.codes import CARRIER_KINDS, MEDICAL_STEPS, VISIT_KINDS
@@ -46,10 +49,17 @@ class DeskForm:
 @pages.get("/desk")
 @requires("records:visit:open")
 def show_desk() -> Response:
-    """The desk, ready to scan; ``?visit=`` shows one open visit of this hospital again."""
-    wanted = request.args.get("visit", type=UUID)
+    """The desk, ready to scan; ``?visit=`` shows one open visit of this hospital again, ``&asked=`` how the patient
+    answered what he was asked to confirm."""
+    wanted, asked = request.args.get("visit", type=UUID), request.args.get("asked", type=UUID)
     shown = _read_check_in(wanted) if wanted else None
-    return show_page("records/desk.html", form=DeskForm(_read_settings()), check_in=shown, **_surroundings())
+    return show_page(
+        "records/desk.html",
+        form=DeskForm(_read_settings()),
+        check_in=shown,
+        asked=_read_confirmation(asked) if shown and asked else None,
+        **_surroundings(),
+    )
 
 
 @pages.post("/desk")
@@ -77,6 +87,32 @@ def look_up(visit_id: UUID) -> Response:
     return cast(Response, redirect(f"/desk/persons/{look_up_id}", 303))
 
 
+@pages.post("/desk/visits/<uuid:visit_id>/confirmations")
+@requires("health_card:confirmation:ask")
+def ask_confirmation(visit_id: UUID) -> Response:
+    """Ask the patient to confirm on the phone that who acts for whom is dealt with here."""
+
+    def ask() -> str:
+        with db.transaction() as session:
+            asked = service.ask_confirmation(session, current_actor(), visit_id=visit_id, purpose="account")
+        return url_for("desk_pages.show_desk", visit=visit_id, asked=asked.confirmation_id)
+
+    return _go_on(visit_id, ask)
+
+
+@pages.post("/desk/visits/<uuid:visit_id>/holders")
+@requires("health_card:holder:check")
+def show_holders(visit_id: UUID) -> Response:
+    """From a visit at which the patient has confirmed to the desk of holders, without the number of his document."""
+
+    def open_look_up() -> str:
+        with db.transaction() as session:
+            look_up_id = service.look_up_confirmed_visitor(session, current_actor(), visit_id=visit_id)
+        return f"/desk/holders/visitors/{look_up_id}"
+
+    return _go_on(visit_id, open_look_up)
+
+
 @pages.post("/desk/visits/<uuid:visit_id>/close")
 @requires("records:visit:close")
 def close(visit_id: UUID) -> Response:
@@ -84,6 +120,15 @@ def close(visit_id: UUID) -> Response:
     with db.transaction() as session:
         service.close_visit(session, current_actor(), visit_id=visit_id)
     return cast(Response, redirect(url_for("desk_pages.show_desk", visit=visit_id), 303))
+
+
+def _go_on(visit_id: UUID, act: Callable[[], str]) -> Response:
+    """Lead on to where the act says, or say why not, with the way back to the visit."""
+    try:
+        return cast(Response, redirect(act(), 303))
+    except Refusal as refusal:
+        form, advice = DeskForm(_read_settings()), advise(refusal.code)
+        return show_refused("records/desk.html", refusal, form=form, advice=advice, back_to=visit_id, **_surroundings())
 
 
 def _read_scan() -> ScanForm:
@@ -97,6 +142,11 @@ def _read_scan() -> ScanForm:
 def _read_check_in(visit_id: UUID) -> CheckInShown:
     with db.transaction() as session:
         return CheckInShown.model_validate(service.get_check_in(session, current_actor(), visit_id=visit_id))
+
+
+def _read_confirmation(confirmation_id: UUID) -> AskedConfirmation:
+    with db.snapshot() as session:
+        return confirmation.get_confirmation(session, current_actor(), confirmation_id=confirmation_id)
 
 
 def _surroundings() -> dict[str, Any]:
@@ -115,6 +165,7 @@ def _surroundings() -> dict[str, Any]:
         "visit_kinds": VISIT_KINDS,
         "visits": visits,
         "carrier_kinds": CARRIER_KINDS,
+        "may_check_holders": actor.can("health_card:holder:check"),
         "may_serve_persons": actor.can("health_card:person:look_up"),
         "may_read_records": actor.can("records:shared_timeline:read"),
     }

@@ -1,9 +1,12 @@
 """The machine interface of visits, for desks."""
 
+from functools import partial
+
 from flask import Response, request
 
 from accounts import service as accounts
 from core import db
+from core.actor import Actor
 from core.api import Api
 from core.web import current_actor, current_config, current_identity, present, requires
 from health_card import service as health_card
@@ -84,15 +87,34 @@ def look_up(path: VisitPath) -> Response:
     return present(LookUpOpened(look_up_id=look_up_id), 201)
 
 
+@api.post("/desk/visits/<uuid:visit_id>/confirmed-look-ups", responses={201: LookUpOpened})
+@requires("health_card:holder:check")
+def look_up_confirmed(path: VisitPath) -> Response:
+    """Who confirmed on the phone at this open visit, to this member of staff within 5 minutes, with PIN or tap
+
+    Uses that up. The look-up stands for the document in `/desk/holders/...`."""
+    with db.transaction() as session:
+        look_up_id = service.look_up_confirmed_visitor(session, current_actor(), visit_id=path.visit_id)
+    return present(LookUpOpened(look_up_id=look_up_id), 201)
+
+
 def scan_code(body: Scan, proof: str | None) -> CheckIn:
     """The scan itself, shared with the desk page: refused codes are counted outside the transaction.
 
     :param proof: the terminal's DPoP proof; a terminal without a key has none.
     """
     actor = current_actor()
-    with health_card.counting_failures(f"{actor.hospital_id}/{body.terminal}"), db.transaction() as session:
-        shown = body.code or body.carrier_number or ""
-        terminal_id = accounts.check_terminal_proof(session, actor, code=body.terminal, proof=_bind(proof, shown))
+    counting = health_card.counting_failures(
+        f"{actor.hospital_id}/{body.terminal}", lock=partial(_lock, actor, body.terminal)
+    )
+    with counting, db.transaction() as session:
+        terminal_id = accounts.check_terminal_proof(
+            session,
+            actor,
+            code=body.terminal,
+            proof=_bind(proof, body.code or body.carrier_number or ""),
+            department=body.department,
+        )
         return service.check_in(
             session,
             actor,
@@ -102,6 +124,11 @@ def scan_code(body: Scan, proof: str | None) -> CheckIn:
             context=ScanContext(**{name: getattr(body, name) for name in CONTEXT}),
             visit_days=current_config().visit_days,
         )
+
+
+def _lock(actor: Actor, terminal: str, seconds: int) -> None:
+    with db.transaction() as session:
+        accounts.lock_terminal(session, actor, code=terminal, seconds=seconds)
 
 
 def _bind(proof: str | None, code: str) -> accounts.TerminalProof:

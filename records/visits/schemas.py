@@ -4,9 +4,9 @@ from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
-from core.api import Received, Shown
+from core.api import Headers, Received, Shown
 from health_card import service as health_card
 
 MedicalStep = Literal["010101", "010102", "010103", "010104", "010105", "010106", "010107"]
@@ -25,7 +25,10 @@ class Scan(Received):
         "010106 prescribe, 010107 operate"
     )
     department: str = Field(
-        min_length=1, max_length=8, description="standard department code, a text of 4 digits, for example 0300"
+        min_length=1,
+        max_length=8,
+        description="standard department code, a text of 4 digits, for example 0300; where the hospital has registered "
+        "departments of its own, one of them",
     )
     terminal: str = Field(min_length=1, max_length=32, description="enrolled terminal of this hospital")
     visit_kind: Literal["I", "O", "E", "H", "T"] = Field(
@@ -51,7 +54,7 @@ class Scan(Received):
         return self
 
 
-class ScanHeader(BaseModel):
+class ScanHeader(Headers):
     dpop: str | None = Field(
         None,
         alias="DPoP",

@@ -7,16 +7,18 @@ from uuid import UUID
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
+from accounts import service as accounts
 from consent import service as consent
-from core import audit, clock
+from core import audit
 from core.actor import Actor
 from health_card import service as health_card
 from health_card.confirmation import service as confirmation
 from records.refusals import DepartmentUnknown, VisitNotFound
-from records.visits import closing, steps
+from records.visits import steps
 from records.visits.closing import close_visit
 from records.visits.codes import DEPARTMENTS
 from records.visits.disowning import DisownedVisit, disown_visit
+from records.visits.entering import EnteredVisit, ScanContext, Step, enter_visit
 from records.visits.models import Visit, VisitStep
 
 __all__ = [
@@ -34,19 +36,11 @@ __all__ = [
     "get_check_in",
     "get_visit",
     "list_visits",
+    "look_up_confirmed_visitor",
     "look_up_visitor",
+    "open_verified",
     "read_visits",
 ]
-
-
-@dataclass(frozen=True)
-class Step:
-    """One scan of a visit. ``code_class``: D dynamic, S static ..."""
-
-    at: datetime
-    medical_step: str
-    department: str
-    code_class: str
 
 
 @dataclass(frozen=True)
@@ -96,24 +90,6 @@ class VisitContext:
     opened_at: datetime
 
 
-@dataclass(frozen=True)
-class ScanContext:
-    """Where and for what a code is scanned (WS 364 codes; domain facts in ARCHITECTURE.md).
-
-    ``new_visit``: open one, even where the scan would continue another.
-    """
-
-    terminal: str
-    medical_step: str
-    department: str
-    visit_kind: str = "O"
-    patient_number: str | None = None
-    certificate_number: str | None = None
-    carrier_kind: health_card.CarrierKind | None = None
-    carrier_number: str | None = None
-    new_visit: bool = False
-
-
 def check_in(
     session: Session,
     actor: Actor,
@@ -124,21 +100,20 @@ def check_in(
     context: ScanContext,
     visit_days: int,
 ) -> CheckIn:
-    """Redeem a code at a desk, and open a visit or continue an open one (``steps.find_continued``).
+    """Redeem a code at a desk, and open a visit or continue an open one (``enter_visit``).
 
     A dynamic code also opens the visit's treatment grant, or extends it. A static one, or another card that is bound
     to the person, only registers, with the certificate number. The same terminal reading the same dynamic code again
     within 10 seconds gets the same visit. Of every other scan the person is told at once.
 
     :param text: of the code; None: the context names a carrier.
-    :param terminal_id: of the context's terminal, at the actor's hospital; checked.
+    :param terminal_id: of the context's terminal, at the actor's hospital; checked, and for its department.
     :param visit_days: for how many days one registration counts.
     :raises DepartmentUnknown: no such department.
     :raises CodeRefused: see ``health_card.redeem_code`` and ``health_card.identify_carrier``.
     :raises PatientNumberTaken: the number is another person's here.
     """
-    if context.department not in DEPARTMENTS:
-        raise DepartmentUnknown
+    _check_department(context.department)
     if text is None:
         found = _identify_by_carrier(session, actor, context)
     else:
@@ -155,10 +130,36 @@ def check_in(
     visit = steps.find_by_redemption(session, found.redemption_id) if found.is_reread else None
     if visit is not None:
         return _describe(session, actor, visit, steps.list_steps(session, visit.id))
-    visit, scans = _enter_visit(session, actor, found, terminal_id, context, visit_days=visit_days)
-    if found.shares_records:
-        consent.open_treatment_grant(session, actor, person_id=found.person_id, visit_id=visit.id)
-    return _describe(session, actor, visit, scans)
+    entered = enter_visit(session, actor, found=found, terminal_id=terminal_id, context=context, visit_days=visit_days)
+    return _describe_entered(entered)
+
+
+def open_verified(
+    session: Session,
+    actor: Actor,
+    *,
+    found: health_card.Identified,
+    terminal_id: UUID,
+    terminal: str,
+    medical_step: str,
+    department: str,
+    visit_days: int,
+) -> UUID:
+    """The second half of ``check_in``, for a hospital's own system that has redeemed the code by another interface.
+
+    That interface does not say of which kind a visit is: it is an outpatient one.
+
+    :returns: the id of the visit that was opened or continued.
+    :raises DepartmentNotHere: the hospital has departments of its own, and this is none of them.
+    :raises DepartmentUnknown: no such department.
+    """
+    accounts.check_department(session, actor, code=department)
+    _check_department(department)
+    visit = steps.find_by_redemption(session, found.redemption_id) if found.is_reread else None
+    if visit is not None:
+        return visit.id
+    context = ScanContext(terminal=terminal, medical_step=medical_step, department=department)
+    return enter_visit(session, actor, found=found, terminal_id=terminal_id, context=context, visit_days=visit_days).id
 
 
 def look_up_visitor(session: Session, actor: Actor, *, visit_id: UUID) -> UUID:
@@ -167,10 +168,19 @@ def look_up_visitor(session: Session, actor: Actor, *, visit_id: UUID) -> UUID:
     :returns: the look-up's id.
     :raises VisitNotFound: no open visit at the actor's hospital.
     """
-    visit = _load_visit(session, actor, visit_id)
-    if visit.closed_at is not None:
-        raise VisitNotFound
-    return health_card.open_look_up(session, actor, person_id=visit.person_id, way=health_card.Way.VISIT).id
+    person_id = _load_open_visit(session, actor, visit_id).person_id
+    return health_card.open_look_up(session, actor, person_id=person_id, way=health_card.Way.VISIT).id
+
+
+def look_up_confirmed_visitor(session: Session, actor: Actor, *, visit_id: UUID) -> UUID:
+    """As ``look_up_visitor``, of whoever confirmed at this visit, with PIN or tap: the desk of holders knows him by it.
+
+    :returns: the look-up's id.
+    :raises VisitNotFound: no open visit at the actor's hospital.
+    :raises NotConfirmed, RegisterYourselfFirst: see ``health_card.open_confirmed_look_up``.
+    """
+    person_id = _load_open_visit(session, actor, visit_id).person_id
+    return health_card.open_confirmed_look_up(session, actor, person_id=person_id).id
 
 
 def get_check_in(session: Session, actor: Actor, *, visit_id: UUID) -> CheckIn:
@@ -256,6 +266,11 @@ def read_visits(
     return lines
 
 
+def _check_department(department: str) -> None:
+    if department not in DEPARTMENTS:
+        raise DepartmentUnknown
+
+
 def _identify_by_carrier(session: Session, actor: Actor, context: ScanContext) -> health_card.Identified:
     assert context.carrier_kind is not None
     assert context.carrier_number is not None
@@ -276,11 +291,36 @@ def _load_visit(session: Session, actor: Actor, visit_id: UUID) -> Visit:
     return visit
 
 
+def _load_open_visit(session: Session, actor: Actor, visit_id: UUID) -> Visit:
+    visit = _load_visit(session, actor, visit_id)
+    if visit.closed_at is not None:
+        raise VisitNotFound
+    return visit
+
+
+def _describe_entered(entered: EnteredVisit) -> CheckIn:
+    last = entered.steps[-1]
+    return CheckIn(
+        visit_id=entered.id,
+        person=entered.person,
+        patient_number=entered.patient_number,
+        medical_step=last.medical_step,
+        department=last.department,
+        opened_at=entered.opened_at,
+        is_new=entered.is_new,
+        steps=entered.steps,
+        access_until=entered.access_until,
+        closed_at=None,
+        disowned_at=None,
+    )
+
+
 def _describe(session: Session, actor: Actor, visit: Visit, scans: list[VisitStep]) -> CheckIn:
+    person, patient_number = health_card.get_visitor(session, actor, visit.person_id)
     return CheckIn(
         visit_id=visit.id,
-        person=health_card.get_demographics(session, visit.person_id),
-        patient_number=health_card.get_patient_number(session, actor, visit.person_id),
+        person=person,
+        patient_number=patient_number,
         medical_step=scans[-1].medical_step,
         department=scans[-1].department,
         opened_at=visit.opened_at,
@@ -290,85 +330,3 @@ def _describe(session: Session, actor: Actor, visit: Visit, scans: list[VisitSte
         closed_at=visit.closed_at,
         disowned_at=visit.disowned_at,
     )
-
-
-def _enter_visit(
-    session: Session,
-    actor: Actor,
-    found: health_card.Identified,
-    terminal_id: UUID,
-    context: ScanContext,
-    *,
-    visit_days: int,
-) -> tuple[Visit, list[VisitStep]]:
-    """The visit that this scan belongs to and its scans, with this one recorded and the person told."""
-    continued = None if context.new_visit else _find_continued(session, actor, found, context, visit_days)
-    visit = continued or _open_visit(session, actor, found, terminal_id, context, visit_days=visit_days)
-    facts = {"step": context.medical_step, "department": context.department}
-    step = VisitStep(
-        visit_id=visit.id,
-        redemption_id=found.redemption_id,
-        terminal_id=terminal_id,
-        department=context.department,
-        medical_step=context.medical_step,
-        code_class=found.kind,
-        staff_id=actor.id,
-        at=clock.now(),
-    )
-    session.add(step)
-    audit.record_act(
-        session,
-        actor,
-        "records.visit.continued" if continued else "records.visit.opened",
-        subject_id=found.person_id,
-        of=("visit", visit.id),
-        facts=facts,
-    )
-    health_card.tell_person(
-        session,
-        person_id=found.person_id,
-        kind=health_card.NoticeKind.IDENTIFIED,
-        facts={"terminal": context.terminal, **facts},
-        hospital_id=actor.house_id,
-        of=("visit", visit.id),
-    )
-    return visit, steps.list_steps(session, visit.id) if continued else [step]
-
-
-def _find_continued(
-    session: Session, actor: Actor, found: health_card.Identified, context: ScanContext, visit_days: int
-) -> Visit | None:
-    return steps.find_continued(
-        session,
-        actor,
-        person_id=found.person_id,
-        kind=context.visit_kind,
-        department=context.department,
-        medical_step=context.medical_step,
-        visit_days=visit_days,
-    )
-
-
-def _open_visit(
-    session: Session,
-    actor: Actor,
-    found: health_card.Identified,
-    terminal_id: UUID,
-    context: ScanContext,
-    *,
-    visit_days: int,
-) -> Visit:
-    visit = Visit(
-        person_id=found.person_id,
-        hospital_id=actor.house_id,
-        terminal_id=terminal_id,
-        kind=context.visit_kind,
-        department=context.department,
-        medical_step=context.medical_step,
-        opened_by=actor.id,
-        opened_at=clock.now(),
-    )
-    session.add(visit)
-    session.flush()
-    closing.announce_expiring(session, visit, visit_days=visit_days)
-    return visit

@@ -13,6 +13,9 @@ from simulator.control import Control
 from simulator.demo.stage import NotAsExpected, Stage
 from simulator.people import SyntheticPerson
 
+# Every phone of the story has it; a real person picks his own.
+PIN = "483920"
+
 CLIENT_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
@@ -35,11 +38,16 @@ class Phone:
         """Read something of one's own."""
         return self.stage.send("GET", path, token=self.access_token, expect=200, **request).json()
 
-    def post(self, path: str, body: dict[str, Any], *, expect: int, **request: Any) -> Any:
+    def post(self, path: str, body: dict[str, Any], *, expect: int | tuple[int, ...], **request: Any) -> Any:
         """Do something."""
         return self.stage.send("POST", path, token=self.access_token, json=body, expect=expect, **request).json()
 
-    def register(self, person: SyntheticPerson, *, expect: int) -> dict[str, Any]:
+    def set_pin(self) -> None:
+        """Six digits that confirm; the same ones again change nothing."""
+        body = {"pin": PIN, "old_pin": PIN}
+        self.stage.send("PUT", "/api/v1/code-pin", token=self.access_token, json=body, expect=204)
+
+    def register(self, person: SyntheticPerson, *, expect: int | tuple[int, ...]) -> dict[str, Any]:
         """Real-name registration."""
         body = {
             "certificate_type": "01",
@@ -53,6 +61,13 @@ class Phone:
     def show_code(self, card_id: str, kind: str = "dynamic") -> str:
         """The text of a fresh code."""
         text: str = self.post(f"/api/v1/cards/{card_id}/codes", {"kind": kind}, expect=201)["text"]
+        return text
+
+    def show_confirmed_code(self, card_id: str) -> str:
+        """The text of a code that is made with the PIN."""
+        self.set_pin()
+        body = {"kind": "confirmed", "pin": PIN}
+        text: str = self.post(f"/api/v1/cards/{card_id}/codes", body, expect=201)["text"]
         return text
 
 
@@ -71,6 +86,11 @@ class Staff:
         body = {"username": member["username"], "password": member["password"]}
         token = stage.send("POST", "/api/v1/staff/sessions", json=body, expect=201).json()["token"]
         return cls(stage, hospital, token)
+
+    @classmethod
+    def sign_in_to_platform(cls, stage: Stage, credentials: dict[str, Any], role: str) -> "Staff":
+        """Sign in as the member of this role who works for no hospital."""
+        return cls.sign_in(stage, credentials, {"name": None}, role)
 
     def scan_body(self, code: str, terminal: str = "W01", **more: str) -> dict[str, str]:
         """What the desk posts when the scanner has typed a code."""

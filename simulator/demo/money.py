@@ -3,7 +3,7 @@
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from simulator.demo.cast import HospitalSystems
+from simulator.demo.cast import PIN, HospitalSystems
 
 if TYPE_CHECKING:
     from simulator.demo.story import Story
@@ -17,7 +17,8 @@ def pay_later(story: "Story") -> None:
     stage, phone = story.stage, story.phone
     stage.title("九、先诊疗后付费 · Pay later")
     product = phone.get("/api/v1/credit/products")["products"][0]
-    body = {"product_code": product["code"], "agreement_version": product["agreement_version"]}
+    phone.set_pin()
+    body = {"product_code": product["code"], "agreement_version": product["agreement_version"], "pin": PIN}
     line = phone.post("/api/v1/credit/lines", body, expect=201)
     stage.say(
         f"签约{product['name']}：额度 {line['limit_fen'] / 100:.2f} 元，免息 {product['interest_free_days']} 天",

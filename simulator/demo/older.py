@@ -55,9 +55,14 @@ class OldSystem:
             "timestamp": str(int(time.time())),
         } | common
         values = {name: value for name, value in (common_in | req).items() if value}
-        text = "&".join(f"{name}={values[name]}" for name in sorted(values)) + self.access["app_secret"]
+        text = "&".join(f"{name}={_write(values[name])}" for name in sorted(values)) + self.access["app_secret"]
         signature = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
         return json.dumps({"commonIn": {"sign": signature} | common_in, "req": req}, ensure_ascii=False).encode()
+
+
+def _write(value: Any) -> str:
+    """An object is signed as the JSON text that is sent."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def speak_the_older_interface(story: "Story") -> None:
@@ -80,12 +85,23 @@ def speak_the_older_interface(story: "Story") -> None:
     card = system.ask("registerHealthCard", registration)
     stage.check(system.ask("registerHealthCard", registration) == card, "registering again gave another card")
     stage.say(f"窗口登记患者，发卡 {card['healthCardId'][:12]}…；重复登记还是这张卡", "registers a patient at a window")
+    mother = {"motherName": person.name, "motherIdType": "01", "motherIdNumber": person.certificate_number}
+    newborn = {name: registration[name] for name in ("gender", "nation", "phone1")} | {
+        "name": "钱测试之女",
+        "birthday": datetime.now(documents.CITY).strftime("%Y-%m-%d"),
+        "childInfo": mother,
+    }
+    child = system.ask("registerHealthCard", newborn)
+    stage.check(child["phid"] != card["phid"], "the newborn became its mother")
+    stage.say(f"无证新生儿凭母亲证件登记，发卡 {child['healthCardId'][:12]}…", "registers a newborn under its mother")
     code = story.phone.show_code(story.card_id)
     verification = {"qrCodeText": code, "terminalId": "K01", "medicalStep": "010103", "department": "0300"}
     found = system.ask("verifyQRCode", verification)
     stage.check(found["idNumber"] == story.person.certificate_number, "another person was identified")
+    stage.check(bool(found["visitId"]), "no visit was opened")
     stage.say(
-        f"自助机核验动态码：{found['name'][0]}**，患者手机即时得知", "verifies a dynamic code; the patient is told"
+        f"自助机核验动态码：{found['name'][0]}**，就诊 {found['visitId'][:8]}… 已打开，患者手机即时得知",
+        "verifies a dynamic code: a visit, and the patient is told",
     )
     use = {
         "qrCodeText": code,

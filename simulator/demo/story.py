@@ -1,4 +1,4 @@
-"""The story, a to i: each act is a function, each step one line; refusals are part of it."""
+"""The story, a to l: each act is a function, each step one line; refusals are part of it."""
 
 import os
 import secrets
@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from simulator.control import Control
-from simulator.demo import documents, money, older
+from simulator.demo import documents, household, money, office, older
 from simulator.demo.cast import HospitalSystems, Phone, Staff, new_phone
 from simulator.demo.stage import Stage
 from simulator.people import SyntheticPerson, invent_person
@@ -52,6 +52,9 @@ class Story:
             self.revoke,
             self.pay_later,
             self.speak_the_older_interface,
+            self.raise_a_child,
+            self.confirm_on_the_phone,
+            self.run_the_platform,
             self.outlive_a_code,
         ):
             act()
@@ -243,12 +246,24 @@ class Story:
         """i. Hospital A's old system uses the interface that it already speaks."""
         older.speak_the_older_interface(self)
 
+    def raise_a_child(self) -> None:
+        """j. A newborn and its two guardians."""
+        household.raise_a_child(self)
+
+    def confirm_on_the_phone(self) -> None:
+        """k. A code made with the PIN, and a tap."""
+        household.confirm_on_the_phone(self)
+
+    def run_the_platform(self) -> None:
+        """l. The operator merges, takes it back, and issues a list."""
+        office.run_the_platform(self)
+
     def outlive_a_code(self) -> None:
         """A code older than 60 seconds is refused. The one wait of the story; DEMO_QUICK=1 leaves it out."""
         stage = self.stage
         if os.environ.get("DEMO_QUICK"):
             return
-        stage.title("十一、过期的码（需等到第一个码满 60 秒） · An expired code: waiting until the first is 60 s old")
+        stage.title("十四、过期的码（需等到第一个码满 60 秒） · An expired code: waiting until the first is 60 s old")
         time.sleep(max(0.0, self.first_shown_at + 61.5 - time.monotonic()))
         desk = Staff.sign_in(stage, self.credentials, self.hospital_a, "registrar")
         # Shown before the patient ended all codes, but its age is looked at first.

@@ -17,6 +17,7 @@ def test_a_registrar_confirms_a_second_parent(committing_city: City, desk_window
     desk_window.sign_in(household.registrar)
     desk_window.page.get_by_role("link", name="家庭与监护人核验").click()
     desk_window.page.wait_for_url("**/desk/holders")
+    desk_window.page.wait_for_function("document.activeElement.name === 'certificate_number'")
     desk_window.type_like_a_scanner(household.father.certificate_number)
     waiting = desk_window.page.locator(".is-waiting")
     waiting.get_by_label("核对的材料").select_option("birth_certificate")

@@ -2,13 +2,15 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import text
 
 from consent import service as consent
+from consent.models import Grant, Purpose
 from consent.refusals import NothingShared
-from core import db
+from core import clock, db
 from core.ids import new_id
 from tests.support.city import City, Patient, Staff
 
@@ -26,10 +28,18 @@ class Ward:
         self.doctor: Staff = city.staff(city.hospital())
 
     def open_grant(self) -> UUID:
+        now = clock.now()
+        grant = Grant(
+            person_id=self.patient.person_id,
+            hospital_id=self.doctor.actor.house_id,
+            purpose=Purpose.TREATMENT,
+            visit_id=new_id(),
+            starts_at=now,
+            expires_at=now + timedelta(hours=1),
+        )
         with db.transaction() as session:
-            return consent.open_treatment_grant(
-                session, self.doctor.actor, person_id=self.patient.person_id, visit_id=new_id()
-            ).id
+            session.add(grant)
+        return grant.id
 
     def revoke(self, grant_id: UUID) -> None:
         with self.city.app.app_context(), db.transaction() as session:

@@ -5,7 +5,7 @@ from flask import Flask
 from psycopg.errors import UniqueViolation
 from sqlalchemy import select
 
-from core import audit, clock, db
+from core import appending, audit, clock, db
 from core.actor import SYSTEM
 from core.audit import AuditEntry
 from core.idempotency import IdempotentReply
@@ -47,7 +47,7 @@ def test_acts_recorded_at_once_are_acts(app: Flask) -> None:
         audit.record_act(
             session, SYSTEM, "tests.thing.copied", subject_id=subjects[0], of=("thing", thing), facts={"number": 2}
         )
-        audit.write_acts(session)
+        appending.write_appended(session)
         found = session.scalars(select(AuditEntry).filter_by(object_id=thing).order_by(AuditEntry.id)).all()
     assert [entry.subject_id for entry in found] == [*subjects, subjects[0]]
     shapes = [

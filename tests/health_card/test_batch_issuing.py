@@ -14,7 +14,7 @@ from core.outbox import OutboxMessage
 from health_card import service as health_card
 from health_card.batches import issuing, jobs
 from health_card.batches.models import CardBatch
-from health_card.models import Card, CardState, Person, PersonCertificate
+from health_card.models import Card, CardState, CertificateState, Person, PersonCertificate
 from tests.conftest import SteppingClock
 from tests.support.city import City, bearer, resident_id
 from tests.support.lists import HEADER, open_batch, person, progress, result, work
@@ -137,6 +137,17 @@ def test_a_card_that_is_not_in_force_is_not_made_anew(city: City) -> None:
     assert result(city, operator, batch_id)[0][1:3] == ["已有卡", patient.card_number]
 
 
+def test_a_certificate_that_was_withdrawn_is_nobodys(city: City) -> None:
+    operator, patient, persons = city.staff(None, Role.OPERATOR), city.patient(), count(Person)
+    with db.transaction() as session:
+        shown = session.scalars(select(PersonCertificate).filter_by(person_id=patient.person_id)).one()
+        shown.state, shown.is_primary = CertificateState.WITHDRAWN.value, False
+    batch_id = open_batch(city, operator, [person(patient.certificate_number, "另外一人")])
+    work(batch_id)
+    assert result(city, operator, batch_id)[0][1] == "已发卡"
+    assert count(Person) == persons + 1
+
+
 def test_a_passport_without_its_country_leads_to_whom_it_alone_belongs(city: City) -> None:
     operator, passport = city.staff(None, Role.OPERATOR), f"K{resident_id()[2:9]}"
     rows = [
@@ -155,12 +166,12 @@ def test_killed_between_two_chunks_it_goes_on_where_it_stopped(city: City, monke
     monkeypatch.setattr(issuing, "CHUNK_ROWS", 7)
     operator, persons = city.staff(None, Role.OPERATOR), count(Person)
     batch_id = open_batch(city, operator, [person() for _ in range(40)])
-    assert jobs.issue_next_chunk(batch_id)
+    next(jobs.issue_chunks(batch_id))
     with db.snapshot() as session:
         started = issuing.find_running(session, batch_id)
         assert started is not None
     # Killed after the reading: what was sealed is forgotten, and nothing of it was written.
-    issuing.read_chunk(started)
+    issuing.read_chunk(started, offset=started.next_offset, line=started.next_line)
     assert progress(city, operator, batch_id)["rows_done"] == 7
     work(batch_id)
     work(batch_id)
@@ -176,11 +187,27 @@ def test_a_chunk_that_somebody_else_did_is_not_done_again(city: City, monkeypatc
     with db.snapshot() as session:
         batch = issuing.find_running(session, batch_id)
         assert batch is not None
-    ours, theirs = issuing.read_chunk(batch), issuing.read_chunk(batch)
+    place = {"offset": batch.next_offset, "line": batch.next_line}
+    ours, theirs = issuing.read_chunk(batch, **place), issuing.read_chunk(batch, **place)
     for chunk, is_done in ((ours, True), (theirs, False)):
         with db.transaction() as session:
             assert issuing.issue_chunk(session, chunk=chunk) is is_done
     assert count(Person) == persons + 5
+
+
+def test_who_finds_his_next_chunk_done_looks_again_where_the_list_goes_on(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(issuing, "CHUNK_ROWS", 2)
+    operator = city.staff(None, Role.OPERATOR)
+    batch_id = open_batch(city, operator, [person() for _ in range(7)])
+    ours = jobs.issue_chunks(batch_id)
+    next(ours)
+    next(jobs.issue_chunks(batch_id))
+    with pytest.raises(TryLater):
+        next(ours)
+    work(batch_id)
+    assert progress(city, operator, batch_id)["rows_made"] == 7
 
 
 def test_a_long_batch_lets_others_in_between(city: City, stepping_clock: SteppingClock) -> None:
@@ -204,14 +231,14 @@ def test_each_chunk_is_announced_with_whom_it_made(city: City, monkeypatch: pyte
         told = session.scalars(select(OutboxMessage).filter_by(topic=issuing.CHUNK_MADE_TOPIC)).all()
         found = [each.payload for each in told if each.payload["batch_id"] == str(batch_id)]
         made = [
-            issuing.made_person_ids(
+            issuing.list_made_cards(
                 session, batch_id=batch_id, first_line=each["first_line"], last_line=each["last_line"]
             )
             for each in found
         ]
     assert [(each["chunk"], each["first_line"], each["last_line"]) for each in found] == [(1, 2, 4), (2, 5, 5)]
     assert [len(ids) for ids in made] == [2, 1]
-    assert patient.person_id not in made[0]
+    assert patient.person_id not in {each.person_id for each in made[0]}
 
 
 def test_the_list_is_gone_when_the_batch_has_ended(city: City) -> None:

@@ -130,7 +130,7 @@ def test_a_batch_is_paused_resumed_and_cancelled(city: City, monkeypatch: pytest
         reply = city.client.post(f"{PATH}/{batch_id}/{name}", headers=bearer(operator.token))
         return reply.status_code, reply.json.get("state") or reply.json["code"]
 
-    assert jobs.issue_next_chunk(batch_id)
+    next(jobs.issue_chunks(batch_id))
     assert act("pause") == (200, "paused")
     assert act("pause") == (200, "paused")
     work(batch_id)
@@ -138,7 +138,7 @@ def test_a_batch_is_paused_resumed_and_cancelled(city: City, monkeypatch: pytest
     early = city.client.get(f"{PATH}/{batch_id}/result.csv", headers=bearer(operator.token))
     assert (early.status_code, early.json["code"]) == (409, "health_card.batch_under_way")
     assert act("resume") == (200, "running")
-    assert jobs.issue_next_chunk(batch_id)
+    next(jobs.issue_chunks(batch_id))
     assert act("cancel") == (200, "cancelled")
     work(batch_id)
     assert progress(city, operator, batch_id)["rows_done"] == 4
@@ -153,7 +153,7 @@ def test_a_chunk_read_before_a_cancellation_is_not_written_after_it(city: City) 
     with db.snapshot() as session:
         batch = issuing.find_running(session, batch_id)
         assert batch is not None
-    chunk = issuing.read_chunk(batch)
+    chunk = issuing.read_chunk(batch, offset=batch.next_offset, line=batch.next_line)
     city.client.post(f"{PATH}/{batch_id}/cancel", headers=bearer(operator.token))
     with db.transaction() as session:
         assert not issuing.issue_chunk(session, chunk=chunk)

@@ -104,3 +104,22 @@ def test_a_printed_code_has_no_phone_to_ask(desk: Desk) -> None:
     path = f"/api/v1/visits/{visit.json['visit_id']}/confirmations"
     refused = city.client.post(path, json={"purpose": "records"}, headers=bearer(desk.staff.token))
     assert (refused.status_code, refused.json["code"]) == (409, "health_card.confirmation_not_possible")
+
+
+def notices(patient: Patient, city: City) -> list[dict[str, str]]:
+    listed = city.client.get("/api/v1/notices", headers=bearer(patient.token)).json["notices"]
+    return [notice for notice in listed if notice["kind"] == "confirmation_asked"]
+
+
+def test_a_request_is_told_at_once_and_says_so_when_it_has_expired(desk: Desk, stepping_clock: SteppingClock) -> None:
+    asked = desk.ask("credit").json["confirmation_id"]
+    desk.ask("credit")
+    (told,) = notices(desk.patient, desk.city)
+    assert (told["object_kind"], told["object_id"], told["hospital_name"]) == (
+        "confirmation",
+        asked,
+        "市第二测试医院",
+    )
+    assert "60 秒内" in told["body"]
+    stepping_clock.forward(seconds=60)
+    assert "已过期" in notices(desk.patient, desk.city)[0]["body"]

@@ -3,6 +3,7 @@
 import secrets
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from sqlalchemy import func, select, update
 from werkzeug.test import TestResponse
 
 from accounts import service as accounts
+from accounts.service import terminals
 from consent.models import Grant
 from core import db, keys
 from core.actor import SYSTEM
@@ -210,6 +212,21 @@ def test_twenty_refused_codes_lock_the_terminal_and_no_other(desk: Desk) -> None
     assert desk.redemptions() == 0
     assert desk.scan(code, terminal="W02").status_code == 201
     assert Desk(desk.city).scan("hello").status_code == 422
+    with db.transaction() as session:
+        mine = [flag for flag in terminals.list_open_flags(session) if flag.hospital_id == desk.hospital.id]
+    assert [(flag.terminal_code, flag.reason) for flag in mine] == [("W01", "refused_codes")]
+
+
+def test_a_lock_runs_out_and_locking_again_flags_once(desk: Desk, stepping_clock: SteppingClock) -> None:
+    for _ in range(2):
+        with db.transaction() as session:
+            accounts.lock_terminal(session, desk.staff.actor, code="W01", seconds=60)
+        assert desk.scan(desk.code()).status_code == 429
+        stepping_clock.time += timedelta(seconds=61)
+        assert desk.scan(desk.code()).status_code == 201
+    with db.transaction() as session:
+        flags = [flag for flag in terminals.list_open_flags(session) if flag.hospital_id == desk.hospital.id]
+    assert len(flags) == 1
 
 
 def test_codes_that_are_accepted_lock_nothing(desk: Desk) -> None:

@@ -3,16 +3,16 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from core import db
 from core.actor import SYSTEM
 from payments import service
-from payments.models import CreditProduct
+from payments.models import CreditLine, CreditProduct
 from payments.refusals import ProductCodeTaken
 from payments.service import ProductTerms
-from tests.payments.till import AGREEMENT_VERSION, Till, make_product, sign_up
-from tests.support.city import City, bearer
+from tests.payments.till import AGREEMENT_VERSION, PIN, Till, make_product, sign_up
+from tests.support.city import City, Patient, bearer
 
 
 @pytest.fixture
@@ -76,9 +76,69 @@ def test_a_product_that_is_not_offered_is_not_found(city: City, withdrawn: bool)
 
 def test_a_login_without_a_confirmed_person_cannot_sign_up(city: City) -> None:
     token, _ = city.login()
-    body = {"product_code": make_product(city), "agreement_version": AGREEMENT_VERSION}
+    body = {"product_code": make_product(city), "agreement_version": AGREEMENT_VERSION, "pin": PIN}
     reply = city.client.post("/api/v1/credit/lines", json=body, headers=bearer(token))
     assert (reply.status_code, reply.json["code"]) == (409, "payments.person_not_confirmed")
+
+
+def test_nobody_signs_up_without_the_pin(city: City) -> None:
+    patient, body = city.patient(), {"product_code": make_product(city), "agreement_version": AGREEMENT_VERSION}
+    expected = [
+        ({}, (422, "core.malformed_request")),
+        ({"pin": PIN}, (409, "health_card.pin_not_set")),
+    ]
+    for more, refusal in expected:
+        reply = city.client.post("/api/v1/credit/lines", json=body | more, headers=bearer(patient.token))
+        assert (reply.status_code, reply.json["code"]) == refusal
+    city.client.put("/api/v1/code-pin", json={"pin": PIN}, headers=bearer(patient.token))
+    wrong = city.client.post("/api/v1/credit/lines", json=body | {"pin": "112233"}, headers=bearer(patient.token))
+    assert (wrong.status_code, wrong.json["code"], wrong.json["tries_left"]) == (422, "health_card.pin_wrong", 4)
+    assert city.client.get("/api/v1/credit/lines", headers=bearer(patient.token)).json["lines"] == []
+
+
+def at_desk(till: Till, product_code: str) -> tuple[int, str]:
+    body = {"product_code": product_code, "agreement_version": AGREEMENT_VERSION}
+    path = f"/api/v1/visits/{till.visit_id}/credit-lines"
+    reply = till.city.client.post(path, json=body, headers=bearer(till.desk.token))
+    return reply.status_code, reply.json.get("code") or reply.json["person_name"]
+
+
+def tap(till: Till, patient: Patient, purpose: str) -> None:
+    path = f"/api/v1/visits/{till.visit_id}/confirmations"
+    asked = till.city.client.post(path, json={"purpose": purpose}, headers=bearer(till.desk.token)).json
+    path = f"/api/v1/confirmations/{asked['confirmation_id']}/answer"
+    reply = till.city.client.post(path, json={"answer": "confirmed"}, headers=bearer(patient.token))
+    assert reply.status_code == 204
+
+
+def test_at_a_desk_the_patient_confirms_on_the_phone_and_it_is_used_up(till: Till) -> None:
+    code = make_product(till.city, limit_fen=7000)
+    assert at_desk(till, code) == (409, "health_card.not_confirmed")
+    tap(till, till.patient, "account")
+    assert at_desk(till, code) == (409, "health_card.not_confirmed")
+    tap(till, till.patient, "credit")
+    assert at_desk(till, "NO-SUCH") == (404, "payments.product_not_offered")
+    assert at_desk(till, code) == (201, "张*试")
+    assert at_desk(till, code) == (409, "health_card.not_confirmed")
+    tap(till, till.patient, "credit")
+    assert at_desk(till, code) == (200, "张*试")
+    assert sorted(line["limit_fen"] for line in till.get("/lines").json["lines"]) == [7000, 300_000]
+    with db.transaction() as session:
+        (opened_by,) = session.scalars(select(CreditLine.opened_by).filter_by(limit_fen=7000))
+    assert opened_by == till.patient.actor.id
+
+
+def test_who_acts_for_the_patient_confirms_no_credit(till: Till) -> None:
+    relative = till.city.patient("王测试")
+    headers = bearer(relative.token)
+    asked = till.city.client.post(
+        "/api/v1/family/invitations", json={"kind": "consent", "relation": "spouse"}, headers=headers
+    )
+    accept = {"code": asked.json["code"]}
+    headers = bearer(till.patient.token)
+    assert till.city.client.post("/api/v1/family/invitations/accept", json=accept, headers=headers).status_code == 200
+    tap(till, relative, "credit")
+    assert at_desk(till, make_product(till.city)) == (409, "health_card.not_confirmed")
 
 
 def test_a_product_code_is_given_once(city: City) -> None:

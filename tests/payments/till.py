@@ -26,6 +26,7 @@ from payments.wechatpay import SCHEME, reply_message
 from tests.support.city import City, Hospital, Machine, Patient, Staff, bearer
 
 AGREEMENT_VERSION = "2026-1"
+PIN = "483920"
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,9 @@ def make_product(city: City, *, limit_fen: int = 300_000, version: str = AGREEME
 
 
 def sign_up(city: City, patient: Patient, product_code: str, version: str = AGREEMENT_VERSION) -> TestResponse:
-    body = {"product_code": product_code, "agreement_version": version}
+    """With the patient's PIN, which is set when there is none yet."""
+    city.client.put("/api/v1/code-pin", json={"pin": PIN, "old_pin": PIN}, headers=bearer(patient.token))
+    body = {"product_code": product_code, "agreement_version": version, "pin": PIN}
     return city.client.post("/api/v1/credit/lines", json=body, headers=bearer(patient.token))
 
 

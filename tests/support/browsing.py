@@ -32,7 +32,7 @@ class Browser:
         return reply
 
     def _seen(self, reply: TestResponse) -> TestResponse:
-        found = re.search(r'name="csrf_token" value="([0-9a-f]{64})"', reply.text)
+        found = re.search(rb'name="csrf_token" value="([0-9a-f]{64})"', reply.get_data())
         if found:
-            self.csrf_token = found.group(1)
+            self.csrf_token = found.group(1).decode()
         return reply

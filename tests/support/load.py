@@ -8,7 +8,7 @@ from typing import Any
 
 from simulator.control import Control
 from simulator.demo import documents
-from simulator.demo.cast import HospitalSystems, Phone, Staff, new_phone
+from simulator.demo.cast import PIN, HospitalSystems, Phone, Staff, new_phone
 from simulator.demo.stage import Stage
 from simulator.people import invent_person
 from tests.support.platform import Platform
@@ -35,7 +35,8 @@ class Load:
         desk = Staff.sign_in(self.stage, self.credentials, self.hospital, "registrar")
         self.visit_id = desk.scan(self.phone.show_code(self.card_id), patient_number=self.number)["visit_id"]
         product = self.phone.get("/api/v1/credit/products")["products"][0]
-        terms = {"product_code": product["code"], "agreement_version": product["agreement_version"]}
+        self.phone.set_pin()
+        terms = {"product_code": product["code"], "agreement_version": product["agreement_version"], "pin": PIN}
         self.line_id = self.phone.post("/api/v1/credit/lines", terms, expect=201)["line_id"]
         self.acknowledged = dict.fromkeys(("persons", "fhir", "hl7", "charges", "repayments"), 0)
         self.repayments: list[str] = []
@@ -50,7 +51,9 @@ class Load:
     def register(self) -> None:
         phone = new_phone(self.stage, self.control)
         phone.sign_in()
-        person = invent_person("吴测试", born="19800101", is_male=False)
+        # One birth date has 500 numbers: of many persons two would soon have the same.
+        born = f"{1950 + secrets.randbelow(40)}{1 + secrets.randbelow(12):02d}{1 + secrets.randbelow(28):02d}"
+        person = invent_person("吴测试", born=born, is_male=False)
         body = {
             "certificate_type": "01",
             "certificate_number": person.certificate_number,

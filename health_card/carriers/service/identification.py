@@ -13,7 +13,7 @@ from health_card.carriers.refusals import CarrierUnknown
 from health_card.models import Card, CardState
 from health_card.refusals import CodeRevoked
 from health_card.service.identities import same_person_ids
-from health_card.service.scans import Identified, check_second_factor
+from health_card.service.scans import Identified, check_second_factor, take_turn
 
 # A lost phone is no reason to turn away who brings another card; a cancelled health card is.
 _GOOD = (CardState.NORMAL, CardState.LOST, CardState.BEING_MADE)
@@ -38,6 +38,7 @@ def identify_carrier(
     if kind is not Kind.ID_CARD:
         check_second_factor(session, carrier.person_id, certificate_number)
     card_id = _find_good_card(session, carrier.person_id)
+    take_turn(session, carrier.person_id)
     audit.record_act(
         session,
         actor,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from accounts import service as accounts
 from core import audit, clock
 from core.actor import Actor
-from health_card.confirmation.models import CodeConfirmation
+from health_card.confirmation.models import ANY, CodeConfirmation
 from health_card.confirmation.refusals import (
     ConfirmationAnswered,
     ConfirmationExpired,
@@ -18,6 +18,8 @@ from health_card.confirmation.refusals import (
     ConfirmationNotPossible,
 )
 from health_card.models import Card, CodeRedemption
+from health_card.notices.models import NoticeKind
+from health_card.notices.service import tell
 from health_card.service.persons import held_person_ids
 
 LIFE = timedelta(seconds=60)
@@ -48,6 +50,8 @@ class AskedConfirmation:
 def ask_confirmation(session: Session, actor: Actor, *, redemption_id: UUID | None, purpose: str) -> AskedConfirmation:
     """Ask whoever showed this code to confirm; asked again while it waits, it is the same request.
 
+    Whoever acts for the person is told at once, on the phone too.
+
     The caller has checked that the redemption is one of the actor's hospital.
 
     :param redemption_id: of a dynamic code; None when the visit was opened with a static one.
@@ -70,6 +74,7 @@ def ask_confirmation(session: Session, actor: Actor, *, redemption_id: UUID | No
         redemption_id=redemption_id,
         hospital_id=actor.house_id,
         purpose=purpose,
+        epoch=card.epoch,
         asked_by=actor.id,
         asked_at=now,
         expires_at=now + LIFE,
@@ -84,6 +89,14 @@ def ask_confirmation(session: Session, actor: Actor, *, redemption_id: UUID | No
         of=("confirmation", asked.id),
         facts={"purpose": purpose},
     )
+    tell(
+        session,
+        person_id=card.person_id,
+        kind=NoticeKind.CONFIRMATION_ASKED,
+        facts={"purpose": purpose, "expires_at": asked.expires_at.isoformat()},
+        hospital_id=actor.house_id,
+        of=("confirmation", asked.id),
+    )
     return _show(asked)
 
 
@@ -93,7 +106,9 @@ def get_confirmation(session: Session, actor: Actor, *, confirmation_id: UUID) -
     :raises ConfirmationNotFound: none such there.
     """
     found = session.scalars(
-        select(CodeConfirmation).filter_by(id=confirmation_id, hospital_id=actor.house_id)
+        select(CodeConfirmation)
+        .filter_by(id=confirmation_id, hospital_id=actor.house_id)
+        .where(CodeConfirmation.purpose != ANY)
     ).one_or_none()
     if found is None:
         raise ConfirmationNotFound

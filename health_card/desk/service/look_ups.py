@@ -26,14 +26,18 @@ class SeenDocument:
     evidence: str
 
 
-def open_look_up(session: Session, actor: Actor, *, person_id: UUID, way: Way) -> LookUp:
-    """The desk has this person before it. The caller has seen that it may: by a code, a document or a carrier."""
+def open_look_up(session: Session, actor: Actor, *, person_id: UUID, way: Way, login_id: UUID | None = None) -> LookUp:
+    """The desk has this person before it. The caller has seen that it may: by a code, a document or a carrier.
+
+    :param login_id: the person's own, that has confirmed it on the phone.
+    """
     now = clock.now()
     opened = LookUp(
         person_id=person_id,
         hospital_id=actor.house_id,
         staff_id=actor.id,
         way=way.value,
+        login_id=login_id,
         opened_at=now,
         expires_at=now + LOOK_UP_LIFE,
     )

@@ -2,19 +2,21 @@
 
 from health_card.family.service.desk import (
     DeskHolder,
-    Visitor,
     confirm_holder,
     list_holders_at_desk,
     refuse_holder,
 )
-from health_card.family.service.endings import end_run_out_holder, recheck_guardians
+from health_card.family.service.endings import end_run_out_holder, recheck_guardians, tell_of_fourteenth_birthday
 from health_card.family.service.invitations import (
     Accepted,
     InvitationView,
     Invited,
+    OpenInvitation,
     accept_invitation,
     invite,
+    list_invitations,
     show_invitation,
+    withdraw_invitation,
 )
 from health_card.family.service.members import (
     ActingForMe,
@@ -24,7 +26,13 @@ from health_card.family.service.members import (
     leave,
     list_family,
 )
-from health_card.family.service.newborns import NewbornDetails, give_certificate, register_newborn
+from health_card.family.service.newborns import (
+    NewbornDetails,
+    give_certificate,
+    register_newborn,
+    register_newborn_at_window,
+)
+from health_card.family.service.visitors import Visitor, open_confirmed_look_up
 
 __all__ = [
     "Accepted",
@@ -35,6 +43,7 @@ __all__ = [
     "Invited",
     "Member",
     "NewbornDetails",
+    "OpenInvitation",
     "Visitor",
     "accept_invitation",
     "add_relative",
@@ -45,8 +54,13 @@ __all__ = [
     "leave",
     "list_family",
     "list_holders_at_desk",
+    "list_invitations",
+    "open_confirmed_look_up",
     "recheck_guardians",
     "refuse_holder",
     "register_newborn",
+    "register_newborn_at_window",
     "show_invitation",
+    "tell_of_fourteenth_birthday",
+    "withdraw_invitation",
 ]

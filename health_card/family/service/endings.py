@@ -1,4 +1,4 @@
-"""What age ends: written down when it happened, computed again when a birth date was corrected."""
+"""What age ends: told before, written down when it happened, computed again when a birth date was corrected."""
 
 from datetime import date
 from uuid import UUID
@@ -6,10 +6,13 @@ from uuid import UUID
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from core import clock
+from core import audit, clock
+from core.actor import SYSTEM
 from health_card.family.models import HolderCheck, Invitation, InvitationKind
-from health_card.family.service.holding import end_run_out, limit_holder
+from health_card.family.service.holding import TOLD_AHEAD, end_run_out, limit_holder
 from health_card.models import Holder
+from health_card.notices.models import Notice, NoticeKind
+from health_card.notices.service import tell
 from health_card.service.ages import CONSENT_AGE, LifeStage, birthday, guardian_until, life_stage
 from health_card.service.holders import GUARDIAN_RELATIONS
 from health_card.service.identities import lock_root, same_person_ids
@@ -25,6 +28,27 @@ def end_run_out_holder(session: Session, holder_id: UUID) -> None:
     session.refresh(holder)
     if holder.ended_at is None and holder.valid_until is not None and holder.valid_until <= clock.now():
         end_run_out(session, holder)
+
+
+def tell_of_fourteenth_birthday(session: Session, holder_id: UUID) -> None:
+    """Within the 30 days before a child turns 14, tell its guardians, and the child itself, what will change: once.
+
+    A guardian's end that has another reason, has moved, or is over already, tells nobody.
+    """
+    holder = session.get_one(Holder, holder_id)
+    child = lock_root(session, holder.person_id)
+    session.refresh(holder)
+    if holder.ended_at is not None or child.birth_date is None or life_stage(child.birth_date) is not LifeStage.CHILD:
+        return
+    told_from = birthday(child.birth_date, CONSENT_AGE) - TOLD_AHEAD
+    # One notice reaches all who act for the child; another guardian's message finds it here.
+    same_kind = Notice.person_id.in_(same_person_ids(child.id)), Notice.kind == NoticeKind.TURNING_FOURTEEN
+    is_told = session.scalar(select(exists().where(*same_kind, Notice.created_at >= told_from)))
+    if clock.now() < told_from or is_told:
+        return
+    of = ("holder", holder.id)
+    tell(session, person_id=child.id, kind=NoticeKind.TURNING_FOURTEEN, of=of)
+    audit.record_act(session, SYSTEM, "health_card.fourteenth_birthday.announced", subject_id=child.id, of=of)
 
 
 def recheck_guardians(session: Session, *, person_id: UUID) -> None:

@@ -1,7 +1,7 @@
 """The one place where holders of relatives begin and end. The caller has locked the person (``lock_root``)."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, func, or_, select, update
@@ -24,6 +24,8 @@ from health_card.service.persons import is_holding, lock_holders
 
 MOST_GUARDIANS = 2
 LIMITED_TOPIC = "health_card.guardianship_limited"
+ENDING_TOPIC = "health_card.guardianship_ending"
+TOLD_AHEAD = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -116,12 +118,13 @@ def confirm(session: Session, holder: Holder, valid_until: datetime | None) -> N
 
 
 def limit_holder(session: Session, holder: Holder, valid_until: datetime | None) -> None:
-    """Let a holder end by itself. Nothing has to happen at that moment; the message only writes it down and tells."""
+    """Let a holder end by itself. Nothing has to happen at that moment; the messages only tell, before and after."""
     holder.valid_until = valid_until
     session.flush()
     if valid_until is not None:
-        key = f"{LIMITED_TOPIC}/{holder.id}/{valid_until.isoformat()}"
-        outbox.announce(session, LIMITED_TOPIC, {"holder_id": str(holder.id)}, key=key, due_at=valid_until)
+        for topic, due_at in ((ENDING_TOPIC, valid_until - TOLD_AHEAD), (LIMITED_TOPIC, valid_until)):
+            key = f"{topic}/{holder.id}/{valid_until.isoformat()}"
+            outbox.announce(session, topic, {"holder_id": str(holder.id)}, key=key, due_at=due_at)
 
 
 def end(session: Session, holder: Holder, reason: str) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
@@ -42,6 +42,18 @@ class InvitationView:
     relation: Relation
     inviter_name: str | None
     person_name: str | None
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class OpenInvitation:
+    """One that waits to be accepted, as its inviter sees it. ``person_name``: the child; None: whoever accepts."""
+
+    invitation_id: UUID
+    kind: InvitationKind
+    relation: Relation
+    person_name: str | None
+    created_at: datetime
     expires_at: datetime
 
 
@@ -84,6 +96,45 @@ def invite(
     of = ("invitation", invitation.id)
     audit.record_act(session, actor, "health_card.invitation.made", subject_id=subject_id, of=of, facts=facts)
     return Invited(invitation.id, code, invitation.expires_at)
+
+
+def list_invitations(session: Session, actor: Actor) -> list[OpenInvitation]:
+    """What the actor has asked others and nobody has accepted yet, newest first."""
+    mine = _open_ones().where(Invitation.inviter_id == actor.id).order_by(Invitation.created_at.desc())
+    rows = session.execute(mine.add_columns(Holder.person_id).outerjoin(Holder, Holder.id == Invitation.holder_id))
+    return [
+        OpenInvitation(
+            invitation_id=made.id,
+            kind=InvitationKind(made.kind),
+            relation=Relation(made.relation),
+            person_name=mask_name(get_plain_demographics(session, child_id).name) if child_id else None,
+            created_at=made.created_at,
+            expires_at=made.expires_at,
+        )
+        for made, child_id in rows.tuples()
+    ]
+
+
+def withdraw_invitation(session: Session, actor: Actor, *, invitation_id: UUID) -> None:
+    """The inviter takes an open invitation back. Of withdrawing and accepting at the same moment one succeeds.
+
+    :raises InvitationNotInForce: not an open one of the actor.
+    """
+    mine = _open_ones().where(Invitation.id == invitation_id, Invitation.inviter_id == actor.id)
+    invitation = session.scalars(mine.with_for_update()).one_or_none()
+    if invitation is None:
+        raise InvitationNotInForce
+    invitation.withdrawn_at = clock.now()
+    session.flush()
+    holder = session.get_one(Holder, invitation.holder_id) if invitation.holder_id else None
+    audit.record_act(
+        session,
+        actor,
+        "health_card.invitation.withdrawn",
+        subject_id=holder.person_id if holder else find_self_id(session, actor.id),
+        of=("invitation", invitation.id),
+        facts={"kind": invitation.kind, "for": invitation.relation},
+    )
 
 
 def show_invitation(session: Session, actor: Actor, *, code: str) -> InvitationView:
@@ -176,15 +227,17 @@ def _get_child_id(session: Session, actor: Actor, holder_id: UUID, relation: Rel
 
 
 def _get_in_force(session: Session, code: str, *, for_update: bool = False) -> Invitation:
-    open_ones = select(Invitation).where(
-        Invitation.code_hash == accounts.hash_secret(code),
-        Invitation.accepted_at.is_(None),
-        Invitation.expires_at > clock.now(),
-    )
-    invitation = session.scalars(open_ones.with_for_update() if for_update else open_ones).one_or_none()
+    named = _open_ones().where(Invitation.code_hash == accounts.hash_secret(code))
+    invitation = session.scalars(named.with_for_update() if for_update else named).one_or_none()
     if invitation is None:
         raise InvitationNotInForce
     return invitation
+
+
+def _open_ones() -> Select[tuple[Invitation]]:
+    return select(Invitation).where(
+        Invitation.accepted_at.is_(None), Invitation.withdrawn_at.is_(None), Invitation.expires_at > clock.now()
+    )
 
 
 def _get_inviters_holder(session: Session, invitation: Invitation) -> Holder | None:

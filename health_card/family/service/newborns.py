@@ -14,10 +14,11 @@ from health_card.certificates import Certificate, CertificateType
 from health_card.corrections.refusals import CertificateOfAnother
 from health_card.family.models import Newborn
 from health_card.family.refusals import CertificateGivenAlready, HolderNotFound, NotANewborn
-from health_card.family.service.desk import Visitor, find_holder_at_desk
+from health_card.family.service.desk import find_holder_at_desk
 from health_card.family.service.holding import Terms, check_relation, get_own_person_id
 from health_card.family.service.members import Member, join_family
-from health_card.models import CertificateState, Person, PersonCertificate, Relation
+from health_card.family.service.visitors import Visitor, know_identified
+from health_card.models import ApplyChannel, CertificateState, Person, PersonCertificate, Relation
 from health_card.notices.service import tell
 from health_card.refusals import CertificateInvalid, DetailsContradictCertificate, PersonDetailsDiffer
 from health_card.service.ages import birthday, guardian_until
@@ -30,6 +31,7 @@ from health_card.service.identities import (
     certificate_index,
     create_person,
     find_by_certificate,
+    get_root,
     is_same_person,
     lock_certificate,
     lock_person,
@@ -37,6 +39,7 @@ from health_card.service.identities import (
     normalise_name,
     same_person_ids,
 )
+from health_card.service.persons import Registration, find_or_issue_card, name_and_phone
 
 # Names the column in its index and its seal.
 MOTHER = "newborns.mother"
@@ -50,6 +53,7 @@ class NewbornDetails:
 
     :ivar birth_order: 1 for the first or only child of this birth, 2 for the second ...
     :ivar born_at: the moment of birth, when it is known.
+    :ivar nation: ethnic group, two digits of GB/T 3304.
     """
 
     name: str
@@ -58,6 +62,8 @@ class NewbornDetails:
     birth_order: int
     mother: Certificate
     born_at: datetime | None = None
+    nation: str | None = None
+    address: str | None = None
 
 
 def register_newborn(
@@ -78,14 +84,39 @@ def register_newborn(
     """
     own_id = get_own_person_id(session, actor)
     _check_is_newborn(newborn)
-    record, is_new = _find_or_create(session, own_id, newborn)
+    # A newborn is reached through its guardian.
+    record, is_new = _find_or_create(session, newborn, phone=get_plain_demographics(session, own_id).phone)
     person = lock_root(session, record.id)
-    if "unknown" not in (person.sex, newborn.sex) and person.sex != newborn.sex:
-        raise PersonDetailsDiffer
+    _check_same_sex(person, newborn)
     check_relation(session, own_id, person, relation)
     until = guardian_until(person.birth_date, has_consented=False) if is_new else None
     terms = Terms(relation, is_new, until)
     return join_family(session, actor, login_id=actor.id, record=record, terms=terms, limit=limit)
+
+
+def register_newborn_at_window(session: Session, actor: Actor, *, newborn: NewbornDetails, phone: str) -> Registration:
+    """Register a newborn for a hospital whose window its guardian stands at; again: the same child and card.
+
+    No login may act for the child through this: its guardian registers it on the phone too, and then waits for a desk.
+
+    :param phone: the guardian's, through which the child is reached.
+    :raises NotANewborn: not born within the last year.
+    :raises PersonDetailsDiffer: registered with another name, sex or moment of birth: perhaps the other twin.
+    """
+    _check_is_newborn(newborn)
+    record, is_new = _find_or_create(session, newborn, phone=phone)
+    if not is_new:
+        _check_same_child(session, record, newborn)
+    card = find_or_issue_card(session, record, ApplyChannel.WINDOW)
+    audit.record_act(
+        session,
+        actor,
+        "health_card.person.registered" if is_new else "health_card.person.registered_again",
+        subject_id=record.id,
+        of=("card", card.id),
+        facts={"channel": int(ApplyChannel.WINDOW)},
+    )
+    return Registration(record.id, card, is_new, is_confirmed=False)
 
 
 def give_certificate(
@@ -93,10 +124,11 @@ def give_certificate(
 ) -> None:
     """Give a newborn a number of its own at a desk: the same person, the same card.
 
-    :param visitor: the guardian at the desk, by the document that he shows.
+    :param visitor: the guardian at the desk.
     :param holder_id: the guardian's holder of the newborn, confirmed.
     :param certificate: the child's resident ID number or birth certificate, as read.
     :param name: the child's name as the certificate has it; the provisional one stays when left out.
+    :raises LookUpNotFound, DocumentNotSeen: see ``know_identified``.
     :raises HolderNotFound: the visitor does not act for such a newborn.
     :raises CertificateInvalid: neither a resident ID nor a birth certificate.
     :raises DetailsContradictCertificate: the number tells another sex or birth date.
@@ -104,7 +136,7 @@ def give_certificate(
     :raises CertificateOfAnother: it belongs to another record; both are sent to review.
     """
     lock_certificate(session, certificate)
-    holder = find_holder_at_desk(session, visitor, holder_id)
+    holder = find_holder_at_desk(session, know_identified(session, actor, visitor), holder_id)
     newborn = select(Newborn.person_id).where(Newborn.person_id.in_(same_person_ids(holder.person_id)))
     record_id = session.scalar(newborn)
     if holder.confirmed_at is None or record_id is None:
@@ -132,7 +164,22 @@ def _check_is_newborn(newborn: NewbornDetails) -> None:
         raise NotANewborn
 
 
-def _find_or_create(session: Session, own_id: UUID, newborn: NewbornDetails) -> tuple[Person, bool]:
+def _check_same_sex(person: Person, newborn: NewbornDetails) -> None:
+    if "unknown" not in (person.sex, newborn.sex) and person.sex != newborn.sex:
+        raise PersonDetailsDiffer
+
+
+def _check_same_child(session: Session, record: Person, newborn: NewbornDetails) -> None:
+    """A hospital system repeats what it sent. Twins of whom it forgot to say so must not become one child."""
+    person = get_root(session, record.id)
+    _check_same_sex(person, newborn)
+    born_at = session.get_one(Newborn, record.id).born_at
+    is_other_moment = None not in (born_at, newborn.born_at) and born_at != newborn.born_at
+    if is_other_moment or normalise_name(newborn.name) not in {name_and_phone(each)[0] for each in (record, person)}:
+        raise PersonDetailsDiffer
+
+
+def _find_or_create(session: Session, newborn: NewbornDetails, *, phone: str) -> tuple[Person, bool]:
     mother = certificate_index(newborn.mother).hex()
     identity = f"{mother}|{newborn.birth_date.isoformat()}|{newborn.birth_order}"
     index = vault().blind_index(identity, context=MOTHER)
@@ -142,11 +189,12 @@ def _find_or_create(session: Session, own_id: UUID, newborn: NewbornDetails) -> 
         return lock_person(session, known), False
     details = Details(
         name=normalise_name(newborn.name),
-        # A newborn is reached through its guardian.
-        phone=get_plain_demographics(session, own_id).phone,
+        phone=phone,
         certificate=None,
         sex=newborn.sex,
         birth_date=newborn.birth_date,
+        nation=newborn.nation,
+        address=newborn.address,
     )
     person = create_person(session, details)
     session.add(

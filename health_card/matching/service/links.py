@@ -57,7 +57,7 @@ def merge_persons(
     evidence: Iterable[str] = (),
     override: bool = False,
 ) -> LinkView:
-    """Put the person of one record behind the person of another; both are told.
+    """Put the person of one record behind the person of another; who acts for either is told, once.
 
     Nothing is copied or moved: it is taken back by ``unmerge_persons``, also after later edits and merges.
 
@@ -104,7 +104,8 @@ def merge_persons(
             of=("person_link", link.id),
             facts={"into": str(standing.id), **facts},
         )
-        tell(session, person_id=person_id, kind="merged", of=("person_link", link.id))
+    # They are one from now on: whoever acts for either of the two finds one notice.
+    tell(session, person_id=standing.id, kind="merged", of=("person_link", link.id))
     return _view(link)
 
 

@@ -16,8 +16,9 @@ from core.dispatch import Dispatcher
 from health_card import service as health_card
 from health_card.certificates import CertificateType, check_certificate
 from health_card.family import service as family
-from health_card.family.jobs import HANDLERS, end_guardianship
+from health_card.family.jobs import HANDLERS, announce_fourteenth_birthday, end_guardianship
 from health_card.models import Holder
+from health_card.notices import reading
 from health_card.notices.models import Notice
 from health_card.service.ages import LifeStage, birthday, guardian_until, life_stage
 from tests.conftest import SteppingClock
@@ -90,7 +91,8 @@ def test_at_14_it_ends_at_the_first_moment_of_the_day(household: Household, step
 def test_the_end_is_written_down_once_and_both_are_told(household: Household, stepping_clock: SteppingClock) -> None:
     child = household.add(household.mother, born_years_ago(14, days=1)).json
     worker = Dispatcher(household.city.app, HANDLERS)
-    assert worker.run_due() == 0
+    worker.run_due()
+    assert told() == []
     forward_to(stepping_clock, datetime.fromisoformat(child["valid_until"]))
     assert worker.run_due() == 1
     end_guardianship({"holder_id": child["holder_id"]})
@@ -168,6 +170,47 @@ def test_a_consent_given_too_young_counts_no_more(household: Household) -> None:
         correct_birth_date(child, born)
         (_, member) = household.family(household.mother)["members"]
         assert datetime.fromisoformat(member["valid_until"]) == birthday(born, years)
+
+
+def told_of_birthday(who: Patient) -> list[str]:
+    """Whom the notices of a coming 14th birthday are about that this login reads."""
+    with db.snapshot() as session:
+        shown = reading.list_notices(session, who.actor)
+    return [str(notice.person_id) for notice in shown if notice.kind == "turning_fourteen"]
+
+
+def test_thirty_days_before_the_14th_birthday_the_guardians_are_told_once(
+    household: Household, stepping_clock: SteppingClock
+) -> None:
+    child = household.add(household.mother, born_years_ago(14, days=31)).json
+    household.second_guardian(child["holder_id"])
+    worker = Dispatcher(household.city.app, HANDLERS)
+    worker.run_due()
+    assert told_of_birthday(household.mother) == []
+    forward_to(stepping_clock, datetime.fromisoformat(child["valid_until"]) - timedelta(days=30))
+    assert worker.run_due() == 2, "a message a guardian"
+    announce_fourteenth_birthday({"holder_id": child["holder_id"]})
+    for guardian in (household.mother, household.father):
+        assert told_of_birthday(guardian) == [child["person_id"]]
+    with db.transaction() as session:
+        action = "health_card.fourteenth_birthday.announced"
+        (entry,) = session.scalars(select(AuditEntry).where(AuditEntry.action == action))
+    assert (str(entry.subject_id), entry.facts) == (child["person_id"], {})
+
+
+def test_who_is_not_about_to_turn_14_is_not_told(household: Household, stepping_clock: SteppingClock) -> None:
+    moved = household.add(household.mother, born_years_ago(14, days=10)).json
+    correct_birth_date(moved, born_years_ago(13))
+    consents = household.add(household.father, born_years_ago(17), name="王丙测").json
+    household.confirm(household.father, consents["holder_id"], "household_book", person_was_present=True)
+    stepping_clock.forward(days=3)
+    for child in (moved, consents):
+        announce_fourteenth_birthday({"holder_id": child["holder_id"]})
+    assert told_of_birthday(household.mother) + told_of_birthday(household.father) == []
+    # Corrected, it comes at the new time.
+    forward_to(stepping_clock, birthday(born_years_ago(13), 14) - timedelta(days=30))
+    Dispatcher(household.city.app, HANDLERS).run_due()
+    assert told_of_birthday(household.mother) == [moved["person_id"]]
 
 
 def correct_birth_date(child: Any, born: date) -> None:

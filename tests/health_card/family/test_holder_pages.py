@@ -77,6 +77,29 @@ def test_a_newborn_gets_its_number(household: Household, desk: Browser) -> None:
     assert "王*测" in reply.text
 
 
+def test_who_confirms_on_the_phone_is_served_without_his_number(household: Household, desk: Browser) -> None:
+    city, mother = household.city, household.mother
+    own = household.family(mother)["members"][0]["holder_id"]
+    household.confirm(mother, own, "identity_document", person_was_present=True)
+    second = household.register_again(mother)
+    (waiting,) = household.family(second)["members"]
+    visit = f"/desk/visits/{city.visit(household.registrar, mother, household.hospital)}"
+    too_early = desk.post(f"{visit}/holders", {})
+    assert (too_early.status_code, "health_card.not_confirmed" in too_early.text) == (409, True)
+    assert "返回本次就诊" in too_early.text
+    asked = desk.post(f"{visit}/confirmations", {}).headers["Location"]
+    assert "查看是否已确认" in desk.get(asked).text
+    answer = f"/confirmations/{asked.rpartition('asked=')[2]}/answer"
+    assert household.post(mother, answer, {"answer": "confirmed"}).status_code == 204
+    assert "5 分钟内可以办理一次" in desk.get(asked).text
+    page = desk.post(f"{visit}/holders", {}).headers["Location"]
+    assert "本人手机已确认" in desk.get(page).text
+    form = {"look_up_id": page.rpartition("/")[2], "proof": "phone", "person_was_present": "true"}
+    done = desk.post(f"{PAGE}/{waiting['holder_id']}/confirm", form)
+    assert (done.status_code, "已确认" in done.text) == (200, True)
+    assert household.card_of(second, "李*试") is not None
+
+
 def test_nobody_waiting_and_no_such_document_look_the_same(desk: Browser) -> None:
     page = look_up(desk, resident_id())
     assert "没有等待核验的申请" in page

@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import select
 
 from core import db
+from core.audit import AuditEntry
 from health_card.family.models import Invitation
 from tests.conftest import SteppingClock
 from tests.health_card.family.household import Household, born_years_ago, refused
-from tests.support.city import Patient
+from tests.support.city import Patient, bearer
 
 
 def test_an_adult_agrees_on_his_own_phone_and_may_end_it_there(household: Household) -> None:
@@ -51,6 +52,40 @@ def test_it_lives_a_day(household: Household, stepping_clock: SteppingClock) -> 
     late = household.city.patient("赵测试")
     assert refused(household.accept(late, code)) == (404, "health_card.invitation_not_in_force")
     assert refused(household.accept(late, "x" * 43)) == (404, "health_card.invitation_not_in_force")
+
+
+def test_an_open_one_is_listed_and_can_be_withdrawn(household: Household, stepping_clock: SteppingClock) -> None:
+    mother, child = household.mother, household.add(household.mother).json
+    to_spouse = household.invite(mother, kind="consent", relation="spouse").json
+    stepping_clock.forward(seconds=1)
+    beside = household.invite(mother, kind="guardian", relation="child", holder_id=child["holder_id"]).json
+    listed = open_ones(household, mother)
+    assert [each["invitation_id"] for each in listed] == [beside["invitation_id"], to_spouse["invitation_id"]]
+    assert [each.get("person_name") for each in listed] == ["王*测", None]
+    assert beside["code"] not in str(listed)
+    assert open_ones(household, household.father) == []
+    foreign = withdraw(household, household.father, to_spouse)
+    assert refused(foreign) == (404, "health_card.invitation_not_in_force")
+    assert withdraw(household, mother, to_spouse).status_code == 204
+    for reply in (withdraw(household, mother, to_spouse), household.accept(household.father, to_spouse["code"])):
+        assert refused(reply) == (404, "health_card.invitation_not_in_force")
+    assert household.accept(household.father, beside["code"]).status_code == 200
+    assert refused(withdraw(household, mother, beside)) == (404, "health_card.invitation_not_in_force")
+    assert open_ones(household, mother) == []
+    with db.transaction() as session:
+        acts = select(AuditEntry).where(AuditEntry.action == "health_card.invitation.withdrawn")
+        (entry,) = session.scalars(acts)
+    assert (entry.subject_id, entry.facts) == (mother.person_id, {"kind": "consent", "for": "spouse"})
+
+
+def open_ones(household: Household, who: Patient) -> Any:
+    reply = household.city.client.get("/api/v1/family/invitations", headers=bearer(who.token))
+    return reply.json["invitations"]
+
+
+def withdraw(household: Household, who: Patient, invitation: Any) -> Any:
+    path = f"/api/v1/family/invitations/{invitation['invitation_id']}"
+    return household.city.client.delete(path, headers=bearer(who.token))
 
 
 def test_nobody_accepts_his_own(household: Household) -> None:

@@ -5,11 +5,13 @@ from datetime import date
 import pytest
 from sqlalchemy import delete, func, select
 
+from accounts.models import Role
 from core import db
 from core.audit import AuditEntry
 from core.dispatch import Dispatcher
 from core.outbox import OutboxMessage
 from core.vault import vault
+from health_card.batches.issuing import CHUNK_MADE_TOPIC, list_made_cards
 from health_card.certificates import CertificateType
 from health_card.matching import jobs
 from health_card.matching.models import MatchCandidate, MatchState, PersonLink, PersonTrait
@@ -17,6 +19,7 @@ from health_card.models import Person
 from health_card.service.identities import CHANGED_TOPIC, NAME, PHONE
 from tests.health_card.matching.registry import Office, Pair, make_ward, new_phone, register, see_documents
 from tests.support.city import City, resident_id
+from tests.support.lists import open_batch, work
 
 BORN = date(1985, 4, 12)
 PASSPORT = {"kind": CertificateType.PASSPORT, "sex": "male", "birth_date": BORN}
@@ -212,3 +215,28 @@ def test_every_record_can_be_looked_at_again(city: City) -> None:
     forget_others(pair)
     Dispatcher(city.app, jobs.HANDLERS).run_due()
     assert pair.found() is not None
+
+
+def test_those_of_a_batch_are_looked_at_a_few_at_a_time(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "LOOKED_AT_ONCE", 2)
+    header = ("证件类型", "证件号码", "姓名", "手机号", "性别", "出生日期")
+    # The first and the last are one person with two passports, far apart on the list.
+    same, others = ("陈测试", new_phone(), "男", "1985-04-12"), ("王大明", "李小红", "赵铁柱")
+    people = [same, *((name, new_phone(), "女", f"195{n}-0{n + 1}-0{n + 1}") for n, name in enumerate(others)), same]
+    rows = [["03", f"E{new_phone()[1:9]}", *each] for each in people]
+    batch_id = open_batch(city, city.staff(None, Role.OPERATOR), rows, header=header)
+    work(batch_id)
+    told = select(OutboxMessage).filter_by(topic=CHUNK_MADE_TOPIC).order_by(OutboxMessage.id)
+    told = told.where(OutboxMessage.payload["batch_id"].astext == str(batch_id))
+    for done in range(3):
+        with db.transaction() as session:
+            messages = [message.payload for message in session.scalars(told)]
+        assert [message["first_line"] for message in messages] == [2, 4, 6][: done + 1]
+        for payload in messages:
+            jobs.look_at_chunk(payload)
+    with db.transaction() as session:
+        assert len(session.scalars(told).all()) == 3, "what was done again announced nothing again"
+        made = [each.person_id for each in list_made_cards(session, batch_id=batch_id, first_line=2, last_line=6)]
+        assert set(session.scalars(select(PersonTrait.person_id).where(PersonTrait.person_id.in_(made)))) == set(made)
+        pair = session.scalars(select(MatchCandidate).where(MatchCandidate.first_id.in_(made))).one()
+    assert {pair.first_id, pair.second_id} == {made[0], made[-1]}

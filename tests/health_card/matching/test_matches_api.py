@@ -63,7 +63,7 @@ def test_side_by_side_is_masked_and_both_can_read_that_it_was_looked_at(office: 
         assert "health_card.match.read" in [row["action"] for row in rows]
 
 
-def test_a_merge_makes_one_person_and_both_are_told(office: Office, pair: Pair) -> None:
+def test_a_merge_makes_one_person_who_is_told_once(office: Office, pair: Pair) -> None:
     reply = office.post(f"/matches/{match_of(pair)}/merge", reason=WHY)
     assert reply.status_code == 201
     link = reply.json
@@ -71,7 +71,10 @@ def test_a_merge_makes_one_person_and_both_are_told(office: Office, pair: Pair) 
     assert set(link["evidence"]) == {"name_same", "birth_same", "sex_same"}
     assert link["linked_by"] == str(office.actor.id)
     assert pair.roots() == (pair.one.person_id, pair.one.person_id)
-    assert told(pair) == {("merged", pair.one.person_id), ("merged", pair.other.person_id)}
+    assert told(pair) == {("merged", pair.one.person_id)}
+    for patient in (pair.one, pair.other):
+        notices = office.city.client.get("/api/v1/notices", headers=bearer(patient.token)).json["notices"]
+        assert [notice["kind"] for notice in notices].count("merged") == 1
     shown = office.get(f"/matches/{match_of(pair)}").json
     assert (shown["state"], shown["link_id"], len(shown["sides"])) == ("merged", link["id"], 1)
     assert office.get("/merges").json["merges"][0]["id"] == link["id"]

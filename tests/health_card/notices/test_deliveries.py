@@ -1,6 +1,7 @@
 """Notices reach the phones of those who act for a person, through a WeChat that can also be ill."""
 
 import json
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -64,6 +65,21 @@ def test_a_scan_reaches_the_phone_and_says_nothing_personal(town: Town, patient:
     assert [word for word in (patient.name, patient.phone, patient.certificate_number, "0300") if word in said] == []
     (announced,) = town.messages(WRITTEN_TOPIC)
     assert set(announced.payload) == {"notice_id"}
+
+
+def test_a_request_to_confirm_reaches_the_phone_and_not_after_it_has_expired(
+    town: Town, patient: Patient, stepping_clock: SteppingClock
+) -> None:
+    openid, hospital = town.accept(patient), town.city.hospital()
+    until = {"purpose": "credit", "expires_at": (stepping_clock.time + timedelta(seconds=60)).isoformat()}
+    first = tell(patient, NoticeKind.CONFIRMATION_ASKED, facts=until, hospital_id=hospital.id)
+    late = tell(patient, NoticeKind.CONFIRMATION_ASKED, facts=until, hospital_id=hospital.id)
+    jobs.deliver_notice(first)
+    stepping_clock.forward(seconds=60)
+    jobs.deliver_notice(late)
+    (message,) = town.control.list_messages(openid)
+    assert message["data"]["thing1"] == "医院请您在手机上确认"
+    assert (outcomes(first), outcomes(late)) == ({patient.actor.id: "sent"}, {patient.actor.id: "too_late"})
 
 
 def test_a_message_is_sent_once_however_often_the_job_runs(town: Town, patient: Patient) -> None:

@@ -50,12 +50,8 @@ def test_a_wechat_code_that_wechat_refuses_registers_nobody(house: House, phone:
     assert count(Person) == before
 
 
-def test_relatives_and_newborns_are_added_elsewhere(house: House, phone: dict[str, str]) -> None:
+def test_without_a_number_only_a_newborn_is_registered(house: House) -> None:
     before = count(Person)
-    relative = house.person(wechatCode="phone-1", relation="配偶")
-    assert house.system.refused("registerHealthCard", relative) == (2005, "health_card.tencent_relation_elsewhere")
-    newborn = house.person(idType=None, idNumber=None, childInfo={"motherName": "李测试", "motherIdType": "01"})
-    assert house.system.refused("registerHealthCard", newborn) == (2006, "health_card.tencent_newborn_elsewhere")
     nobody = house.person(idType=None, idNumber=None)
     assert house.system.refused("registerHealthCard", nobody) == (1102, "health_card.tencent_field_missing")
     assert count(Person) == before

@@ -79,12 +79,15 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(platform: Platfo
     chance, load, stop = random.Random(seed), Load(platform), threading.Event()
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(load.run, stop)
-        for program in KILLS:
-            stop.wait(chance.uniform(1.0, 3.0))
-            assert not running.done(), running.exception()
-            platform.kill(program)
-        stop.wait(3.0)
-        stop.set()
+        try:
+            for program in KILLS:
+                stop.wait(chance.uniform(1.0, 3.0))
+                assert not running.done(), running.exception()
+                platform.kill(program)
+            stop.wait(3.0)
+        finally:
+            # Or the pool would wait for ever for a load that nobody ends.
+            stop.set()
         running.result(timeout=120)
     print(load.acknowledged)
     assert min(load.acknowledged.values()) > 0, load.acknowledged

@@ -55,9 +55,9 @@ def test_timeout_after_commit_outlasts_the_caller(merchant: Merchant) -> None:
 
 
 def test_slow_call_is_answered_in_the_end(merchant: Merchant) -> None:
-    merchant.control.order_fault("/v3/*", "slow", times=2, seconds=0.3)
+    merchant.control.order_fault("/v3/*", "slow", times=2, seconds=1.5)
     assert merchant.order()[0] == 200
-    merchant.library._core._timeout = 0.1
+    merchant.library._core._timeout = 0.5
     with pytest.raises(requests.ReadTimeout):
         merchant.order()
 

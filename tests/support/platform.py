@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,13 +67,17 @@ class Platform:
         return code
 
     def kill(self, program: str) -> None:
-        """``kill -9`` of one program's main process: server or worker."""
+        """``kill -9`` of one program's main process: server or worker. One that is being started again is awaited."""
         mark = {"server": "granian", "worker": "worker"}[program]
         assert self._process is not None
-        for child in psutil.Process(self._process.pid).children():
-            if mark in child.cmdline():
-                child.kill()
-                return
+        gives_up_at = time.monotonic() + _READY_WITHIN_SECONDS
+        while time.monotonic() < gives_up_at:
+            for child in psutil.Process(self._process.pid).children():
+                with suppress(psutil.NoSuchProcess):
+                    if mark in child.cmdline():
+                        child.kill()
+                        return
+            time.sleep(0.2)
         raise AssertionError(f"no {program} runs")
 
     def run_command(self, *arguments: str) -> subprocess.CompletedProcess[str]:

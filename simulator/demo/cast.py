@@ -10,7 +10,7 @@ from typing import Any
 import jwt
 
 from simulator.control import Control
-from simulator.demo.stage import NotAsExpected, Stage
+from simulator.demo.stage import PATIENCE_SECONDS, NotAsExpected, Stage
 from simulator.people import SyntheticPerson
 
 # Every phone of the story has it; a real person picks his own.
@@ -144,7 +144,7 @@ class HospitalSystems:
 
     def send_hl7(self, message: str) -> str:
         """Send one message over MLLP and return the acknowledgement; tried again while the listener restarts."""
-        gives_up_at = time.monotonic() + 30
+        gives_up_at = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
                 return self._exchange(message)

@@ -10,7 +10,7 @@ Answer = TypeVar("Answer")
 
 _TIMEOUT_SECONDS = 15
 # A server that is being restarted is not an answer: every step here may be sent again.
-_PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 90
 
 
 class NotAsExpected(Exception):
@@ -83,7 +83,7 @@ class Stage:
             time.sleep(0.1)
 
     def _send_patiently(self, method: str, path: str, **content: Any) -> requests.Response:
-        gives_up_at = time.monotonic() + _PATIENCE_SECONDS
+        gives_up_at = time.monotonic() + PATIENCE_SECONDS
         while True:
             fresh = {name: value() if callable(value) else value for name, value in content.items()}
             try:

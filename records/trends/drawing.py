@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from core import clock
 from records.trends.service import Trend, TrendPoint
 
 WIDTH, HEIGHT = 720, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 696, 20, 220
-_MARKS, _MOST_DAYS = 4, 5
+_MARKS = 4
+# As much as a day needs below the picture, also on a phone.
+_ROOM = 180
+_ROUND = (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5), Decimal(10))
 
 
 @dataclass(frozen=True)
@@ -59,16 +62,15 @@ def draw(trend: Trend) -> Drawing | None:
     if len(measured) < 2:
         return None
     usual = _one_range(trend)
-    lowest, highest = _find_span([value for _, value in measured], usual)
+    steps = _find_steps([value for _, value in measured], usual)
+    lowest, highest = steps[0], steps[-1]
     begin, end = measured[0][0].performed_at, measured[-1][0].performed_at
     dots = [
         Dot(_across(point.performed_at, begin, end), _down(value, lowest, highest), point) for point, value in measured
     ]
-    steps = [lowest + (highest - lowest) * step / _MARKS for step in range(_MARKS + 1)]
-    places = (trend.item.decimals or 0) + (0 if highest - lowest > 2 else 1)
     return Drawing(
         dots=dots,
-        marks=[Words(_down(step, lowest, highest), f"{step:.{places}f}") for step in steps],
+        marks=[Words(_down(step, lowest, highest), f"{step.normalize():f}") for step in steps],
         days=_choose_days(dots),
         band=_band(usual, lowest, highest),
     )
@@ -80,11 +82,15 @@ def _one_range(trend: Trend) -> tuple[Decimal | None, Decimal | None] | None:
     return bounds.pop() if len(bounds) == 1 else None
 
 
-def _find_span(values: list[Decimal], usual: tuple[Decimal | None, Decimal | None] | None) -> tuple[Decimal, Decimal]:
-    all_of_them = values + [bound for bound in usual or () if bound is not None]
-    lowest, highest = min(all_of_them), max(all_of_them)
-    margin = (highest - lowest) / 10 or abs(highest) / 10 or Decimal(1)
-    return max(lowest - margin, Decimal(0)) if lowest >= 0 else lowest - margin, highest + margin
+def _find_steps(values: list[Decimal], usual: tuple[Decimal | None, Decimal | None] | None) -> list[Decimal]:
+    """Round numbers from below the lowest result, or bound of the range, to above the highest."""
+    shown = values + [bound for bound in usual or () if bound is not None]
+    lowest, highest = min(shown), max(shown)
+    about = (highest - lowest) / _MARKS or abs(highest) / 10 or Decimal(1)
+    power = Decimal(1).scaleb(about.adjusted())
+    step = next(power * each for each in _ROUND if power * each >= about)
+    first, last = (lowest / step).to_integral_value(ROUND_FLOOR), (highest / step).to_integral_value(ROUND_CEILING)
+    return [step * number for number in range(int(first), int(max(last, first + 1)) + 1)]
 
 
 def _band(usual: tuple[Decimal | None, Decimal | None] | None, lowest: Decimal, highest: Decimal) -> Band | None:
@@ -100,11 +106,10 @@ def _band(usual: tuple[Decimal | None, Decimal | None] | None, lowest: Decimal, 
 def _choose_days(dots: list[Dot]) -> list[Words]:
     """The first and the last day, and of those between as many as have room."""
     chosen = [dots[0]]
-    room = (_RIGHT - _LEFT) / _MOST_DAYS
     for dot in dots[1:-1]:
-        if dot.x - chosen[-1].x >= room and dots[-1].x - dot.x >= room:
+        if dot.x - chosen[-1].x >= _ROOM and dots[-1].x - dot.x >= _ROOM:
             chosen.append(dot)
-    if dots[-1].x - chosen[-1].x >= room:
+    if dots[-1].x - chosen[-1].x >= _ROOM:
         chosen.append(dots[-1])
     return [Words(dot.x, _day(dot.point.performed_at), _anchor(dot.x)) for dot in chosen]
 

@@ -33,7 +33,8 @@ CREATE TRIGGER code_mappings_append_only BEFORE DELETE OR UPDATE OF id, hospital
 
 # The codes of what is filed already: what means nothing yet waits on the work list.
 _FILED_CODES = """
-SELECT report.hospital_id, line.code_system, line.code, line.unit, to_jsonb((array_agg(DISTINCT line.name))[1\\:5]) AS names,
+SELECT report.hospital_id, line.code_system, line.code, line.unit,
+    to_jsonb((array_agg(DISTINCT line.name))[1\\:5]) AS names,
     count(*) AS seen_count, min(report.filed_at) AS first_seen_at, max(report.filed_at) AS last_seen_at
 FROM reports report JOIN observations line ON line.report_id = report.id AND line.report_version = report.version
 GROUP BY report.hospital_id, line.code_system, line.code, line.unit

@@ -145,4 +145,4 @@ def test_the_operator_changes_an_item_on_its_page(city: City, operator: Staff) -
     assert "刚刚被修改过" in refused.text
     assert browser.post(page, form | {"after_version": "2", "ranges": ["", "x", *[""] * 5]}).status_code == 422
     with db.transaction() as session:
-        assert session.scalar(select(func.count()).select_from(Item)) > 150
+        assert session.scalars(select(func.count()).select_from(Item)).one() > 150

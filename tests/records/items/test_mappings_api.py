@@ -1,5 +1,7 @@
 """Codes without a meaning: noted, counted, suggested, mapped by the hospital or the operator."""
 
+from typing import Any
+
 import pytest
 
 from accounts.models import Role
@@ -16,10 +18,8 @@ def operator(city: City) -> Staff:
     return city.staff(None, Role.OPERATOR)
 
 
-def unmapped(city: City, token: str, query: str = "") -> list[dict[str, object]]:
-    codes: list[dict[str, object]] = city.client.get(f"/api/v1/unmapped-codes{query}", headers=bearer(token)).json[
-        "codes"
-    ]
+def unmapped(city: City, token: str, query: str = "") -> list[dict[str, Any]]:
+    codes: list[dict[str, Any]] = city.client.get(f"/api/v1/unmapped-codes{query}", headers=bearer(token)).json["codes"]
     return codes
 
 

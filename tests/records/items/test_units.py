@@ -15,8 +15,10 @@ from records.items.service import convert, dictionary
 GLUCOSE = Decimal("180.156")
 
 
-def into(wanted: str, value: str, unit: str, molar_mass: Decimal | None = None, decimals: int = 2) -> str | None:
-    found = convert(Decimal(value), unit=unit, unit_code=None, wanted=wanted, decimals=decimals, molar_mass=molar_mass)
+def into(
+    wanted: str, value: str, unit: str, molar_mass: Decimal | None = None, unit_code: str | None = None
+) -> str | None:
+    found = convert(Decimal(value), unit=unit, unit_code=unit_code, wanted=wanted, decimals=2, molar_mass=molar_mass)
     return None if found is None else f"{found:f}"
 
 
@@ -71,9 +73,8 @@ def test_a_number_without_a_unit_is_a_ratio_or_nothing() -> None:
 
 
 def test_a_unit_that_the_hospital_calls_ucum_is_taken_at_its_word() -> None:
-    asked = {"value": Decimal(5), "unit": "IU/L", "wanted": "U/L", "decimals": 0, "molar_mass": None}
-    assert convert(unit_code="[iU]/L", **asked) is None
-    assert convert(unit_code=None, **asked) == 5
+    assert into("U/L", "5", "IU/L") == "5"
+    assert into("U/L", "5", "IU/L", unit_code="[iU]/L") is None
 
 
 @pytest.mark.parametrize(

@@ -48,8 +48,12 @@ import records.fhir.routes
 import records.hl7v2.refusals  # worker.py speaks HL7 v2, but its codes stand at /docs/errors too
 import records.images.routes
 import records.intake.routes
+import records.items.pages
+import records.items.routes
+import records.items.service
 import records.reports.routes
 import records.timeline.routes
+import records.trends.routes
 import records.visits.pages
 import records.visits.routes
 import records.visits.service
@@ -104,6 +108,8 @@ BLUEPRINTS = [
     records.timeline.routes.api,
     records.intake.routes.api,
     records.reports.routes.api,
+    records.items.routes.api,
+    records.trends.routes.api,
     records.fhir.routes.api,
     recognition.routes.api,
     records.images.routes.api,
@@ -123,6 +129,7 @@ PAGES = [
     health_card.tencent.pages.pages,
     records.visits.pages.pages,
     records.chart.pages.pages,
+    records.items.pages.pages,
 ]
 
 MIGRATIONS = str(Path(__file__).parent / "migrations")
@@ -168,7 +175,7 @@ def create_app(config: Config | None = None) -> Flask:
 @click.command("prepare")
 @with_appcontext
 def prepare() -> None:
-    """Bring the database to the newest schema, make the signing keys that are missing, rotate old ones.
+    """Bring the database to the newest schema, make the keys and items that are missing, rotate old keys.
 
     Safe to repeat."""
     upgrade()
@@ -178,3 +185,5 @@ def prepare() -> None:
         keys.rotate_old_rings(session, SYSTEM)
         # One message for ever: it comes back every day.
         outbox.announce(session, key_commands.ROTATION_TOPIC, {}, key=key_commands.ROTATION_TOPIC)
+        records.items.service.load_starting_list(session)
+        outbox.announce(session, records.items.service.FOLDING_DUE, {}, key=records.items.service.FOLDING_DUE)

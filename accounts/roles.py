@@ -23,6 +23,7 @@ PATIENT_PERMISSIONS = frozenset(
         "records:timeline:read",
         "records:timeline:hide",
         "records:report:read",
+        "records:trend:read",
         "records:image:read",
         "records:visit:disown",
         "consent:grant:read",
@@ -71,6 +72,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
     | {
         "records:shared_timeline:read",
         "records:report:read",
+        "records:trend:read",
         "records:image:read",
         "recognition:order:check",
         "recognition:decision:record",
@@ -83,6 +85,9 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "accounts:terminal:manage",
         "accounts:staff:manage",
         "records:quarantine:read",
+        "records:item:read",
+        "records:item:manage",
+        "records:code_mapping:manage",
         "health_card:batch:manage",
         "health_card:card:count",
         "health_card:match:review",
@@ -105,6 +110,7 @@ SCOPE_PERMISSIONS: dict[str, frozenset[str]] = {
     "dicomweb.write": frozenset({"records:image:submit"}),
     "billing.write": frozenset({"payments:charge:capture"}),
     "quarantine.read": frozenset({"records:quarantine:read"}),
+    "code_mappings.write": frozenset({"records:item:read", "records:code_mapping:manage"}),
     "patient_numbers.write": frozenset({"health_card:patient_number:bind"}),
 }
 

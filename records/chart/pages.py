@@ -9,6 +9,8 @@ from core import db
 from core.pages import show_page, show_refused
 from core.web import Pages, current_actor, requires
 from records.chart import service
+from records.trends import service as trends
+from records.trends.drawing import draw
 from records.visits.codes import DEPARTMENTS, VISIT_KINDS
 
 pages = Pages("chart_pages", __name__)
@@ -17,17 +19,27 @@ pages = Pages("chart_pages", __name__)
 @pages.get("/visits/<uuid:visit_id>")
 @requires("records:shared_timeline:read")
 def show_chart(visit_id: UUID) -> Response:
-    """One patient on one page; ``?open=`` a report or study of the timeline, ``?before=`` an older page of it."""
+    """One patient on one page; ``?open=`` a report or study of the timeline, ``?before=`` an older page of it.
+
+    ``?trend=`` an item over time instead, ``?trend_before=`` older results of it.
+    """
     before, open_id = (request.args.get(name, type=UUID) for name in ("before", "open"))
+    item, older_than = request.args.get("trend"), request.args.get("trend_before", type=trends.read_line)
     try:
         with db.transaction() as session:
             chart = service.open_chart(session, current_actor(), visit_id=visit_id, before=before, open_id=open_id)
+            person_id = chart.visit.person_id
+            trend = item and trends.read_trend(
+                session, current_actor(), person_id=person_id, item=item, before=older_than
+            )
     except consent.NothingShared as refusal:
         return show_refused("records/nothing_shared.html", refusal)
     return show_page(
         "records/chart.html",
         status=404 if chart.is_missing else 200,
         chart=chart,
+        trend=trend,
+        drawing=draw(trend) if trend else None,
         departments=DEPARTMENTS,
         visit_kinds=VISIT_KINDS,
         before=before,

@@ -13,6 +13,15 @@ class ReportPath(Received):
     report_id: UUID
 
 
+class JudgementShown(Shown):
+    item: str | None = Field(description="the item in the city's dictionary; left out for a code without a meaning yet")
+    item_name: str | None
+    flag: str | None = Field(description="HL7 ObservationInterpretation: H, L, HH, LL, N, A ...")
+    flag_source: str | None = Field(description="hospital: as sent; hospital_range: by its range; city_range: by ours")
+    explanation: str | None = Field(description="what the flag means, in Chinese")
+    value: Decimal | None = Field(description="in the item's unit, where it is a number that can be converted")
+
+
 class ObservationShown(Shown):
     position: int
     status: str = Field(
@@ -31,6 +40,7 @@ class ObservationShown(Shown):
     reference_text: str | None
     interpretation: str | None = Field(description="HL7 ObservationInterpretation: H, L, HH, LL, N, A ...")
     note: str | None
+    judgement: JudgementShown = Field(description="what the platform adds; all other fields are as sent")
 
 
 class ReportShown(Shown):

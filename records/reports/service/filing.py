@@ -15,6 +15,7 @@ from core.ids import new_id
 from health_card import service as health_card
 from records.intake import service as intake
 from records.intake.service import Arrival
+from records.items import service as items
 from records.refusals import PersonNotMatched, VisitNotFound
 from records.reports.incoming import Incoming, IncomingObservation, IncomingReport, Subject
 from records.reports.models import Observation, Report, ReportStatus
@@ -199,6 +200,7 @@ def _write(
     }
     session.execute(insert(Report).values(row))
     _write_observations(session, filed, report.observations)
+    items.note_sent_codes(session, hospital_id=actor.house_id, lines=report.observations)
     timeline.place_entry(
         session,
         Placement(

@@ -12,14 +12,15 @@ from accounts import service as accounts
 from consent import service as consent
 from core.actor import Actor
 from health_card import service as health_card
+from records.items import service as items
 from records.refusals import ReportNotFound
-from records.reports.incoming import LOINC
+from records.reports.incoming import LOINC, IncomingObservation
 from records.reports.models import Observation, Report, ReportStatus
 
 
 @dataclass(frozen=True)
 class ObservationView:
-    """One line of a report; see ``models.Observation``."""
+    """One line of a report; see ``models.Observation``. ``judgement``: what it means; the other fields are as sent."""
 
     position: int
     status: str
@@ -36,6 +37,7 @@ class ObservationView:
     reference_text: str | None
     interpretation: str | None
     note: str | None
+    judgement: items.Judgement
 
 
 @dataclass(frozen=True)
@@ -131,10 +133,16 @@ def list_results(
 
 
 def _list_observations(session: Session, report: Report) -> list[ObservationView]:
-    names = ObservationView.__dataclass_fields__
-    lines = session.execute(
-        select(*(getattr(Observation, name) for name in names))
+    names = IncomingObservation.__dataclass_fields__
+    rows = session.execute(
+        select(Observation.position, *(getattr(Observation, name) for name in names))
         .where(Observation.report_id == report.id, Observation.report_version == report.version)
         .order_by(Observation.position)
-    )
-    return [ObservationView(*line) for line in lines]
+    ).all()
+    lines = [IncomingObservation(*row[1:]) for row in rows]
+    results = [items.Result(report.hospital_id, report.effective_at, line) for line in lines]
+    judgements = items.judge(session, person_id=report.person_id, results=results)
+    return [
+        ObservationView(position=row.position, judgement=judgement, **vars(line))
+        for row, line, judgement in zip(rows, lines, judgements, strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""One item of one person over time, across hospitals."""

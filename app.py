@@ -48,6 +48,8 @@ import records.fhir.routes
 import records.hl7v2.refusals  # worker.py speaks HL7 v2, but its codes stand at /docs/errors too
 import records.images.routes
 import records.intake.routes
+import records.life.routes
+import records.releasing.routes
 import records.reports.routes
 import records.timeline.routes
 import records.visits.pages
@@ -102,6 +104,8 @@ BLUEPRINTS = [
     consent.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,
+    records.life.routes.api,
+    records.releasing.routes.api,
     records.intake.routes.api,
     records.reports.routes.api,
     records.fhir.routes.api,

@@ -33,6 +33,7 @@ from health_card.service.identities import (
 from health_card.service.numbers import bind_patient_number, find_person, get_patient_number
 from health_card.service.persons import (
     Registration,
+    confided_person_ids,
     find_own_person_id,
     held_person_ids,
     own_person_ids,
@@ -59,6 +60,7 @@ __all__ = [
     "ask_real_name",
     "bind_patient_number",
     "check_details",
+    "confided_person_ids",
     "counting_failures",
     "end_codes",
     "find_holding",

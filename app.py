@@ -49,6 +49,7 @@ import records.hl7v2.refusals  # worker.py speaks HL7 v2, but its codes stand at
 import records.images.routes
 import records.intake.routes
 import records.life.routes
+import records.releasing.pages
 import records.releasing.routes
 import records.reports.routes
 import records.timeline.routes
@@ -127,6 +128,7 @@ PAGES = [
     health_card.tencent.pages.pages,
     records.visits.pages.pages,
     records.chart.pages.pages,
+    records.releasing.pages.pages,
 ]
 
 MIGRATIONS = str(Path(__file__).parent / "migrations")

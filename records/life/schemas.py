@@ -18,7 +18,7 @@ class LifeQuery(Received):
 class StageShown(Shown):
     stage: Stage
     first_day: date = Field(description="in the city; included")
-    end_day: date | None = Field(description="not included; null: open")
+    end_day: date | None = Field(description="not included; left out: open")
     is_now: bool
     count: int = Field(description="reports and images of this time")
     unread_count: int

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from core.api import Received, Shown
 from records.releasing.models import Mode
 from records.releasing.service import Matter
+from records.releasing.words import BY_CODE, MATTERS
 from records.reports.models import ReportCategory
 
 SensitiveKind = Literal["hiv", "psychiatric", "reproductive", "genetic"]
@@ -58,10 +59,24 @@ class NewRule(Received):
         return self
 
 
+class RuleForm(NewRule):
+    """The same, from the page: ``matter`` has been read into the field that it names."""
+
+    matter: str
+
+    @model_validator(mode="after")
+    def _check_list(self) -> Self:
+        if self.matter not in MATTERS:
+            raise ValueError("not a matter of the list")
+        if (self.code is not None) != (self.matter == BY_CODE):
+            raise ValueError("a code belongs to the matter that asks for it")
+        return self
+
+
 class RuleShown(Shown):
     id: UUID
     hospital_id: UUID | None
-    hospital_name: str | None = Field(description="null: for the whole city")
+    hospital_name: str | None = Field(description="left out: for the whole city")
     code_system: str | None
     code: str | None
     sensitivity: str | None
@@ -79,7 +94,7 @@ class HeldShown(Shown):
     object_id: UUID
     object_kind: str = Field(description="report, study or entry")
     sensitivity: str | None
-    opens_at: datetime | None = Field(description="when the patient sees it without a review; null: not by itself")
+    opens_at: datetime | None = Field(description="when the patient sees it without a review; left out: not by itself")
     restricted_at: datetime
 
 

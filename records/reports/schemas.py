@@ -43,7 +43,7 @@ class ChangeShown(Shown):
     code_system: str
     name: str
     fields: list[str] = Field(description="of a changed line: value, reference, interpretation, note, status, name")
-    before: str | None = Field(description="the result as one text; null: none")
+    before: str | None = Field(description="the result as one text; left out: none")
     after: str | None
 
 

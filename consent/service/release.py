@@ -48,7 +48,7 @@ def is_readable(
     :param object_id: the column that names the report or study: it may be hidden from who acts for the person, be
         sensitive, or not be released yet.
     """
-    return and_(person_id.in_(_readable_person_ids(actor)), is_known_to(actor, object_id))
+    return and_(person_id.in_(readable_person_ids(actor)), is_known_to(actor, object_id))
 
 
 def is_known_to(actor: Actor, object_id: SQLCoreOperations[UUID]) -> ColumnElement[bool]:
@@ -56,12 +56,8 @@ def is_known_to(actor: Actor, object_id: SQLCoreOperations[UUID]) -> ColumnEleme
     return and_(is_not_hidden_from(actor, object_id), is_not_restricted_for(actor, object_id))
 
 
-def list_readable_person_ids(session: Session, actor: Actor) -> list[UUID]:
-    """The records whose items the actor may see now; each item is still asked of ``is_readable``."""
-    return list(session.scalars(_readable_person_ids(actor)))
-
-
-def _readable_person_ids(actor: Actor) -> Select[tuple[UUID]]:
+def readable_person_ids(actor: Actor) -> Select[tuple[UUID]]:
+    """The records whose items the actor may see now; each of these items is still asked of ``is_known_to``."""
     if actor.kind is ActorKind.PATIENT:
         return health_card.held_person_ids(actor)
     return health_card.same_persons(select(Grant.person_id).where(*_in_force(actor)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from core import audit, clock
 from core.actor import Actor
@@ -86,14 +86,20 @@ def confided_person_ids(actor: Actor) -> Select[tuple[UUID]]:
 
     From 14 on a person decides alone who learns of sensitive matters; whoever else acts for him does not.
     """
-    root = aliased(Person)
-    is_child = root.birth_date > last_birth_date(CONSENT_AGE)
-    is_adult = or_(root.birth_date.is_(None), root.birth_date <= last_birth_date(ADULT_AGE))
-    confided = or_(Holder.relation == Relation.SELF, is_child, and_(Holder.relation == Relation.WARD, is_adult))
+    # Bare tables, as in ``same_persons``.
+    persons = Person.__table__
+    own, root = persons.alias(), persons.alias()
+    born = root.c.birth_date
+    is_adult = or_(born.is_(None), born <= last_birth_date(ADULT_AGE))
+    confided = or_(
+        Holder.relation == Relation.SELF,
+        born > last_birth_date(CONSENT_AGE),
+        and_(Holder.relation == Relation.WARD, is_adult),
+    )
     return same_persons(
         select(Holder.person_id)
-        .join(Person, Person.id == Holder.person_id)
-        .join(root, root.id == Person.root_id)
+        .join(own, own.c.id == Holder.person_id)
+        .join(root, root.c.id == own.c.root_id)
         .where(Holder.login_id == actor.id, is_holding(), confided)
     )
 

@@ -70,7 +70,7 @@ def _find_person(session: Session, actor: Actor, person_id: UUID | None) -> UUID
     """Asked before anything of the person is read: the birth date alone would tell whether somebody is there."""
     if person_id is None and actor.kind is ActorKind.PATIENT:
         person_id = health_card.find_own_person_id(session, actor)
-    if person_id is not None and person_id in consent.list_readable_person_ids(session, actor):
+    if person_id is not None and person_id in session.scalars(consent.readable_person_ids(actor)).all():
         return person_id
     raise LifeNotFound if actor.kind is ActorKind.PATIENT else consent.NothingShared
 

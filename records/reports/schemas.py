@@ -65,6 +65,7 @@ class ReportShown(Shown):
     code: str
     code_system: str
     name: str
+    hospital_id: UUID
     hospital_name: str
     performed_at: datetime
     issued_at: datetime | None

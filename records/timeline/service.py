@@ -1,12 +1,14 @@
 """Placing things on a person's timeline, and reading a page of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Uuid, and_, cast, false, func, or_, select, true, tuple_
-from sqlalchemy.dialects.postgresql import ARRAY, insert
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, Row, Select, and_, false, or_, select, true, tuple_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
 
 from accounts import service as accounts
 from consent import service as consent
@@ -136,7 +138,7 @@ def list_own_timeline(
 
     :param before: the id of the last line of the page before.
     """
-    items = _read_page(session, actor, wanted or TimelineFilter(), before, limit)
+    items = session.execute(select_page(actor, wanted or TimelineFilter(), before, limit)).all()
     for person_id in {item.person_id for item in items}:
         consent.release(
             session, actor, person_id=person_id, action="records.timeline.read", facts={"lines": len(items)}
@@ -159,7 +161,7 @@ def list_shared_timeline(
     """
     consent.release(session, actor, person_id=person_id, action="records.timeline.read")
     of_person = replace(wanted or TimelineFilter(), person_id=person_id)
-    return _show(session, actor, _read_page(session, actor, of_person, before, limit))
+    return _show(session, actor, session.execute(select_page(actor, of_person, before, limit)).all())
 
 
 def hide_item(session: Session, actor: Actor, *, object_id: UUID) -> TimelineItem:
@@ -208,49 +210,40 @@ def find_kind(session: Session, actor: Actor, *, person_id: UUID, object_id: UUI
     )
 
 
-def _get_entry(session: Session, actor: Actor, object_id: UUID) -> TimelineEntry:
+def _get_entry(session: Session, actor: Actor, object_id: UUID) -> Row[Any]:
     readable = consent.is_readable(actor, person_id=TimelineEntry.person_id, object_id=TimelineEntry.object_id)
-    entry = session.scalars(select(TimelineEntry).where(TimelineEntry.object_id == object_id, readable)).one_or_none()
+    of_item = select(TimelineEntry.__table__).where(TimelineEntry.object_id == object_id, readable)
+    entry = session.execute(of_item).one_or_none()
     if entry is None:
         raise ItemNotFound
     return entry
 
 
-def _read_page(
-    session: Session, actor: Actor, wanted: TimelineFilter, before: UUID | None, limit: int
-) -> list[TimelineEntry]:
-    person_ids = _list_records(session, actor, wanted.person_id)
-    return list(session.scalars(select_page(actor, person_ids, wanted, before, limit))) if person_ids else []
+def select_page(actor: Actor, wanted: TimelineFilter, before: UUID | None, limit: int) -> Select[Any]:
+    """One page of all the timelines that the actor may see, together.
 
-
-def _list_records(session: Session, actor: Actor, person_id: UUID | None) -> list[UUID]:
-    if person_id is None:
-        return consent.list_readable_person_ids(session, actor)
-    return list(session.scalars(health_card.same_person_ids(person_id)))
-
-
-def select_page(
-    actor: Actor, person_ids: list[UUID], wanted: TimelineFilter, before: UUID | None, limit: int
-) -> Select[tuple[TimelineEntry]]:
-    """One page of the timelines of these records together.
-
-    Each record gives its own first lines in the order of its index, and the newest of all of them are the page: however
-    many lines a person has, no more of them than a page are read and sorted.
+    Whether he may see a person is asked once (the two parts of ``consent.is_readable``). Each record then gives its own
+    first lines in the order of its index, and the newest of all of them are the page: however many lines a person has,
+    no more of them than a page are read and sorted.
     """
-    records = select(func.unnest(cast(person_ids, ARRAY(Uuid))).label("id")).subquery("records")
-    lines = select(TimelineEntry).where(
-        TimelineEntry.person_id == records.c.id,
-        consent.is_readable(actor, person_id=TimelineEntry.person_id, object_id=TimelineEntry.object_id),
+    # A person with several records under one grant is named more than once.
+    readable = consent.readable_person_ids(actor).distinct().subquery("readable")
+    records = select(readable.c.id)
+    if wanted.person_id is not None:
+        records = records.where(readable.c.id.in_(health_card.same_person_ids(wanted.person_id)))
+    record = records.subquery("record")
+    lines = select(TimelineEntry.__table__).where(
+        TimelineEntry.person_id == record.c.id,
+        consent.is_known_to(actor, TimelineEntry.object_id),
         *_conditions(actor, wanted),
     )
     if before is not None:
         last = select(TimelineEntry.occurred_at, TimelineEntry.id).where(TimelineEntry.id == before)
         lines = lines.where(tuple_(TimelineEntry.occurred_at, TimelineEntry.id) < last.scalar_subquery())
     newest = (TimelineEntry.occurred_at.desc(), TimelineEntry.id.desc())
-    own_first = lines.order_by(*newest).limit(limit).lateral("lines")
-    line = aliased(TimelineEntry, own_first)
-    together = select(line).select_from(records).join(own_first, true())
-    return together.order_by(line.occurred_at.desc(), line.id.desc()).limit(limit)
+    line = lines.order_by(*newest).limit(limit).lateral("line")
+    together = select(line).select_from(record).join(line, true())
+    return together.order_by(line.c.occurred_at.desc(), line.c.id.desc()).limit(limit)
 
 
 def _conditions(actor: Actor, wanted: TimelineFilter) -> list[ColumnElement[bool]]:
@@ -276,7 +269,7 @@ def _is_within(start: datetime, end: datetime | None) -> ColumnElement[bool]:
     return later if end is None else and_(later, TimelineEntry.occurred_at < end)
 
 
-def _show(session: Session, actor: Actor, entries: list[TimelineEntry]) -> list[TimelineItem]:
+def _show(session: Session, actor: Actor, entries: Sequence[Row[Any]]) -> list[TimelineItem]:
     if not entries:
         return []
     object_ids = {entry.object_id for entry in entries}

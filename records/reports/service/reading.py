@@ -57,6 +57,7 @@ class ReportView:
     code: str
     code_system: str
     name: str
+    hospital_id: UUID
     hospital_name: str
     performed_at: datetime
     issued_at: datetime | None
@@ -111,6 +112,7 @@ def get_report(session: Session, actor: Actor, report_id: UUID, *, version: int 
         code=report.code,
         code_system=report.code_system,
         name=report.name,
+        hospital_id=report.hospital_id,
         hospital_name=accounts.get_hospital(session, report.hospital_id).name,
         performed_at=report.effective_at,
         issued_at=report.issued_at,

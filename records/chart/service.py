@@ -20,8 +20,8 @@ from records.visits import service as visits
 class Chart:
     """What a doctor sees.
 
-    ``is_missing``: what was asked to be opened is not on this patient's timeline. ``may_release``: the opened report was
-    made by the actor's own house, whose doctors decide when its patient sees it.
+    ``is_missing``: what was asked to be opened is not on this patient's timeline. ``may_release``: the opened report
+    was made by the actor's own house, whose doctors decide when its patient sees it.
     """
 
     visit: visits.VisitContext

@@ -45,8 +45,8 @@ FROM filler, generate_series(1, %s) AS number
 _REPORTS = """
 INSERT INTO reports (id, version, is_current, hospital_id, person_id, inbound_message_id, effective_at, filed_at,
     channel, status, category, identifier_system, identifier_value, code, code_system, name)
-SELECT report_id, 1, true, hospital_id, person_id, message_id, at, at, 'hl7v2', 'final', 'laboratory', 'urn:example:lis',
-    report_id::text, '24323-8', 'http://loinc.org', '生化全套' FROM line
+SELECT report_id, 1, true, hospital_id, person_id, message_id, at, at, 'hl7v2', 'final', 'laboratory',
+    'urn:example:lis', report_id::text, '24323-8', 'http://loinc.org', '生化全套' FROM line
 """
 _ENTRIES = """
 INSERT INTO timeline_entries (id, person_id, hospital_id, object_kind, object_id, version, category, title, status,

@@ -17,6 +17,7 @@ from health_card.service.ages import ADULT_AGE, CONSENT_AGE, LifeStage, last_bir
 from health_card.service.identities import (
     NAME,
     PHONE,
+    RECORDS,
     Details,
     check_details,
     find_or_create_person,
@@ -86,9 +87,7 @@ def confided_person_ids(actor: Actor) -> Select[tuple[UUID]]:
 
     From 14 on a person decides alone who learns of sensitive matters; whoever else acts for him does not.
     """
-    # Bare tables, as in ``same_persons``.
-    persons = Person.__table__
-    own, root = persons.alias(), persons.alias()
+    own, root = RECORDS.alias(), RECORDS.alias()
     born = root.c.birth_date
     is_adult = or_(born.is_(None), born <= last_birth_date(ADULT_AGE))
     confided = or_(

@@ -50,6 +50,7 @@ import records.images.routes
 import records.intake.routes
 import records.life.routes
 import records.releasing.pages
+import records.releasing.relabelling
 import records.releasing.routes
 import records.reports.routes
 import records.timeline.routes
@@ -184,3 +185,4 @@ def prepare() -> None:
         keys.rotate_old_rings(session, SYSTEM)
         # One message for ever: it comes back every day.
         outbox.announce(session, key_commands.ROTATION_TOPIC, {}, key=key_commands.ROTATION_TOPIC)
+        records.releasing.relabelling.announce_list(session)

@@ -6,15 +6,17 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from werkzeug.routing import Rule
 
 from accounts.models import Role
 from accounts.roles import PATIENT_PERMISSIONS, ROLE_PERMISSIONS
 from consent.models import Sensitivity
 from core import db
+from core.outbox import OutboxMessage
 from core.web import guard_of
 from records.fhir import systems
+from records.releasing import jobs, relabelling
 from records.releasing.classification import classify, list_entries
 from records.reports.incoming import LOINC
 from tests.health_card.family.household import Household, born_years_ago
@@ -185,6 +187,31 @@ def test_who_acts_for_somebody_sees_it_of_children_and_adult_wards(scene: Scene)
             session.execute(text(f"{changed} AND relation <> 'self'"), person)
         assert scene.status(scene.mother) == ((200, 200) if sees else (404, 404)), (years, relation)
     assert scene.status(scene.minor) == (200, 200)
+
+
+def test_what_was_filed_before_the_list_knew_it_is_labelled_slice_by_slice(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relabelling, "SLICE", 1)
+    for number in range(2):
+        send_sensitive(scene.city, scene.household.hospital, scene.minor, f"{scene.canary}{number}")
+    with db.transaction() as session:
+        session.execute(text("DELETE FROM restricted_items"))
+    assert len(scene.listed(scene.mother)) == 4
+    done: set[str] = set()
+    while waiting := announced() - done:
+        done |= waiting
+        for after in waiting:
+            jobs.label_filed({"after": after})
+    assert len(done) >= 4
+    assert scene.listed(scene.mother) == [scene.study["id"]]
+    assert len(scene.listed(scene.minor)) == 4
+
+
+def announced() -> set[str]:
+    with db.snapshot() as session:
+        by_topic = select(OutboxMessage.payload).where(OutboxMessage.topic == relabelling.LIST_CHANGED_TOPIC)
+        return {payload["after"] for payload in session.scalars(by_topic)}
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,10 @@ import records.intake.routes
 import records.items.pages
 import records.items.routes
 import records.items.service
+import records.life.routes
+import records.releasing.pages
+import records.releasing.relabelling
+import records.releasing.routes
 import records.reports.routes
 import records.timeline.routes
 import records.trends.routes
@@ -106,6 +110,8 @@ BLUEPRINTS = [
     consent.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,
+    records.life.routes.api,
+    records.releasing.routes.api,
     records.intake.routes.api,
     records.reports.routes.api,
     records.items.routes.api,
@@ -130,6 +136,7 @@ PAGES = [
     records.visits.pages.pages,
     records.chart.pages.pages,
     records.items.pages.pages,
+    records.releasing.pages.pages,
 ]
 
 MIGRATIONS = str(Path(__file__).parent / "migrations")
@@ -187,3 +194,4 @@ def prepare() -> None:
         outbox.announce(session, key_commands.ROTATION_TOPIC, {}, key=key_commands.ROTATION_TOPIC)
         records.items.service.load_starting_list(session)
         outbox.announce(session, records.items.service.FOLDING_DUE, {}, key=records.items.service.FOLDING_DUE)
+        records.releasing.relabelling.announce_list(session)

@@ -15,6 +15,7 @@ import health_card.printing.jobs
 import health_card.realname.jobs
 import payments.jobs
 import records.items.jobs
+import records.releasing.jobs
 import records.visits.jobs
 from app import create_app
 from core import key_commands, observe
@@ -34,6 +35,7 @@ HANDLERS: dict[str, Handler] = {
     **payments.jobs.HANDLERS,
     **records.visits.jobs.HANDLERS,
     **records.items.jobs.HANDLERS,
+    **records.releasing.jobs.HANDLERS,
 }
 DISPATCHERS = 2
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bench import batch_issue, code_verify, desk_scan
+from bench import batch_issue, code_verify, desk_scan, timeline
 from bench.harness import Figure, Settings, describe_machine, ratios
 from core import clock
 from deploy.run import ROOT
@@ -17,6 +17,8 @@ BENCHES: dict[str, Callable[[Settings], list[Figure]]] = {
     "batch_issue": batch_issue.measure,
     "code_verify": code_verify.measure,
     "desk_scan": desk_scan.measure,
+    "timeline": timeline.measure,
+    "timeline_growth": timeline.measure_growth,
 }
 
 
@@ -48,6 +50,7 @@ def _read(arguments: Sequence[str]) -> tuple[list[str], Settings]:
     parser.add_argument("--persons", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rows", type=int, default=10_000, help="people on one list of a batch")
+    parser.add_argument("--reports", type=int, default=1_000_000, help="in the large database; the small has a tenth")
     given = vars(parser.parse_args(arguments))
     chosen = given.pop("benches") or list(BENCHES)
     if unknown := set(chosen) - set(BENCHES):

@@ -30,7 +30,10 @@ _PACKAGES = ("granian", "flask", "sqlalchemy", "psycopg", "pydantic", "cryptogra
 
 @dataclass(frozen=True)
 class Settings:
-    """How much is measured. ``seconds``: of one round of one contender; ``rows``: of one list of a batch."""
+    """How much is measured.
+
+    ``seconds``: of one round of one contender; ``rows``: of one list of a batch; ``reports``: in the large database.
+    """
 
     rounds: int
     seconds: float
@@ -38,6 +41,7 @@ class Settings:
     persons: int
     seed: int
     rows: int
+    reports: int = 1_000_000
 
 
 @dataclass(frozen=True)

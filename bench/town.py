@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy.orm import Session
@@ -13,7 +14,7 @@ from accounts import service as accounts
 from accounts.models import Role
 from accounts.wechat import WechatIdentity
 from core import clock, db, keys
-from core.actor import SYSTEM
+from core.actor import SYSTEM, Actor
 from core.config import Config
 from health_card import codes
 from health_card import service as health_card
@@ -86,7 +87,19 @@ def _open_hospital(session: Session, number: int) -> Iterator[Desk]:
         yield Desk(accounts.sign_in_staff(session, username=username, password=password).token, terminal)
 
 
+def register_reader(session: Session, config: Config, chance: random.Random, number: int) -> tuple[Actor, UUID]:
+    """A person with a card and a phone that is signed in: who asks, and the person's id."""
+    actor, registered = _sign_up(session, config, chance, number)
+    return actor, registered.person_id
+
+
 def _register(session: Session, config: Config, chance: random.Random, number: int) -> str:
+    return _sign_up(session, config, chance, number)[1].card.number
+
+
+def _sign_up(
+    session: Session, config: Config, chance: random.Random, number: int
+) -> tuple[Actor, health_card.Registration]:
     identity = WechatIdentity(config.wechat_app_id, f"o{secrets.token_urlsafe(20)}", None)
     token = accounts.sign_in_login(session, identity, issuer=config.base_url).access.text
     actor = accounts.identify_bearer(session, token, issuer=config.base_url)
@@ -95,8 +108,7 @@ def _register(session: Session, config: Config, chance: random.Random, number: i
         phone=f"1700000{chance.randrange(10**4):04d}",
         certificate=check_certificate(CertificateType.RESIDENT_ID, invent_number(chance, number)),
     )
-    registered = health_card.register_person(session, actor, details=details)
-    return registered.card.number
+    return actor, health_card.register_person(session, actor, details=details)
 
 
 def invent_name(chance: random.Random) -> str:

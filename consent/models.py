@@ -1,4 +1,4 @@
-"""Grants: what a patient allows a hospital to see. Hidden items: what his guardians and family do not see."""
+"""Grants: what a patient allows a hospital to see. Hidden and restricted items: what not everybody else sees."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -48,6 +48,15 @@ class Grant(WithId, Base):
     revoked_at: Mapped[datetime | None]
 
 
+class Sensitivity(StrEnum):
+    """What an item is about, that not everybody who sees the rest learns of."""
+
+    HIV = "hiv"
+    PSYCHIATRIC = "psychiatric"
+    REPRODUCTIVE = "reproductive"
+    GENETIC = "genetic"
+
+
 class HiddenItem(WithId, Base):
     """A report or study that only the person himself sees, and not who acts for him, until it is shown again.
 
@@ -67,3 +76,41 @@ class HiddenItem(WithId, Base):
     hidden_by: Mapped[UUID] = mapped_column(ForeignKey("logins.id"))
     hidden_at: Mapped[datetime]
     shown_at: Mapped[datetime | None]
+
+
+class RestrictedItem(Base):
+    """An item that is sensitive, or that its patient does not see yet, or both. Most items have no such row.
+
+    ``object_id`` is a row of records, above us: no foreign key. ``hospital_id``: the house that made it. ``is_held``:
+    nobody sees it as the patient before ``opens_at`` (None: no time opens it) or ``released_at``. ``disclosed_at``:
+    the patient lets every hospital that treats him see it although it is sensitive.
+    """
+
+    __tablename__ = "restricted_items"
+    __table_args__ = (
+        CheckConstraint("object_kind IN ('report', 'study', 'entry')", name="object_kind"),
+        CheckConstraint("sensitivity IN ('hiv', 'psychiatric', 'reproductive', 'genetic')", name="sensitivity"),
+        CheckConstraint("sensitivity IS NOT NULL OR is_held", name="reason"),
+        CheckConstraint("is_held OR (opens_at IS NULL AND released_at IS NULL)", name="held"),
+        CheckConstraint("(released_at IS NULL) = (released_by IS NULL)", name="released"),
+        CheckConstraint("disclosed_at IS NULL OR sensitivity IS NOT NULL", name="disclosed"),
+        Index(
+            "ix_restricted_items_held",
+            "hospital_id",
+            text("restricted_at DESC"),
+            text("object_id DESC"),
+            postgresql_where=text("is_held AND released_at IS NULL"),
+        ),
+    )
+
+    object_id: Mapped[UUID] = mapped_column(primary_key=True)
+    object_kind: Mapped[str]
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
+    sensitivity: Mapped[str | None]
+    is_held: Mapped[bool]
+    opens_at: Mapped[datetime | None]
+    restricted_at: Mapped[datetime]
+    released_at: Mapped[datetime | None]
+    released_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff_members.id"))
+    disclosed_at: Mapped[datetime | None]

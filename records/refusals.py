@@ -24,6 +24,12 @@ class ItemNotFound(NotFound):
     detail = "No such report or study that the signed-in account may see; `object_id` of a timeline line names it."
 
 
+class LifeNotFound(NotFound):
+    code = "records.life_not_found"
+    title = "没有找到这个人的健康档案"
+    detail = "person_id is nobody for whom the login acts, or the login has no confirmed person of its own."
+
+
 class ReportNotFound(NotFound):
     code = "records.report_not_found"
     title = "没有找到这份报告"

@@ -6,6 +6,7 @@ from accounts.service.branches import check_department, list_departments
 from accounts.service.clients import register_client
 from accounts.service.hospitals import (
     HospitalCard,
+    find_hospital_id,
     find_hospitals_by_code,
     get_hospital,
     identify_mllp_port,
@@ -50,6 +51,7 @@ __all__ = [
     "enrol_terminal",
     "exchange_wechat_code",
     "find_client_house",
+    "find_hospital_id",
     "find_hospitals_by_code",
     "find_staff_at_work",
     "flag_terminal",

@@ -1,5 +1,6 @@
 """What other packages may ask of consent."""
 
+from consent.models import Sensitivity
 from consent.refusals import NothingShared
 from consent.service.access_log import AccessRow, list_access
 from consent.service.grants import (
@@ -13,7 +14,25 @@ from consent.service.grants import (
     treatment_grant,
 )
 from consent.service.hiding import PART_OF, hide_item, list_hidden, show_item
-from consent.service.release import ACCESS_UNTIL, Release, find_access_until, is_readable, release
+from consent.service.release import (
+    ACCESS_UNTIL,
+    Release,
+    find_access_until,
+    is_known_to,
+    is_readable,
+    readable_person_ids,
+    release,
+)
+from consent.service.restricting import (
+    Restriction,
+    disclose_item,
+    is_released,
+    list_held,
+    list_restrictions,
+    release_held_item,
+    restrict_item,
+    withhold_item,
+)
 
 __all__ = [
     "ACCESS_UNTIL",
@@ -23,17 +42,28 @@ __all__ = [
     "GrantView",
     "NothingShared",
     "Release",
+    "Restriction",
+    "Sensitivity",
+    "disclose_item",
     "end_treatment_grant",
     "end_visit_grants",
     "find_access_until",
     "hide_item",
+    "is_known_to",
     "is_readable",
+    "is_released",
     "list_access",
     "list_grants",
+    "list_held",
     "list_hidden",
+    "list_restrictions",
+    "readable_person_ids",
     "record_treatment_grant",
     "release",
+    "release_held_item",
+    "restrict_item",
     "revoke_grant",
     "show_item",
     "treatment_grant",
+    "withhold_item",
 ]

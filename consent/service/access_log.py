@@ -8,7 +8,8 @@ from sqlalchemy import Uuid, cast, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
-from consent.service.hiding import PART_OF, is_not_hidden_from
+from consent.service.hiding import PART_OF
+from consent.service.release import is_known_to
 from core.actor import Actor, ActorKind
 from core.audit import AuditEntry
 from health_card import service as health_card
@@ -46,13 +47,13 @@ class AccessRow:
 def list_access(session: Session, actor: Actor, *, before: UUID | None = None) -> list[AccessRow]:
     """What was done with the data of the persons whom the actor may act for, newest first.
 
-    What was done with an item that one of them hides from the actor is not in it.
+    What was done with an item that the actor may not know of (hidden, sensitive, not released yet) is not in it.
 
     :param before: the id of the last row of the page before.
     """
     item_id = func.coalesce(cast(AuditEntry.facts[PART_OF].astext, Uuid), AuditEntry.object_id)
     mine = select(AuditEntry).where(
-        AuditEntry.subject_id.in_(health_card.held_person_ids(actor)), is_not_hidden_from(actor, item_id)
+        AuditEntry.subject_id.in_(health_card.held_person_ids(actor)), is_known_to(actor, item_id)
     )
     if before is not None:
         last = select(AuditEntry.at, AuditEntry.id).where(AuditEntry.id == before).subquery()

@@ -13,6 +13,7 @@ from sqlalchemy.sql.elements import SQLCoreOperations
 from consent.models import Grant, Purpose
 from consent.refusals import NothingShared
 from consent.service.hiding import is_not_hidden_from
+from consent.service.restricting import is_not_restricted_for
 from core import audit, clock, statements
 from core.actor import Actor, ActorKind
 from health_card import service as health_card
@@ -44,12 +45,19 @@ def is_readable(
     """Whether the actor may see this report or study now, to be used inside the ``where`` of every query on records.
 
     :param person_id: the column that says whose it is.
-    :param object_id: the column that names the report or study: it may be hidden from who acts for the person.
+    :param object_id: the column that names the report or study: it may be hidden from who acts for the person, be
+        sensitive, or not be released yet.
     """
-    return and_(person_id.in_(_readable_person_ids(actor)), is_not_hidden_from(actor, object_id))
+    return and_(person_id.in_(readable_person_ids(actor)), is_known_to(actor, object_id))
 
 
-def _readable_person_ids(actor: Actor) -> Select[tuple[UUID]]:
+def is_known_to(actor: Actor, object_id: SQLCoreOperations[UUID]) -> ColumnElement[bool]:
+    """Whether the actor may know that this item exists, given that he may see its person's records."""
+    return and_(is_not_hidden_from(actor, object_id), is_not_restricted_for(actor, object_id))
+
+
+def readable_person_ids(actor: Actor) -> Select[tuple[UUID]]:
+    """The records whose items the actor may see now; each of these items is still asked of ``is_known_to``."""
     if actor.kind is ActorKind.PATIENT:
         return health_card.held_person_ids(actor)
     return health_card.same_persons(select(Grant.person_id).where(*_in_force(actor)))

@@ -35,6 +35,7 @@ from health_card.service.identities import (
 from health_card.service.numbers import bind_patient_number, find_person, get_patient_number
 from health_card.service.persons import (
     Registration,
+    confided_person_ids,
     find_own_person_id,
     held_person_ids,
     own_person_ids,
@@ -62,6 +63,7 @@ __all__ = [
     "bind_patient_number",
     "check_details",
     "check_pin",
+    "confided_person_ids",
     "consume_confirmation",
     "counting_failures",
     "end_codes",

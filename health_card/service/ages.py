@@ -28,6 +28,15 @@ def birthday(born: date, years: int) -> datetime:
     return datetime.combine(day, time.min, clock.CITY_ZONE).astimezone(UTC)
 
 
+def last_birth_date(years: int) -> date:
+    """Whoever was born on this day or before it is so old today, as ``birthday`` counts."""
+    today = clock.in_city(clock.now()).date()
+    try:
+        return today.replace(year=today.year - years)
+    except ValueError:
+        return date(today.year - years, 2, 28)
+
+
 def life_stage(born: date | None) -> LifeStage:
     """The stage at this moment."""
     now = clock.now()

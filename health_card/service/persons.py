@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from core import audit, clock
@@ -13,10 +13,11 @@ from core.vault import vault
 from health_card.card_life.states import CardAct, move_card
 from health_card.models import ApplyChannel, Card, CardState, Holder, Person, Relation
 from health_card.refusals import LoginHoldsAnother, PersonDetailsDiffer, UnderFourteen
-from health_card.service.ages import LifeStage, life_stage
+from health_card.service.ages import ADULT_AGE, CONSENT_AGE, LifeStage, last_birth_date, life_stage
 from health_card.service.identities import (
     NAME,
     PHONE,
+    RECORDS,
     Details,
     check_details,
     find_or_create_person,
@@ -79,6 +80,27 @@ def own_person_ids(actor: Actor) -> Select[tuple[UUID]]:
     """Of ``held_person_ids`` the login's own person alone, with all its records."""
     own = Holder.login_id == actor.id, Holder.relation == Relation.SELF, is_holding()
     return same_persons(select(Holder.person_id).where(*own))
+
+
+def confided_person_ids(actor: Actor) -> Select[tuple[UUID]]:
+    """Of ``held_person_ids`` those about whom the login learns everything: itself, children under 14, adult wards.
+
+    From 14 on a person decides alone who learns of sensitive matters; whoever else acts for him does not.
+    """
+    own, root = RECORDS.alias(), RECORDS.alias()
+    born = root.c.birth_date
+    is_adult = or_(born.is_(None), born <= last_birth_date(ADULT_AGE))
+    confided = or_(
+        Holder.relation == Relation.SELF,
+        born > last_birth_date(CONSENT_AGE),
+        and_(Holder.relation == Relation.WARD, is_adult),
+    )
+    return same_persons(
+        select(Holder.person_id)
+        .join(own, own.c.id == Holder.person_id)
+        .join(root, root.c.id == own.c.root_id)
+        .where(Holder.login_id == actor.id, is_holding(), confided)
+    )
 
 
 def find_own_person_id(session: Session, actor: Actor) -> UUID | None:

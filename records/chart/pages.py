@@ -1,19 +1,34 @@
 """The doctor's view of one patient."""
 
+from typing import cast
 from uuid import UUID
 
-from flask import Response, request
+from flask import Response, redirect, request, url_for
 
 from consent import service as consent
 from core import db
-from core.pages import show_page, show_refused
+from core.pages import read_form, show_page, show_refused
 from core.web import Pages, current_actor, requires
 from records.chart import service
+from records.releasing import service as releasing
+from records.releasing.schemas import HeldPath
+from records.releasing.words import SENSITIVITIES
 from records.trends import service as trends
 from records.trends.drawing import draw
 from records.visits.codes import DEPARTMENTS, VISIT_KINDS
 
 pages = Pages("chart_pages", __name__)
+
+
+@pages.post("/visits/<uuid:visit_id>/release")
+@requires("records:held_item:release")
+def release_report(visit_id: UUID) -> Response:
+    """The doctor has reviewed a report of his own house: back to it, now that the patient sees it."""
+    body = read_form(HeldPath)
+    with db.transaction() as session:
+        releasing.release_item(session, current_actor(), object_id=body.object_id)
+    shown = url_for("chart_pages.show_chart", visit_id=visit_id, open=body.object_id, _anchor="opened")
+    return cast(Response, redirect(shown, 303))
 
 
 @pages.get("/visits/<uuid:visit_id>")
@@ -42,6 +57,7 @@ def show_chart(visit_id: UUID) -> Response:
         drawing=draw(trend) if trend else None,
         departments=DEPARTMENTS,
         visit_kinds=VISIT_KINDS,
+        sensitivities=SENSITIVITIES,
         before=before,
         open_id=open_id,
     )

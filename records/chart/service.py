@@ -18,7 +18,11 @@ from records.visits import service as visits
 
 @dataclass(frozen=True)
 class Chart:
-    """What a doctor sees. ``is_missing``: what was asked to be opened is not on this patient's timeline."""
+    """What a doctor sees.
+
+    ``is_missing``: what was asked to be opened is not on this patient's timeline. ``may_release``: the opened report
+    was made by the actor's own house, whose doctors decide when its patient sees it.
+    """
 
     visit: visits.VisitContext
     person: health_card.Demographics
@@ -28,6 +32,7 @@ class Chart:
     report: reports.ReportView | None = None
     study: StudyShown | None = None
     is_missing: bool = False
+    may_release: bool = False
 
 
 def open_chart(
@@ -46,13 +51,15 @@ def open_chart(
     # Only now: the line above has decided that the actor may see this person, and recorded it.
     person = health_card.get_demographics(session, visit.person_id, masked=False)
     kind = timeline.find_kind(session, actor, person_id=visit.person_id, object_id=open_id) if open_id else None
+    report = reports.get_report(session, actor, open_id) if open_id and kind == "report" else None
     return Chart(
         visit=visit,
         person=person,
         access_until=consent.find_access_until(session, actor, person_id=visit.person_id),
         items=items,
         has_older=len(items) == timeline.PAGE,
-        report=reports.get_report(session, actor, open_id) if open_id and kind == "report" else None,
+        report=report,
         study=show_study(images.get_study(session, actor, open_id)) if open_id and kind == "study" else None,
         is_missing=open_id is not None and kind is None,
+        may_release=report is not None and report.hospital_id == actor.hospital_id,
     )

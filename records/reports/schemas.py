@@ -22,6 +22,10 @@ class JudgementShown(Shown):
     value: Decimal | None = Field(description="in the item's unit, where it is a number that can be converted")
 
 
+class VersionPath(ReportPath):
+    version: int = Field(ge=1, le=32_767)
+
+
 class ObservationShown(Shown):
     position: int
     status: str = Field(
@@ -43,6 +47,26 @@ class ObservationShown(Shown):
     judgement: JudgementShown = Field(description="what the platform adds; all other fields are as sent")
 
 
+class ChangeShown(Shown):
+    kind: str = Field(description="added, removed or changed")
+    code: str
+    code_system: str
+    name: str
+    fields: list[str] = Field(description="of a changed line: value, reference, interpretation, note, status, name")
+    before: str | None = Field(description="the result as one text; left out: none")
+    after: str | None
+
+
+class VersionShown(Shown):
+    version: int
+    is_current: bool
+    status: str
+    issued_at: datetime | None
+    filed_at: datetime
+    conclusion_changed: bool
+    changes: list[ChangeShown] = Field(description="against the version before")
+
+
 class ReportShown(Shown):
     id: UUID
     version: int = Field(description="1, then one more with each amendment, correction or cancellation")
@@ -51,8 +75,13 @@ class ReportShown(Shown):
     code: str
     code_system: str
     name: str
+    hospital_id: UUID
     hospital_name: str
     performed_at: datetime
     issued_at: datetime | None
     conclusion: str | None
     observations: list[ObservationShown]
+    versions: list[VersionShown] = Field(description="all of them, the first one first")
+    is_current: bool = Field(description="false: an older version was asked for")
+    is_held: bool = Field(description="the patient does not see it yet; always false for a patient")
+    sensitivity: str | None = Field(description="hiv, psychiatric, reproductive, genetic")

@@ -1,4 +1,4 @@
-"""The timeline index: one lean row a thing that a patient can open."""
+"""The timeline index: one lean row a thing that a patient can open, and what each login has opened."""
 
 from datetime import datetime
 from uuid import UUID
@@ -10,7 +10,7 @@ from core.db import Base, WithId
 
 
 class TimelineEntry(WithId, Base):
-    """One report or imaging study on one person's timeline. ``object_kind``: report or study."""
+    """One report or imaging study on one person's timeline. ``object_kind``: report, study or entry."""
 
     __tablename__ = "timeline_entries"
     __table_args__ = (
@@ -23,8 +23,20 @@ class TimelineEntry(WithId, Base):
     visit_id: Mapped[UUID | None] = mapped_column(ForeignKey("visits.id"))
     object_kind: Mapped[str]
     object_id: Mapped[UUID] = mapped_column(unique=True)
+    version: Mapped[int]
     category: Mapped[str]
     title: Mapped[str]
     status: Mapped[str]
     occurred_at: Mapped[datetime]
     filed_at: Mapped[datetime]
+
+
+class SeenItem(Base):
+    """The newest version of an item that a login has opened: a later one is unread again."""
+
+    __tablename__ = "seen_items"
+
+    login_id: Mapped[UUID] = mapped_column(ForeignKey("logins.id"), primary_key=True)
+    object_id: Mapped[UUID] = mapped_column(ForeignKey("timeline_entries.object_id"), primary_key=True)
+    version: Mapped[int]
+    seen_at: Mapped[datetime]

@@ -1,12 +1,23 @@
 """The machine interface of the timeline: the patient's own, and as shared with a treating hospital."""
 
+from dataclasses import replace
+
 from flask import Response
 
 from core import db
 from core.api import Api
 from core.web import current_actor, present, requires
+from records.life import service as life
 from records.timeline import service
-from records.timeline.schemas import ItemPath, PageQuery, Timeline, TimelineItemShown
+from records.timeline.schemas import (
+    ItemPath,
+    OwnPageQuery,
+    PageQuery,
+    SeenRequest,
+    SeenShown,
+    Timeline,
+    TimelineItemShown,
+)
 from records.visits import service as visits
 from records.visits.schemas import VisitPath
 
@@ -15,10 +26,13 @@ api = Api("timeline", tag="Records 健康档案", url_prefix="/api/v1")
 
 @api.get("/timeline", responses={200: Timeline})
 @requires("records:timeline:read")
-def read_own(query: PageQuery) -> Response:
+def read_own(query: OwnPageQuery) -> Response:
     """My reports and images from every hospital, newest first"""
     with db.transaction() as session:
-        items = service.list_own_timeline(session, current_actor(), **dict(query))
+        wanted = life.narrow_to_stage(session, current_actor(), query.as_filter(), stage=query.stage)
+        items = service.list_own_timeline(
+            session, current_actor(), wanted=wanted, before=query.before, limit=query.limit
+        )
     return present(Timeline(items=[TimelineItemShown.model_validate(item) for item in items]))
 
 
@@ -40,11 +54,47 @@ def show_item(path: ItemPath) -> Response:
     return present(TimelineItemShown.model_validate(item))
 
 
+@api.post("/timeline/<uuid:object_id>/disclose", responses={200: TimelineItemShown})
+@requires("records:timeline:hide")
+def disclose_item(path: ItemPath) -> Response:
+    """Let every hospital that treats me see one sensitive report or study, as it sees the rest"""
+    with db.transaction() as session:
+        item = service.disclose_item(session, current_actor(), object_id=path.object_id)
+    return present(TimelineItemShown.model_validate(item))
+
+
+@api.post("/timeline/<uuid:object_id>/withhold", responses={200: TimelineItemShown})
+@requires("records:timeline:hide")
+def withhold_item(path: ItemPath) -> Response:
+    """Keep a sensitive report or study again to me and the hospital that made it"""
+    with db.transaction() as session:
+        item = service.withhold_item(session, current_actor(), object_id=path.object_id)
+    return present(TimelineItemShown.model_validate(item))
+
+
+@api.post("/timeline/seen", responses={200: SeenShown})
+@requires("records:timeline:read")
+def mark_all_seen(body: SeenRequest) -> Response:
+    """Everything on the timeline counts as read; opening a report or study marks that one by itself"""
+    with db.transaction() as session:
+        marked = service.mark_all_seen(session, current_actor(), person_id=body.person_id)
+    return present(SeenShown(marked=marked))
+
+
 @api.get("/visits/<uuid:visit_id>/timeline", responses={200: Timeline})
 @requires("records:shared_timeline:read")
 def read_shared(path: VisitPath, query: PageQuery) -> Response:
     """A doctor reads what the patient of an own visit shares"""
     with db.transaction() as session:
         visit = visits.get_visit(session, current_actor(), path.visit_id)
-        items = service.list_shared_timeline(session, current_actor(), person_id=visit.person_id, **dict(query))
+        of_patient = replace(query.as_filter(), person_id=visit.person_id)
+        wanted = life.narrow_to_stage(session, current_actor(), of_patient, stage=query.stage)
+        items = service.list_shared_timeline(
+            session,
+            current_actor(),
+            person_id=visit.person_id,
+            wanted=wanted,
+            before=query.before,
+            limit=query.limit,
+        )
     return present(Timeline(items=[TimelineItemShown.model_validate(item) for item in items]))

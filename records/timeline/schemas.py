@@ -1,28 +1,64 @@
 """A timeline page as it goes out."""
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from core.api import Received, Shown
+from records.life.stages import Stage
+from records.timeline.service import TimelineFilter
 
 
 class PageQuery(Received):
     before: UUID | None = Field(None, description="the id of the last line of the page before")
     limit: int = Field(30, ge=1, le=100)
+    kind: Literal["report", "study", "entry"] | None = None
+    category: str | None = Field(None, max_length=32, pattern=r"^[a-z_-]+$", description="laboratory, imaging ...")
+    hospital_id: UUID | None = None
+    occurred_from: AwareDatetime | None = Field(None, description="at this moment or later, with its zone")
+    occurred_until: AwareDatetime | None = Field(None, description="before this moment, with its zone")
+    stage: Stage | None = Field(None, description="of the person's life (see /api/v1/life)")
+
+    def as_filter(self) -> TimelineFilter:
+        """Without the stage, whose times the person's life tells."""
+        return TimelineFilter(**{name: value for name, value in self if name not in {"before", "limit", "stage"}})
+
+
+class OwnPageQuery(PageQuery):
+    person_id: UUID | None = Field(
+        None, description="left out: everybody for whom the login acts; with a stage: the login's own person"
+    )
+    is_unread: bool = Field(False, description="only what the login has not opened")
+
+
+class VisitOfItemShown(Shown):
+    id: UUID
+    kind: str = Field(description="I inpatient, O outpatient, E emergency, H check-up, T other")
+    department: str = Field(description="standard 4-digit code")
+    opened_at: datetime
+    hospital_name: str
 
 
 class TimelineItemShown(Shown):
     id: UUID
-    object_kind: str = Field(description="report or study")
+    person_id: UUID
+    object_kind: str = Field(description="report, study or entry")
     object_id: UUID
+    version: int = Field(description="of the report; an amendment or correction makes the next one")
     category: str = Field(description="laboratory, imaging ...")
     title: str
     status: str
+    hospital_id: UUID
     hospital_name: str
+    visit: VisitOfItemShown | None = Field(description="the visit under which it belongs: lines of one are a group")
     occurred_at: datetime
+    is_unread: bool = Field(description="this login has not opened this version; false for a hospital")
     is_hidden: bool = Field(description="the person keeps it from those who act for him; no hospital is told")
+    is_held: bool = Field(description="the patient does not see it yet; always false for a patient")
+    sensitivity: str | None = Field(description="hiv, psychiatric, reproductive, genetic")
+    is_disclosed: bool = Field(description="sensitive, and the patient lets every hospital that treats him see it")
 
 
 class ItemPath(Received):
@@ -31,3 +67,11 @@ class ItemPath(Received):
 
 class Timeline(Shown):
     items: list[TimelineItemShown]
+
+
+class SeenRequest(Received):
+    person_id: UUID | None = Field(None, description="only what is this person's; left out: of all whom I act for")
+
+
+class SeenShown(Shown):
+    marked: int = Field(description="how many lines were unread")

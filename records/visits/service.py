@@ -210,8 +210,18 @@ def get_visit(session: Session, actor: Actor, visit_id: UUID) -> VisitContext:
 
     :raises VisitNotFound: none such there.
     """
-    visit = _load_visit(session, actor, visit_id)
-    return VisitContext(visit.id, visit.person_id, visit.hospital_id, visit.kind, visit.department, visit.opened_at)
+    return _context(_load_visit(session, actor, visit_id))
+
+
+def find_department(session: Session, visit_id: UUID) -> str | None:
+    """The standard code of the department that opened a visit."""
+    return session.scalar(select(Visit.department).where(Visit.id == visit_id))
+
+
+def describe_visits(session: Session, visit_ids: set[UUID]) -> dict[UUID, VisitContext]:
+    """What stands over the items of these visits; the caller has decided that the actor may see the items."""
+    found = session.scalars(select(Visit).where(Visit.id.in_(visit_ids)))
+    return {visit.id: _context(visit) for visit in found}
 
 
 def find_latest_visit_id(session: Session, actor: Actor, *, person_id: UUID, at: datetime) -> UUID | None:
@@ -296,6 +306,10 @@ def _load_open_visit(session: Session, actor: Actor, visit_id: UUID) -> Visit:
     if visit.closed_at is not None:
         raise VisitNotFound
     return visit
+
+
+def _context(visit: Visit) -> VisitContext:
+    return VisitContext(visit.id, visit.person_id, visit.hospital_id, visit.kind, visit.department, visit.opened_at)
 
 
 def _describe_entered(entered: EnteredVisit) -> CheckIn:

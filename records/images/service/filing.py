@@ -26,6 +26,7 @@ from records.refusals import (
     StudyMismatch,
     StudyOfAnotherPerson,
 )
+from records.releasing import service as releasing
 from records.timeline import service as timeline
 from records.visits import service as visits
 
@@ -254,6 +255,22 @@ def _bring_up_to_date(session: Session, study: Study, series: Series, header: He
                 title=study.description or _title(study.modalities),
                 status="available",
                 occurred_at=study.studied_at,
+            ),
+        )
+    if is_first:
+        names = [text for text in (study.description, series.body_part, series.description) if text]
+        releasing.label_item(
+            session,
+            releasing.Item(
+                of=("study", study.id),
+                version=1,
+                person_id=study.person_id,
+                hospital_id=study.hospital_id,
+                visit_id=study.visit_id,
+                category="imaging",
+                code=None,
+                codes=(),
+                names=names,
             ),
         )
 

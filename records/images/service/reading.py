@@ -14,6 +14,7 @@ from core import clock, storage
 from core.actor import Actor
 from records.images.models import Instance, Series, Study
 from records.refusals import ImageNotFound
+from records.timeline import service as timeline
 
 # A scroll through a series asks for every one of its images: the patient reads of one look.
 FOLD = timedelta(minutes=15)
@@ -99,6 +100,7 @@ def get_study(session: Session, actor: Actor, study_id: UUID) -> StudyView:
         _view_series(one, [_view_instance(found) for found in _list_instances(session, one)])
         for one in _list_series(session, study)
     ]
+    timeline.mark_seen(session, actor, object_id=study.id)
     return _view_studies(session, [study], series)[0]
 
 

@@ -17,6 +17,7 @@ from records.intake import service as intake
 from records.intake.service import Arrival
 from records.items import service as items
 from records.refusals import PersonNotMatched, VisitNotFound
+from records.releasing import service as releasing
 from records.reports.incoming import Incoming, IncomingObservation, IncomingReport, Subject
 from records.reports.models import Observation, Report, ReportStatus
 from records.reports.refusals import MessageKeyReused, ReportOfAnotherPerson, ReportOutdated, VisitNotMatched
@@ -213,8 +214,10 @@ def _write(
             title=report.name,
             status=report.status,
             occurred_at=report.effective_at,
+            version=filed.version,
         ),
     )
+    releasing.label_item(session, _describe(actor, decision, visit_id))
     audit.record_act(
         session,
         actor,
@@ -222,6 +225,21 @@ def _write(
         subject_id=person_id,
         of=("report", filed.report_id),
         facts={"version": filed.version, "status": report.status, "category": report.category},
+    )
+
+
+def _describe(actor: Actor, decision: _Decision, visit_id: UUID | None) -> releasing.Item:
+    filed, report = decision.filed, decision.report
+    return releasing.Item(
+        of=("report", filed.report_id),
+        version=filed.version,
+        person_id=decision.person_id,
+        hospital_id=actor.house_id,
+        visit_id=visit_id,
+        category=report.category,
+        code=(report.code_system, report.code),
+        codes=[(line.code_system, line.code) for line in report.observations],
+        names=[report.name, *(line.name for line in report.observations)],
     )
 
 

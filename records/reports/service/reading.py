@@ -16,6 +16,10 @@ from records.items import service as items
 from records.refusals import ReportNotFound
 from records.reports.incoming import LOINC, IncomingObservation
 from records.reports.models import Observation, Report, ReportStatus
+from records.reports.service.versions import VersionView, list_versions
+from records.timeline import service as timeline
+
+_COMPLETED = (ReportStatus.FINAL, ReportStatus.AMENDED, ReportStatus.CORRECTED)
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,11 @@ class ObservationView:
 
 @dataclass(frozen=True)
 class ReportView:
-    """The current version of a report. ``performed_at``: when the specimen was taken or the examination done."""
+    """One version of a report, and what all its versions changed.
+
+    ``performed_at``: when the specimen was taken or the examination done. ``is_held``: only for a hospital; the patient
+    does not see it yet.
+    """
 
     id: UUID
     version: int
@@ -51,11 +59,16 @@ class ReportView:
     code: str
     code_system: str
     name: str
+    hospital_id: UUID
     hospital_name: str
     performed_at: datetime
     issued_at: datetime | None
     conclusion: str | None
     observations: list[ObservationView]
+    versions: list[VersionView]
+    is_current: bool
+    is_held: bool
+    sensitivity: str | None
 
 
 @dataclass(frozen=True)
@@ -68,15 +81,16 @@ class ResultView:
     performed_at: datetime
 
 
-def get_report(session: Session, actor: Actor, report_id: UUID) -> ReportView:
-    """The current version of a report of a person whose records the actor may see now; leaves an access row.
+def get_report(session: Session, actor: Actor, report_id: UUID, *, version: int | None = None) -> ReportView:
+    """A report of a person whose records the actor may see now; leaves an access row. The patient has then seen it.
 
+    :param version: an older one; None: the current one.
     :raises ReportNotFound: none such for this actor.
     """
     report = session.scalars(
         select(Report).where(
             Report.id == report_id,
-            Report.is_current,
+            Report.is_current if version is None else Report.version == version,
             consent.is_readable(actor, person_id=Report.person_id, object_id=Report.id),
         )
     ).one_or_none()
@@ -90,6 +104,8 @@ def get_report(session: Session, actor: Actor, report_id: UUID) -> ReportView:
         of=("report", report.id),
         facts={"version": report.version},
     )
+    timeline.mark_seen(session, actor, object_id=report.id, version=report.version)
+    restriction = consent.list_restrictions(session, object_ids={report.id}).get(report.id)
     return ReportView(
         id=report.id,
         version=report.version,
@@ -98,11 +114,16 @@ def get_report(session: Session, actor: Actor, report_id: UUID) -> ReportView:
         code=report.code,
         code_system=report.code_system,
         name=report.name,
+        hospital_id=report.hospital_id,
         hospital_name=accounts.get_hospital(session, report.hospital_id).name,
         performed_at=report.effective_at,
         issued_at=report.issued_at,
         conclusion=report.conclusion,
         observations=_list_observations(session, report),
+        versions=list_versions(session, report.id),
+        is_current=report.is_current,
+        is_held=bool(restriction and restriction.is_held),
+        sensitivity=restriction.sensitivity if restriction else None,
     )
 
 
@@ -115,21 +136,39 @@ def list_results(
 
     :param since: performed at this time or later.
     """
-    completed = (ReportStatus.FINAL, ReportStatus.AMENDED, ReportStatus.CORRECTED)
     rows = session.execute(
         select(Report.id, Report.version, Report.hospital_id, Report.effective_at)
         .join(Observation, and_(Observation.report_id == Report.id, Observation.report_version == Report.version))
         .where(Report.is_current, Report.effective_at >= since)
         .where(Report.person_id.in_(health_card.same_person_ids(person_id)))
         .where(
-            consent.is_readable(actor, person_id=Report.person_id, object_id=Report.id), Report.status.in_(completed)
+            consent.is_readable(actor, person_id=Report.person_id, object_id=Report.id), Report.status.in_(_COMPLETED)
         )
         .where(Observation.code == code, Observation.code_system == code_system)
-        .where(Observation.status.in_(completed), or_(Observation.value.is_not(None), Observation.text.is_not(None)))
+        .where(Observation.status.in_(_COMPLETED), or_(Observation.value.is_not(None), Observation.text.is_not(None)))
         .order_by(Report.effective_at.desc(), Report.id.desc())
         .distinct()
     )
     return [ResultView(*row) for row in rows]
+
+
+def list_texts(
+    session: Session, actor: Actor, *, person_id: UUID, codes: tuple[str, ...], code_system: str = LOINC
+) -> list[tuple[str, str]]:
+    """Code and text of the current textual results of these items of a person, as far as the actor may see them.
+
+    The caller releases and records the read (``consent.release``).
+    """
+    rows = session.execute(
+        select(Observation.code, Observation.text)
+        .join(Report, and_(Observation.report_id == Report.id, Observation.report_version == Report.version))
+        .where(Report.is_current, Report.person_id.in_(health_card.same_person_ids(person_id)))
+        .where(Report.status.in_(_COMPLETED), Observation.status.in_(_COMPLETED))
+        .where(consent.is_readable(actor, person_id=Report.person_id, object_id=Report.id))
+        .where(Observation.code_system == code_system, Observation.code.in_(codes), Observation.text.is_not(None))
+        .order_by(Report.effective_at, Report.id, Observation.position)
+    )
+    return [(code, text) for code, text in rows.tuples() if text is not None]
 
 
 def _list_observations(session: Session, report: Report) -> list[ObservationView]:

@@ -38,6 +38,8 @@ def test_a_report_is_filed_and_the_patient_reads_it_exactly_as_sent(city: City) 
     assert responses[0]["etag"] == 'W/"1"'
     shown = read(city, patient.token, report_id)
     lines = shown.pop("observations")
+    (first,) = shown.pop("versions")
+    assert (first["version"], first["changes"], shown.pop("is_current"), shown.pop("is_held")) == (1, [], True, False)
     assert shown == {
         "id": report_id,
         "version": 1,
@@ -46,6 +48,7 @@ def test_a_report_is_filed_and_the_patient_reads_it_exactly_as_sent(city: City) 
         "code": "24323-8",
         "code_system": "http://loinc.org",
         "name": "生化全套",
+        "hospital_id": str(hospital.id),
         "hospital_name": "市中心测试医院",
         "performed_at": "2026-03-20T00:30:00Z",
         "issued_at": "2026-03-20T02:00:00Z",

@@ -1,0 +1,1 @@
+"""One life as the stages that the city's programme names."""

@@ -1,0 +1,44 @@
+"""A life as it goes out."""
+
+from datetime import date
+from typing import Self
+from uuid import UUID
+
+from pydantic import Field
+
+from core.api import Received, Shown
+from records.life.service import Life
+from records.life.stages import Stage
+
+
+class LifeQuery(Received):
+    person_id: UUID | None = Field(None, description="somebody for whom the login acts; left out: its own person")
+
+
+class StageShown(Shown):
+    stage: Stage
+    first_day: date = Field(description="in the city; included")
+    end_day: date | None = Field(description="not included; left out: open")
+    is_now: bool
+    count: int = Field(description="reports and images of this time")
+    unread_count: int
+
+
+class LifeShown(Shown):
+    person_id: UUID
+    stages: list[StageShown] = Field(description="those that have begun, in order; a pregnancy lies across others")
+
+    @classmethod
+    def of(cls, life: Life) -> Self:
+        stages = [
+            StageShown(
+                stage=found.stage,
+                first_day=found.span.first_day,
+                end_day=found.span.end_day,
+                is_now=found.is_now,
+                count=found.count,
+                unread_count=found.unread_count,
+            )
+            for found in life.stages
+        ]
+        return cls(person_id=life.person_id, stages=stages)

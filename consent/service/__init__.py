@@ -13,7 +13,7 @@ from consent.service.grants import (
     treatment_grant,
 )
 from consent.service.hiding import PART_OF, hide_item, list_hidden, show_item
-from consent.service.release import ACCESS_UNTIL, Release, find_access_until, is_readable, release
+from consent.service.release import ACCESS_UNTIL, Release, find_access_until, is_readable, readable_person_ids, release
 
 __all__ = [
     "ACCESS_UNTIL",
@@ -31,6 +31,7 @@ __all__ = [
     "list_access",
     "list_grants",
     "list_hidden",
+    "readable_person_ids",
     "record_treatment_grant",
     "release",
     "revoke_grant",

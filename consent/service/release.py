@@ -46,10 +46,11 @@ def is_readable(
     :param person_id: the column that says whose it is.
     :param object_id: the column that names the report or study: it may be hidden from who acts for the person.
     """
-    return and_(person_id.in_(_readable_person_ids(actor)), is_not_hidden_from(actor, object_id))
+    return and_(person_id.in_(readable_person_ids(actor)), is_not_hidden_from(actor, object_id))
 
 
-def _readable_person_ids(actor: Actor) -> Select[tuple[UUID]]:
+def readable_person_ids(actor: Actor) -> Select[tuple[UUID]]:
+    """All records of the persons of whom the actor may see something now; single items: ``is_readable``."""
     if actor.kind is ActorKind.PATIENT:
         return health_card.held_person_ids(actor)
     return health_card.same_persons(select(Grant.person_id).where(*_in_force(actor)))

@@ -15,9 +15,11 @@ class PageQuery(Received):
 
 class TimelineItemShown(Shown):
     id: UUID
-    object_kind: str = Field(description="report or study")
+    object_kind: str = Field(description="report, study or entry")
     object_id: UUID
-    category: str = Field(description="laboratory, imaging ...")
+    category: str = Field(
+        description="laboratory, imaging ...; of entries: condition, allergy, medication, immunization ..."
+    )
     title: str
     status: str
     hospital_name: str

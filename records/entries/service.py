@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Text, cast, func, insert, select, update
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from accounts import service as accounts
 from consent import service as consent
@@ -136,7 +136,9 @@ def get_entry(session: Session, actor: Actor, entry_id: UUID) -> EntryView:
     :raises EntryNotFound: none such for this actor.
     """
     found = session.execute(
-        select(RecordEntry, cast(RecordEntry.content, Text)).where(
+        select(RecordEntry, cast(RecordEntry.content, Text).label("content_text"))
+        .options(defer(RecordEntry.content))
+        .where(
             RecordEntry.id == entry_id,
             RecordEntry.is_current,
             consent.is_readable(actor, person_id=RecordEntry.person_id, object_id=RecordEntry.id),

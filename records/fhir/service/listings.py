@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, Text, and_, case, cast, false, func, select
+from sqlalchemy.orm import defer
 
 from records.entries.models import CATEGORIES, RecordEntry
 from records.fhir import systems
@@ -114,9 +115,9 @@ def _on_entry(resource_type: str) -> Listing:
     return Listing(
         kind="entry",
         # The document as text: a number keeps the digits that it was sent with.
-        statement=select(RecordEntry, cast(RecordEntry.content, Text)).where(
-            RecordEntry.resource_type == resource_type
-        ),
+        statement=select(RecordEntry, cast(RecordEntry.content, Text).label("content_text"))
+        .options(defer(RecordEntry.content))
+        .where(RecordEntry.resource_type == resource_type),
         object_id=RecordEntry.id,
         person_id=RecordEntry.person_id,
         moment=RecordEntry.occurred_at,

@@ -22,7 +22,7 @@ api = Api("fhir", tag="FHIR R4", url_prefix="/fhir", present_problem=answers.pre
 discovery = Api("fhir_discovery", tag="FHIR R4")
 
 
-@api.post("", responses={200: None})
+@api.post("", responses={200: None}, strict_slashes=False)
 @requires("records:report:submit")
 def submit_bundle() -> Response:
     """A hospital system sends reports and entries: a transaction (all or nothing) or a batch (each for itself)"""

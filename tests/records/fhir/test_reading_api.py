@@ -10,10 +10,11 @@ import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
 from consent import service as consent
-from core import db
+from core import clock, db
+from health_card.models import Holder
 from records.fhir import systems
 from tests.support.city import City, bearer
-from tests.support.entries import call, every_kind, get, matches, named
+from tests.support.entries import call, condition, every_kind, get, matches, named
 from tests.support.fhir import bundle, card, observation, refusal_of, report, report_id_of, send
 
 KINDS = (
@@ -300,3 +301,28 @@ def test_a_system_reads_how_to_sign_in(city: City) -> None:
         described = city.client.get(path).json
         assert described["token_endpoint"] == f"{city.config.base_url}/oauth/token"
         assert {"system/*.read", "system/*.write", "system/Condition.read"} <= set(described["scopes_supported"])
+
+
+def test_what_a_minor_hides_his_guardian_does_not_find(city: City) -> None:
+    minor, machine = city.patient(), city.machine(city.hospital())
+    guardian, _ = city.login()
+    login_id = city.actor(guardian).id
+    with db.transaction() as session:
+        session.add(
+            Holder(
+                login_id=login_id,
+                person_id=minor.person_id,
+                relation="child",
+                created_at=clock.now(),
+                confirmed_at=clock.now(),
+            )
+        )
+    sent = call(city, machine.token, "POST", "Condition", condition(named(minor.card_number)))
+    entry_id = json.loads(sent.text)["id"]
+    assert [one["id"] for one in matches(get(city, guardian, "Condition"))] == [entry_id]
+    hidden = city.client.post(f"/api/v1/timeline/{entry_id}/hide", headers=bearer(minor.token))
+    assert hidden.status_code == 200
+    assert matches(get(city, guardian, "Condition")) == []
+    for path in (f"Condition/{entry_id}", f"Condition/{entry_id}/_history", f"Provenance/{entry_id}.1"):
+        assert call(city, guardian, "GET", path).status_code == 404
+    assert matches(get(city, minor.token, "Condition"))

@@ -44,6 +44,7 @@ import payments.routes
 import recognition.routes
 import records.chart.pages
 import records.dicomweb.routes
+import records.entries.routes
 import records.fhir.routes
 import records.hl7v2.refusals  # worker.py speaks HL7 v2, but its codes stand at /docs/errors too
 import records.images.routes
@@ -116,7 +117,9 @@ BLUEPRINTS = [
     records.reports.routes.api,
     records.items.routes.api,
     records.trends.routes.api,
+    records.entries.routes.api,
     records.fhir.routes.api,
+    records.fhir.routes.discovery,
     recognition.routes.api,
     records.images.routes.api,
     records.dicomweb.routes.api,

@@ -2,8 +2,31 @@
 
 from accounts.models import Role
 
+# The resource types of FHIR R4 that are read, each with a permission and a scope of its own (SMART App Launch 2).
+_FHIR_TYPES = (
+    "AllergyIntolerance",
+    "AuditEvent",
+    "Condition",
+    "Consent",
+    "DiagnosticReport",
+    "DocumentReference",
+    "Encounter",
+    "Immunization",
+    "MedicationRequest",
+    "Observation",
+    "Organization",
+    "Patient",
+    "Procedure",
+    "Provenance",
+    "ServiceRequest",
+    "Specimen",
+)
+_FHIR_READS = {name: f"records:fhir_{name.lower()}:read" for name in _FHIR_TYPES}
+
 PATIENT_PERMISSIONS = frozenset(
     {
+        *_FHIR_READS.values(),
+        "records:entry:read",
         "accounts:session:end",
         "health_card:card:apply",
         "health_card:card:read",
@@ -73,6 +96,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "records:shared_timeline:read",
         "records:report:read",
         "records:trend:read",
+        "records:entry:read",
         "records:image:read",
         "records:held_item:release",
         "recognition:order:check",
@@ -108,7 +132,9 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
 
 # SMART Backend Services scopes (system/...) and our own for what FHIR does not name.
 SCOPE_PERMISSIONS: dict[str, frozenset[str]] = {
-    "system/*.write": frozenset({"records:report:submit"}),
+    "system/*.write": frozenset({"records:report:submit", "records:entry:submit"}),
+    "system/*.read": frozenset(_FHIR_READS.values()),
+    **{f"system/{name}.read": frozenset({permission}) for name, permission in _FHIR_READS.items()},
     "dicomweb.write": frozenset({"records:image:submit"}),
     "billing.write": frozenset({"payments:charge:capture"}),
     "quarantine.read": frozenset({"records:quarantine:read"}),

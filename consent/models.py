@@ -58,15 +58,15 @@ class Sensitivity(StrEnum):
 
 
 class HiddenItem(WithId, Base):
-    """A report or study that only the person himself sees, and not who acts for him, until it is shown again.
+    """A report, study or entry that only the person himself sees, and not who acts for him, until it is shown again.
 
-    ``object_kind``: report or study. ``object_id`` is a row of records, above us: no foreign key.
+    ``object_kind``: report, study or entry. ``object_id`` is a row of records, above us: no foreign key.
     ``person_id``: the record that the item stands under.
     """
 
     __tablename__ = "hidden_items"
     __table_args__ = (
-        CheckConstraint("object_kind IN ('report', 'study')", name="object_kind"),
+        CheckConstraint("object_kind IN ('report', 'study', 'entry')", name="object_kind"),
         CheckConstraint("shown_at >= hidden_at", name="period"),
     )
 

@@ -26,7 +26,8 @@ KEY_STATES = {
 }
 KEY_PURPOSES = {"access_token": "访问令牌", "code": "健康卡二维码"}
 SCOPES = {
-    "system/*.write": "上传报告（FHIR）",
+    "system/*.write": "上传报告和健康记录（FHIR）",
+    "system/*.read": "读取患者授权的健康记录（FHIR）",
     "dicomweb.write": "上传影像（DICOMweb）",
     "billing.write": "信用就医扣费",
     "quarantine.read": "查看本院待处理消息",

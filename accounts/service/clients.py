@@ -70,6 +70,11 @@ def register_client(
     return row_id
 
 
+def list_scopes() -> list[str]:
+    """Every scope that a hospital system can be registered with."""
+    return sorted(SCOPE_PERMISSIONS)
+
+
 def change_client(
     session: Session, actor: Actor, row_id: UUID, *, name: str, scopes: list[str], is_enabled: bool
 ) -> None:

@@ -12,7 +12,7 @@ from health_card.notices.service import tell as tell_person
 from health_card.realname.asking import ask_real_name, find_real_name_state
 from health_card.service.ages import LifeStage
 from health_card.service.alarms import end_codes
-from health_card.service.cards import CardView, list_cards, revoke_codes
+from health_card.service.cards import CardView, list_card_numbers, list_cards, revoke_codes
 from health_card.service.codes import ShownCode, issue_code
 from health_card.service.demographics import (
     VISITOR,
@@ -29,6 +29,7 @@ from health_card.service.identities import (
     Details,
     check_details,
     is_same_person,
+    list_roots,
     same_person_ids,
     same_persons,
 )
@@ -81,8 +82,10 @@ __all__ = [
     "identify_carrier",
     "is_same_person",
     "issue_code",
+    "list_card_numbers",
     "list_cards",
     "list_relations",
+    "list_roots",
     "open_confirmed_look_up",
     "open_look_up",
     "own_person_ids",

@@ -13,6 +13,7 @@ from health_card.models import Card, CardState, Relation
 from health_card.refusals import CardNotFound
 from health_card.service.demographics import get_demographics
 from health_card.service.holders import Holding, find_holding
+from health_card.service.identities import same_person_ids
 from health_card.service.persons import held_person_ids
 
 
@@ -53,6 +54,12 @@ def list_cards(session: Session, actor: Actor) -> list[CardView]:
     ]
     # Between the two questions a guardian's time may have run out.
     return [_view_held(session, card, holding) for card, holding in held if holding]
+
+
+def list_card_numbers(session: Session, actor: Actor, *, person_id: UUID) -> list[str]:
+    """The numbers of the living cards of one person, if the login may act for him."""
+    same = _held_cards(actor).where(Card.person_id.in_(same_person_ids(person_id)))
+    return [card.number for card in session.scalars(same.order_by(Card.issued_at))]
 
 
 def revoke_codes(session: Session, actor: Actor, *, card_id: UUID) -> None:

@@ -207,6 +207,12 @@ def get_root(session: Session, person_id: UUID) -> Person:
     return session.scalars(select(Person).where(Person.id == root)).one()
 
 
+def list_roots(session: Session, ids: set[UUID]) -> dict[UUID, UUID]:
+    """The id of the record that stands for the person, for each of these."""
+    rows = session.execute(select(Person.id, Person.root_id).where(Person.id.in_(ids))).tuples()
+    return dict(rows.all())
+
+
 def is_same_person(session: Session, one: UUID, other: UUID) -> bool:
     """Whether two records are of one person."""
     return one == other or get_root(session, one).id == get_root(session, other).id

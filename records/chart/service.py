@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from consent import service as consent
 from core.actor import Actor
 from health_card import service as health_card
+from records.entries import service as entries
 from records.images import service as images
 from records.images.schemas import StudyShown, show_study
 from records.reports import service as reports
@@ -31,6 +32,7 @@ class Chart:
     has_older: bool
     report: reports.ReportView | None = None
     study: StudyShown | None = None
+    entry: entries.EntryView | None = None
     is_missing: bool = False
     may_release: bool = False
 
@@ -38,11 +40,11 @@ class Chart:
 def open_chart(
     session: Session, actor: Actor, *, visit_id: UUID, before: UUID | None = None, open_id: UUID | None = None
 ) -> Chart:
-    """The patient of an own visit, a page of the shared timeline, and at most one report or study of it opened.
+    """The patient of an own visit, a page of the shared timeline, and at most one thing of it opened.
 
     :param before: the id of the last line of the page before.
-    :param open_id: the report or study to open. One of another patient is never shown under this one's name, even
-        when the actor may see that patient too.
+    :param open_id: the report, study or entry to open. One of another patient is never shown under this one's name,
+        even when the actor may see that patient too.
     :raises VisitNotFound: no such visit at the actor's hospital.
     :raises NothingShared: no grant in force.
     """
@@ -60,6 +62,7 @@ def open_chart(
         has_older=len(items) == timeline.PAGE,
         report=report,
         study=show_study(images.get_study(session, actor, open_id)) if open_id and kind == "study" else None,
+        entry=entries.get_entry(session, actor, open_id) if open_id and kind == "entry" else None,
         is_missing=open_id is not None and kind is None,
         may_release=report is not None and report.hospital_id == actor.hospital_id,
     )

@@ -1,11 +1,16 @@
-"""What the FHIR interface answers: transaction responses, OperationOutcomes, the CapabilityStatement."""
+"""What the FHIR interface answers: resources, Bundles, OperationOutcomes."""
 
 import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from flask import Response
+from werkzeug.http import http_date
 
-from core.api import VERSION
+from core import exact_json
+from core.errors import Refusal
 from records.fhir import systems
 from records.fhir.translation import Place
 from records.reports.service import FiledReport
@@ -20,9 +25,11 @@ _ISSUE_TYPES = {
     404: "not-found",
     405: "not-supported",
     409: "conflict",
+    412: "conflict",
     413: "too-long",
     415: "not-supported",
     422: "processing",
+    428: "required",
     429: "throttled",
     500: "exception",
     503: "transient",
@@ -31,68 +38,94 @@ _ISSUE_TYPES = {
 
 def compose_response(places: list[Place], filed: list[FiledReport]) -> str:
     """The transaction-response: one entry for each of the request, in its order (FHIR R4, section 3.1.0.11.2)."""
-    entries = [{"response": _entry(place, filed[place.report])} for place in places]
+    entries = [{"response": show_filed(place, filed[place.filed])} for place in places]
     return json.dumps({"resourceType": "Bundle", "type": "transaction-response", "entry": entries})
 
 
 def present_problem(problem: dict[str, Any]) -> Response:
     """A refusal as an OperationOutcome: our stable code in ``issue.details.coding``."""
-    errors = problem.get("errors") or [{}]
-    outcome = {"resourceType": "OperationOutcome", "issue": [_issue(problem, error) for error in errors]}
-    return present_resource(json.dumps(outcome, ensure_ascii=False), problem["status"])
+    return present_resource(json.dumps(_outcome(problem), ensure_ascii=False), problem["status"])
 
 
-def present_resource(text: str, status: int = 200) -> Response:
+def present_resource(text: str, status: int = 200, **headers: str) -> Response:
     """A resource that is JSON text already."""
     reply = Response(text, status, content_type=MEDIA_TYPE)
     reply.headers["Cache-Control"] = "no-store"
+    reply.headers.update(headers)
     return reply
 
 
-def describe_server(base_url: str) -> dict[str, Any]:
-    """The CapabilityStatement: what this server does, and nothing else."""
-    return {
-        "resourceType": "CapabilityStatement",
-        "status": "active",
-        "date": "2026-11-22",
-        "kind": "instance",
-        "software": {"name": "Yimatong 一码通", "version": VERSION},
-        "implementation": {"description": "Electronic health card platform", "url": f"{base_url}/fhir"},
-        "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json"],
-        "rest": [
-            {
-                "mode": "server",
-                "documentation": "Taking in reports only: a transaction of DiagnosticReports with their Observations.",
-                "security": {
-                    "service": [
-                        {
-                            "coding": [
-                                {
-                                    "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
-                                    "code": "SMART-on-FHIR",
-                                }
-                            ],
-                            "text": f"SMART Backend Services, token at {base_url}/oauth/token, scope system/*.write",
-                        }
-                    ]
-                },
-                "interaction": [{"code": "transaction"}],
-            }
-        ],
-    }
+def present_found(resource: dict[str, Any], status: int = 200, **headers: str) -> Response:
+    """A resource with the version that it is in."""
+    meta = resource.get("meta") or {}
+    if "versionId" in meta:
+        headers = {"ETag": f'W/"{meta["versionId"]}"', **headers}
+    if "lastUpdated" in meta:
+        headers = {"Last-Modified": http_date(datetime.fromisoformat(meta["lastUpdated"])), **headers}
+    return present_resource(exact_json.dump(resource), status, **headers)
 
 
-def _entry(place: Place, filed: FiledReport) -> dict[str, str]:
-    if place.line == 0:
-        location = f"DiagnosticReport/{filed.report_id}"
-    else:
-        location = f"Observation/{filed.report_id}.{place.line}"
+def compose_bundle(
+    kind: str,
+    base_url: str,
+    matches: list[dict[str, Any]],
+    *,
+    included: Iterable[dict[str, Any]] = (),
+    links: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """A Bundle of what was found.
+
+    :param kind: searchset or history.
+    :param links: relation to address: self, next.
+    """
+    entries = []
+    for mode, resources in (("match", matches), ("include", included)):
+        for resource in resources:
+            address = f"{resource['resourceType']}/{resource['id']}"
+            entry: dict[str, Any] = {"fullUrl": f"{base_url}/fhir/{address}", "resource": resource}
+            if kind == "searchset":
+                entry["search"] = {"mode": mode}
+            else:
+                version = resource["meta"]["versionId"]
+                is_first = version == "1"
+                entry["request"] = {
+                    "method": "POST" if is_first else "PUT",
+                    "url": resource["resourceType"] if is_first else address,
+                }
+                entry["response"] = {"status": "201" if is_first else "200", "etag": f'W/"{version}"'}
+            entries.append(entry)
+    bundle: dict[str, Any] = {"resourceType": "Bundle", "type": kind}
+    if kind == "history":
+        bundle["total"] = len(matches)
+    bundle["link"] = [{"relation": relation, "url": url} for relation, url in links.items()]
+    return bundle | ({"entry": entries} if entries else {})
+
+
+def _outcome(problem: dict[str, Any]) -> dict[str, Any]:
+    errors = problem.get("errors") or [{}]
+    return {"resourceType": "OperationOutcome", "issue": [_issue(problem, error) for error in errors]}
+
+
+def compose_batch_response(responses: list[dict[str, Any]]) -> str:
+    """The batch-response: what became of each entry, in the order of the request."""
+    entries = [{"response": response} for response in responses]
+    return json.dumps({"resourceType": "Bundle", "type": "batch-response", "entry": entries}, ensure_ascii=False)
+
+
+def show_filed(place: Place, filed: FiledReport) -> dict[str, Any]:
+    """Where one resource stands now: ``Bundle.entry.response``."""
+    resource_id = f"{filed.report_id}.{place.line}" if place.line else str(filed.report_id)
     return {
         "status": "201 Created" if filed.is_new else "200 OK",
-        "location": f"{location}/_history/{filed.version}",
+        "location": f"{place.resource_type}/{resource_id}/_history/{filed.version}",
         "etag": f'W/"{filed.version}"',
     }
+
+
+def show_refused(refusal: Refusal, *, base_url: str, request_id: str) -> dict[str, Any]:
+    """Why one entry of a batch was refused: ``Bundle.entry.response``."""
+    problem = refusal.problem(base_url=base_url, request_id=request_id)
+    return {"status": str(refusal.status), "outcome": _outcome(problem)}
 
 
 def _issue(problem: dict[str, Any], error: dict[str, str]) -> dict[str, Any]:

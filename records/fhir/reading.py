@@ -5,15 +5,17 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, NoReturn
 
+from fhir.resources.R4B import get_fhir_model_class
 from fhir.resources.R4B.bundle import Bundle
 from pydantic import ValidationError
 
+from records.fhir.entries import SHAPES
 from records.fhir.refusals import FhirContentUnsupported, FhirInvalid, FhirMediaTypeUnsupported, FhirUnreadable
-from records.reports.incoming import is_storable
+from records.reports.incoming import is_storable, read_decimal
 
 MEDIA_TYPES = {"application/fhir+json", "application/json"}
 DEEPEST = 32
-_TAKEN_IN = {"DiagnosticReport", "Observation"}
+_TAKEN_IN = {"DiagnosticReport", "Observation", *SHAPES}
 # Each changes what a resource means or where its parts are: not understood, so not ignored (FHIR R4, section 2.1.0.1).
 _NOT_UNDERSTOOD = ("modifierExtension", "implicitRules", "contained")
 
@@ -24,26 +26,40 @@ def check_media_type(media_type: str, charset: str | None) -> None:
         raise FhirMediaTypeUnsupported
 
 
-def read_transaction(body: bytes) -> Bundle:
-    """A transaction Bundle of DiagnosticReports and Observations; decimals are exact.
+def read_bundle(body: bytes) -> tuple[Bundle, dict[str, Any]]:
+    """A transaction or batch Bundle of what is taken in, and the same as it was sent; decimals are exact.
 
     :raises FhirUnreadable: not strict JSON.
-    :raises FhirInvalid: not a valid transaction Bundle.
+    :raises FhirInvalid: not a valid transaction or batch.
     :raises FhirContentUnsupported: it holds what is not taken in here.
     """
     document = _read_json(body)
     if document.get("resourceType") != "Bundle":
         raise FhirInvalid(("resourceType", "A Bundle is expected."))
-    if document.get("type") != "transaction":
-        raise FhirInvalid(("Bundle.type", "A transaction is expected."))
+    if document.get("type") not in {"transaction", "batch"}:
+        raise FhirInvalid(("Bundle.type", "A transaction or a batch is expected."))
     _check_resource_types(document)
     _check_understood(document)
+    return _validate(Bundle, document), document
+
+
+def read_resource(body: bytes, resource_type: str) -> dict[str, Any]:
+    """One resource of this type as it was sent; raises as ``read_bundle`` does."""
+    document = _read_json(body)
+    if document.get("resourceType") != resource_type:
+        raise FhirInvalid(("resourceType", f"{resource_type} is expected."))
+    _check_understood(document)
+    _validate(get_fhir_model_class(resource_type), document)
+    return document
+
+
+def _validate(model: Any, document: dict[str, Any]) -> Any:
     try:
-        return Bundle.model_validate(document)
+        return model.model_validate(document)
     except ValidationError as error:
         raise FhirInvalid(
             *(
-                (_expression(found["loc"]), found["msg"])
+                (_expression(document["resourceType"], found["loc"]), found["msg"])
                 for found in error.errors(include_url=False, include_context=False, include_input=False)[:20]
             )
         ) from None
@@ -101,7 +117,7 @@ def _check_resource_types(document: dict[str, Any]) -> None:
             raise FhirInvalid((f"Bundle.entry[{number}].resource", "A resource with its resourceType is expected."))
         if kind not in _TAKEN_IN:
             raise FhirContentUnsupported(
-                (f"Bundle.entry[{number}].resource", "Only DiagnosticReport and Observation are taken in.")
+                (f"Bundle.entry[{number}].resource", "GET /fhir/metadata lists the types that are taken in.")
             )
 
 
@@ -110,9 +126,19 @@ def _check_understood(document: dict[str, Any]) -> None:
         if key in _NOT_UNDERSTOOD:
             raise FhirContentUnsupported((key, "This element is not supported anywhere in the Bundle."))
         if not is_storable(key) or (isinstance(value, str) and not is_storable(value)):
-            raise FhirInvalid(("Bundle", "A text holds NUL or half a character."))
+            raise FhirInvalid((key, "A text holds NUL or half a character."))
+        if isinstance(value, int | Decimal) and not isinstance(value, bool) and not _is_keepable(value):
+            raise FhirInvalid((key, "A number has more than 38 digits."))
 
 
-def _expression(location: tuple[int | str, ...]) -> str:
+def _is_keepable(value: int | Decimal) -> bool:
+    try:
+        read_decimal(Decimal(value))
+    except ValueError:
+        return False
+    return True
+
+
+def _expression(root: str, location: tuple[int | str, ...]) -> str:
     """A FHIRPath expression such as ``Bundle.entry[0].resource.status``."""
-    return "Bundle" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
+    return root + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)

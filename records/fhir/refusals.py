@@ -39,4 +39,28 @@ class FhirContentUnsupported(FhirInvalid):
 class FhirInteractionUnsupported(NotFound):
     code = "records.fhir_interaction_unsupported"
     title = "不支持此 FHIR 操作"
-    detail = "GET /fhir/metadata lists the interactions of this server: a transaction, POSTed to /fhir."
+    detail = "GET /fhir/metadata lists the interactions of this server, type by type."
+
+
+class FhirSearchUnsupported(Invalid):
+    status = 400
+    code = "records.fhir_search_unsupported"
+    title = "不支持此查询条件"
+    detail = "See each issue; with `Prefer: handling=lenient` parameters that are not known are passed over."
+
+    def __init__(self, *errors: tuple[str, str]) -> None:
+        """:param errors: name of the parameter and English sentence each; never what was sent."""
+        super().__init__(errors=[{"field": field, "message": message} for field, message in errors])
+
+
+class FhirResourceNotFound(NotFound):
+    code = "records.fhir_resource_not_found"
+    title = "没有找到该资源"
+    detail = "No such resource, or no such version of it, that the signed-in account may see."
+
+
+class FhirIfMatchMissing(Invalid):
+    status = 428
+    code = "records.fhir_if_match_missing"
+    title = "更新时须说明所依据的版本"
+    detail = 'Send If-Match: W/"<version>" with the version that was read (FHIR R4, section 3.1.0.5).'

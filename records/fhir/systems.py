@@ -9,3 +9,12 @@ REFUSAL = "urn:yimatong:refusal"
 
 INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 DIAGNOSTIC_SERVICE = "http://terminology.hl7.org/CodeSystem/v2-0074"
+ENCOUNTER_CLASS = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+# The national list of departments, 4 digits.
+DEPARTMENT = "urn:yimatong:code:department"
+# The hospital's organisation code.
+HOSPITAL = "urn:yimatong:id:hospital"
+# Our own id of a message that was taken in.
+MESSAGE = "urn:yimatong:id:message"
+# What was done, as the access log calls it.
+ACT = "urn:yimatong:act"

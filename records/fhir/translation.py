@@ -1,5 +1,6 @@
-"""A FHIR transaction Bundle to what reports file."""
+"""A FHIR transaction Bundle, or one resource, to what reports file."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -14,9 +15,11 @@ from fhir.resources.R4B.observation import Observation
 from fhir.resources.R4B.reference import Reference
 
 from core import clock
+from records.entries.incoming import IncomingEntry, Target
 from records.fhir import systems
+from records.fhir.entries import SHAPES, list_references, read_encounters, read_subject, translate_entry
 from records.fhir.observations import read_coding, translate_observation
-from records.fhir.refusals import FhirContentUnsupported, FhirInvalid
+from records.fhir.refusals import FhirContentUnsupported, FhirIfMatchMissing, FhirInvalid
 from records.reports.incoming import (
     LONGEST_IDENTIFIER,
     MOST_OBSERVATIONS,
@@ -42,12 +45,17 @@ STATUSES = {
 }
 
 
+_PERSON = re.compile(r"Patient/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+_VERSION = re.compile(r'(?:W/)?"([1-9][0-9]{0,8})"')
+
+
 @dataclass(frozen=True)
 class Place:
-    """Where an entry of the Bundle went: the number of its report, and of its first line there (0: the report)."""
+    """Where an entry of the Bundle went: the number of what was filed, and of its first line there (0: the whole)."""
 
-    report: int
-    line: int
+    resource_type: str
+    filed: int
+    line: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,28 +78,51 @@ class _Waiting:
         return f"Bundle.entry[{self.entry}].resource"
 
 
-def translate(bundle: Bundle) -> Translation:
+def translate(bundle: Bundle, document: dict[str, Any]) -> Translation:
     """Every Observation belongs to exactly one DiagnosticReport of the same Bundle; nothing is left over.
 
+    :param document: the same Bundle as it was sent.
     :raises FhirInvalid: the Bundle contradicts docs/interfaces/fhir.md.
     :raises FhirContentUnsupported: it says what is not taken in here.
     """
-    entries = list(enumerate(bundle.entry or []))
-    for number, entry in entries:
+    kept = _translate_entries(document)
+    of_reports: list[tuple[int, Any]] = [
+        (number, entry) for number, entry in enumerate(bundle.entry or []) if number not in kept
+    ]
+    for number, entry in of_reports:
         _check_create(entry, f"Bundle.entry[{number}]")
-    waiting = _index_observations(bundle)
+    waiting = _index_observations(of_reports)
     places: dict[int, Place] = {}
     reports: list[IncomingReport] = []
-    for number, entry in entries:
+    for number, entry in of_reports:
         if isinstance(entry.resource, DiagnosticReport):
-            places[number] = Place(len(reports), 0)
+            places[number] = Place("DiagnosticReport", len(reports))
             report, lines = _translate_report(entry.resource, f"Bundle.entry[{number}].resource", waiting)
-            places |= {observed: Place(len(reports), line) for observed, line in lines.items()}
+            places |= {observed: Place("Observation", len(reports), line) for observed, line in lines.items()}
             reports.append(report)
-    _check_whole(reports, waiting)
-    resources = [entry.resource for _, entry in entries]
-    incoming = Incoming(_read_subject(resources), _read_visit(resources), tuple(reports))
-    return Translation(incoming, [places[number] for number, _ in entries])
+    _check_whole(reports, waiting, list(kept.values()))
+    for filed, (number, incoming_entry) in enumerate(kept.items(), start=len(reports)):
+        places[number] = Place(incoming_entry.resource_type, filed)
+    raw = [document["entry"][number]["resource"] for number in kept]
+    subjects = [(entry.resource.subject, isinstance(entry.resource, Observation)) for _, entry in of_reports]
+    encounters = [entry.resource.encounter for _, entry in of_reports if entry.resource.encounter is not None]
+    incoming = Incoming(
+        _read_subject([*subjects, *((_reference(read_subject(one)), False) for one in raw)]),
+        _read_visit([*encounters, *_named_visits(raw)]),
+        tuple(reports),
+        tuple(kept.values()),
+    )
+    return Translation(incoming, [places[number] for number in range(len(places))])
+
+
+def translate_resource(
+    resource: dict[str, Any], *, target: Target | None = None, if_none_exist: str | None = None
+) -> Incoming:
+    """One resource that is created or updated on its own; raises as ``translate`` does."""
+    entry = translate_entry(resource, resource["resourceType"], target=target, if_none_exist=if_none_exist)
+    _check_links([entry])
+    subject = _read_subject([(_reference(read_subject(resource)), False)])
+    return Incoming(subject, _read_visit(_named_visits([resource])), (), (entry,))
 
 
 def read_message_key(bundle: Bundle) -> str | None:
@@ -114,9 +145,80 @@ def _check_create(entry: Any, at: str) -> None:
         raise FhirContentUnsupported((f"{at}.request", "Conditions are not supported; the identifier decides."))
 
 
-def _index_observations(bundle: Bundle) -> dict[str, _Waiting]:
+def _translate_entries(document: dict[str, Any]) -> dict[int, IncomingEntry]:
+    """What is filed as entries, by its number in the Bundle."""
+    found = {
+        number: _translate_entry(entry, f"Bundle.entry[{number}]")
+        for number, entry in enumerate(document["entry"])
+        if entry["resource"]["resourceType"] in SHAPES
+    }
+    _check_links(list(found.values()))
+    named = [(entry.resource_type, entry.identifier) for entry in found.values()]
+    if len(set(named)) != len(named):
+        raise FhirInvalid(("Bundle.entry", "Two resources of one type have one identifier."))
+    return found
+
+
+def _translate_entry(entry: dict[str, Any], at: str) -> IncomingEntry:
+    request, resource = entry.get("request") or {}, entry["resource"]
+    if request.get("ifNoneMatch") or request.get("ifModifiedSince"):
+        raise FhirContentUnsupported((f"{at}.request", "ifNoneExist and ifMatch are the conditions that are known."))
+    if (request.get("method"), request.get("url")) == ("POST", resource["resourceType"]):
+        target, if_none_exist = None, request.get("ifNoneExist")
+    else:
+        target, if_none_exist = _read_target(request, resource, f"{at}.request"), None
+    return translate_entry(
+        resource, f"{at}.resource", full_url=entry.get("fullUrl"), target=target, if_none_exist=if_none_exist
+    )
+
+
+def _read_target(request: dict[str, Any], resource: dict[str, Any], at: str) -> Target:
+    kind, _, resource_id = str(request.get("url")).partition("/")
+    if request.get("method") != "PUT" or kind != resource["resourceType"]:
+        raise FhirContentUnsupported((at, "POST <type> or PUT <type>/<id> is expected."))
+    if request.get("ifMatch") is None:
+        raise FhirIfMatchMissing
+    return read_target(resource_id, request["ifMatch"], resource)
+
+
+def read_target(resource_id: str, if_match: str, resource: dict[str, Any]) -> Target:
+    """What an update replaces.
+
+    :param if_match: a weak entity tag, ``W/"3"``.
+    :raises FhirInvalid: the id is not one of ours, or not the resource's own, or the tag is none.
+    """
+    version = _VERSION.fullmatch(if_match)
+    if version is None or resource.get("id") != resource_id:
+        raise FhirInvalid(("id", 'The id in the address, and W/"<version>" as If-Match, are expected.'))
+    try:
+        return Target(UUID(resource_id), int(version[1]))
+    except ValueError:
+        raise FhirInvalid(("id", "An id that this server gave is expected.")) from None
+
+
+def _check_links(entries: list[IncomingEntry]) -> None:
+    known = {entry.full_url for entry in entries}
+    for entry in entries:
+        for reference in list_references(entry.content):
+            if reference.startswith("urn:uuid:") and reference not in known:
+                raise FhirContentUnsupported(
+                    (entry.resource_type, "A urn:uuid leads to none of the entries that are kept as they are sent.")
+                )
+
+
+def _reference(given: dict[str, Any] | None) -> Reference | None:
+    return Reference.model_validate(given) if given is not None else None
+
+
+def _named_visits(resources: list[dict[str, Any]]) -> list[Reference]:
+    """Encounters by identifier; those by our id are looked at where they are filed."""
+    found = [_reference(one) for resource in resources for one in read_encounters(resource)]
+    return [one for one in found if one is not None and one.identifier is not None]
+
+
+def _index_observations(entries: list[tuple[int, Any]]) -> dict[str, _Waiting]:
     found: dict[str, _Waiting] = {}
-    for number, entry in enumerate(bundle.entry or []):
+    for number, entry in entries:
         if not isinstance(entry.resource, Observation):
             continue
         if not entry.fullUrl or not entry.fullUrl.startswith("urn:uuid:") or entry.fullUrl in found:
@@ -125,9 +227,9 @@ def _index_observations(bundle: Bundle) -> dict[str, _Waiting]:
     return found
 
 
-def _check_whole(reports: list[IncomingReport], waiting: dict[str, _Waiting]) -> None:
-    if not reports:
-        raise FhirInvalid(("Bundle.entry", "At least one DiagnosticReport is expected."))
+def _check_whole(reports: list[IncomingReport], waiting: dict[str, _Waiting], entries: list[IncomingEntry]) -> None:
+    if not reports and not entries:
+        raise FhirInvalid(("Bundle.entry", "At least one resource beside Observations is expected."))
     if waiting:
         left = next(iter(waiting.values()))
         raise FhirInvalid((left.at, "This Observation is the result of no DiagnosticReport in this Bundle."))
@@ -210,13 +312,20 @@ def _read_moment(given: object, at: str) -> datetime:
     return given
 
 
-def _read_subject(resources: Iterable[Any]) -> Subject:
-    """Everything by which any resource of the Bundle names the patient: all of it must lead to one person."""
-    cards, numbers, certificates = set(), set(), set()
-    for resource in resources:
-        if resource.subject is None and isinstance(resource, Observation):
+def _read_subject(references: Iterable[tuple[Reference | None, bool]]) -> Subject:
+    """Everything by which any resource names the patient: all of it must lead to one person.
+
+    :param references: each with whether it may be missing.
+    """
+    cards, numbers, certificates, person_ids = set(), set(), set(), set()
+    for reference, may_miss in references:
+        if reference is None and may_miss:
             continue
-        system, value = _logical(resource.subject, "subject")
+        known = _PERSON.fullmatch((reference and reference.reference) or "")
+        if known:
+            person_ids.add(UUID(known[1]))
+            continue
+        system, value = _logical(reference, "subject")
         if system == systems.CARD:
             cards.add(value)
         elif system == systems.PATIENT_NUMBER:
@@ -225,11 +334,11 @@ def _read_subject(resources: Iterable[Any]) -> Subject:
             certificates.add((system.removeprefix(systems.CERTIFICATE), value))
         else:
             raise FhirContentUnsupported(("subject.identifier.system", "docs/interfaces/fhir.md lists the systems."))
-    return Subject(frozenset(cards), frozenset(numbers), frozenset(certificates))
+    return Subject(frozenset(cards), frozenset(numbers), frozenset(certificates), frozenset(person_ids))
 
 
-def _read_visit(resources: Iterable[Any]) -> UUID | None:
-    named = {_logical(resource.encounter, "encounter") for resource in resources if resource.encounter is not None}
+def _read_visit(encounters: Iterable[Reference]) -> UUID | None:
+    named = {_logical(encounter, "encounter") for encounter in encounters}
     ours = {value for system, value in named if system == systems.VISIT}
     if not ours:
         return None

@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from uuid import UUID
 
 from core import clock
+from records.entries.incoming import IncomingEntry
 from records.reports.models import ReportCategory
 
 # HL7 ObservationInterpretation (http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation; HL7 v2 table
@@ -38,11 +39,13 @@ class Subject:
     """Everything by which a message names its patient. All of it must lead to one person.
 
     :ivar certificates: type (WS 364.3 CV02.01.101) and number each.
+    :ivar person_ids: our own ids, which count only where the sender may know the person by them.
     """
 
     card_numbers: frozenset[str] = frozenset()
     patient_numbers: frozenset[str] = frozenset()
     certificates: frozenset[tuple[str, str]] = frozenset()
+    person_ids: frozenset[UUID] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ class Incoming:
     subject: Subject
     visit_id: UUID | None
     reports: tuple[IncomingReport, ...]
+    entries: tuple[IncomingEntry, ...] = ()
 
 
 def categorise(section: str) -> ReportCategory:

@@ -10,7 +10,7 @@ from core.db import Base, WithId
 
 
 class TimelineEntry(WithId, Base):
-    """One report or imaging study on one person's timeline. ``object_kind``: report, study or entry."""
+    """One thing on one person's timeline. ``object_kind``: report, study or entry."""
 
     __tablename__ = "timeline_entries"
     __table_args__ = (

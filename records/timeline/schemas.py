@@ -47,7 +47,9 @@ class TimelineItemShown(Shown):
     object_kind: str = Field(description="report, study or entry")
     object_id: UUID
     version: int = Field(description="of the report; an amendment or correction makes the next one")
-    category: str = Field(description="laboratory, imaging ...")
+    category: str = Field(
+        description="laboratory, imaging ...; of entries: condition, allergy, medication, immunization ..."
+    )
     title: str
     status: str
     hospital_id: UUID

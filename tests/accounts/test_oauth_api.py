@@ -243,7 +243,7 @@ def test_a_scope_is_never_wider_than_registered(city: City) -> None:
         check_refused(reply, "accounts.scope_not_allowed", "invalid_scope", 400)
     reply = ask(city.client, city.assertion(machine.client_id, machine.private_jwk), scope="system/*.write")
     assert reply.json["scope"] == "system/*.write"
-    assert city.actor(reply.json["access_token"]).permissions == {"records:report:submit"}
+    assert city.actor(reply.json["access_token"]).permissions == {"records:report:submit", "records:entry:submit"}
 
 
 @pytest.mark.parametrize("entity", [MachineClient, Hospital])

@@ -1,5 +1,6 @@
 """The doctor's view of one patient."""
 
+import json
 import re
 
 import pytest
@@ -9,6 +10,7 @@ from core.ids import new_id
 from tests.support.browsing import Browser
 from tests.support.charts import Case, open_case, send_report
 from tests.support.city import City, bearer
+from tests.support.entries import call, condition, named
 
 PICTURE = r'<img src="(/dicomweb/[^"]+)"'
 
@@ -54,6 +56,20 @@ def test_a_report_shows_values_ranges_and_flags(case: Case, doctor: Browser) -> 
     assert "钠 140 mmol/L 137 – 147" in text
     assert "正式报告" in text
     assert "第 1 版" in text
+
+
+def test_an_entry_shows_what_it_is_and_how_it_stands(city: City, case: Case, doctor: Browser) -> None:
+    machine = city.machine(city.hospital("市妇幼测试医院"))
+    sent = condition(named(case.patient.card_number), note=[{"text": "每三个月<b>随访</b>"}])
+    filed = json.loads(call(city, machine.token, "POST", "Condition", sent).text)
+    assert "诊断" in doctor.get(case.chart).text
+    page = doctor.get(f"{case.chart}?open={filed['id']}").text
+    for shown in ("2型糖尿病", "进行中", "E11.9", "市妇幼测试医院", "每三个月&lt;b&gt;随访"):
+        assert shown in page
+    withdrawn = {"coding": [{"code": "entered-in-error"}]}
+    changed = sent | {"verificationStatus": withdrawn, "clinicalStatus": None}
+    call(city, machine.token, "POST", "Condition", {name: one for name, one in changed.items() if one is not None})
+    assert "声明为录入有误" in doctor.get(f"{case.chart}?open={filed['id']}").text
 
 
 def test_a_study_shows_its_pictures_to_the_signed_in_browser(case: Case, doctor: Browser) -> None:

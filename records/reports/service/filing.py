@@ -8,11 +8,14 @@ from uuid import UUID
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
+from consent import service as consent
 from core import audit, clock
 from core.actor import Actor
 from core.errors import Refusal
 from core.ids import new_id
 from health_card import service as health_card
+from records.entries import service as entries
+from records.entries.incoming import IncomingEntry
 from records.intake import service as intake
 from records.intake.service import Arrival
 from records.items import service as items
@@ -55,18 +58,20 @@ def file_reports(
     arrival: Arrival,
     answer: Callable[[list[FiledReport]], str],
 ) -> str:
-    """File all reports of one message, or none of them.
+    """File all reports and entries of one message, or none of them.
 
     However often and however concurrently a message is sent, it is filed once and gets the same answer. A report
     whose identifier is known becomes the next version; the timeline shows it from the moment this commits.
 
-    :param answer: makes the protocol's answer, given the reports in the order of ``incoming``.
+    :param answer: makes the protocol's answer, given the reports in the order of ``incoming``, then its entries (their
+        ids as ``report_id``).
     :returns: the answer; of a message that came before, the one it got then.
     :raises PersonNotMatched: the subject leads to nobody, or to more than one person.
     :raises VisitNotMatched: the visit named is not one of this person at the actor's hospital.
     :raises ReportOfAnotherPerson: the identifier belongs to another person's report.
     :raises ReportOutdated: a later version is filed already.
     :raises MessageKeyReused: the message's id was used for other content. All of these keep the message in quarantine.
+    :raises EntryNotFound: see ``entries.decide_entries``, which raises more.
     """
     try:
         return _file_once(session, actor, incoming, arrival, answer)
@@ -96,7 +101,9 @@ def _file_once(
         report.identifier: _decide(session, actor, person_id, report)
         for report in sorted(incoming.reports, key=lambda report: report.identifier)
     }
-    reply = answer([decisions[report.identifier].filed for report in incoming.reports])
+    decided = entries.decide_entries(session, actor, person_id=person_id, entries=incoming.entries)
+    filed = [decisions[report.identifier].filed for report in incoming.reports]
+    reply = answer(filed + [FiledReport(entry.entry_id, entry.version, entry.is_new) for entry in decided])
     message_id = intake.keep_accepted(session, actor, arrival, person_id=person_id, reply=reply)
     for decision in decisions.values():
         if decision.filed.is_new:
@@ -104,6 +111,10 @@ def _file_once(
                 session, actor, person_id=person_id, at=decision.report.effective_at
             )
             _write(session, actor, decision, (visit_id, message_id), arrival.channel)
+    for entry in decided:
+        if entry.is_new:
+            under = incoming.visit_id or _find_visit(session, actor, person_id, entry.entry)
+            entries.write_entry(session, actor, entry, visit_id=under, message_id=message_id, channel=arrival.channel)
     return reply
 
 
@@ -111,6 +122,7 @@ def _match_person(session: Session, actor: Actor, subject: Subject) -> UUID:
     found = [health_card.find_person(session, actor, card_number=number) for number in subject.card_numbers]
     found += [health_card.find_person(session, actor, patient_number=number) for number in subject.patient_numbers]
     found += [health_card.find_person(session, actor, certificate=certificate) for certificate in subject.certificates]
+    found += [_find_known(session, actor, person_id) for person_id in subject.person_ids]
     # An identifier that leads to nobody counts as a contradiction: better asked about than filed on half the proof.
     if not found or None in found:
         raise PersonNotMatched
@@ -118,6 +130,13 @@ def _match_person(session: Session, actor: Actor, subject: Subject) -> UUID:
     if not all(health_card.is_same_person(session, first, other) for other in others):
         raise PersonNotMatched
     return first
+
+
+def _find_known(session: Session, actor: Actor, person_id: UUID) -> UUID | None:
+    """A person by our own id, when the sender can know it: it has a number for him, or he shares with it now."""
+    if health_card.get_patient_number(session, actor, person_id) is not None:
+        return person_id
+    return person_id if consent.find_access_until(session, actor, person_id=person_id) else None
 
 
 def _check_visit(session: Session, actor: Actor, person_id: UUID, visit_id: UUID | None) -> None:
@@ -129,6 +148,18 @@ def _check_visit(session: Session, actor: Actor, person_id: UUID, visit_id: UUID
         raise VisitNotMatched from None
     if not health_card.is_same_person(session, visit.person_id, person_id):
         raise VisitNotMatched
+
+
+def _find_visit(session: Session, actor: Actor, person_id: UUID, entry: IncomingEntry) -> UUID | None:
+    """The visit that an entry names among its encounters, else the latest."""
+    for encounter_id in entry.encounter_ids:
+        try:
+            _check_visit(session, actor, person_id, encounter_id)
+        except VisitNotMatched:
+            # An encounter that the hospital keeps itself, beside the visits that the platform saw.
+            continue
+        return encounter_id
+    return visits.find_latest_visit_id(session, actor, person_id=person_id, at=entry.occurred_at)
 
 
 def _decide(session: Session, actor: Actor, person_id: UUID, report: IncomingReport) -> _Decision:

@@ -241,7 +241,7 @@ def change_result(**changes: Any) -> Any:
 
 INVALID = [
     lambda body: body.update(resourceType="Observation"),
-    lambda body: body.update(type="batch"),
+    lambda body: body.update(type="collection"),
     lambda body: body.update(entry=[]),
     lambda body: body.update(entry=[{"request": {"method": "POST", "url": "Observation"}}]),
     lambda body: body["entry"].pop(0),
@@ -322,7 +322,7 @@ def test_nobody_signed_in_and_no_permission_are_outcomes_too(city: City) -> None
     assert refusal_of(send(city, imaging, "{}")) == (403, "core.permission_missing")
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "Patient"), ("PUT", "Observation/1"), ("DELETE", "x/y/z")])
+@pytest.mark.parametrize(("method", "path"), [("GET", "Basic"), ("DELETE", "x/y/z")])
 def test_other_interactions_do_not_exist(city: City, method: str, path: str) -> None:
     reply = city.client.open(f"/fhir/{path}", method=method)
     assert refusal_of(reply) == (404, "records.fhir_interaction_unsupported")
@@ -337,5 +337,15 @@ def test_the_capability_statement_says_what_is_there(city: City) -> None:
     statement = json.loads(reply.text)
     assert CapabilityStatement.model_validate(statement).fhirVersion == "4.0.1"
     (server,) = statement["rest"]
-    assert server["interaction"] == [{"code": "transaction"}]
-    assert "resource" not in server
+    assert server["interaction"] == [{"code": "transaction"}, {"code": "batch"}]
+    # What it says and what there is are one table: every interaction has a route, and every route an interaction.
+    said = {(one["type"], interaction["code"]) for one in server["resource"] for interaction in one["interaction"]}
+    named = {"read": "read", "search": "search-type", "vread": "vread", "history": "history-instance"}
+    named |= {"create": "create", "update": "update"}
+    routed = set()
+    for rule in city.app.url_map.iter_rules():
+        interaction, _, kind = rule.endpoint.removeprefix("fhir.").partition("_")
+        if rule.endpoint.startswith("fhir.") and interaction in named and kind[:1].isupper():
+            routed.add((kind, named[interaction]))
+    assert said == routed
+    assert len(said) == 16 * 2 + 11 * 2 + 9 * 2

@@ -1,0 +1,187 @@
+"""A read or a search of any type, as resources of FHIR R4."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from core.actor import Actor
+from records.fhir import people, presenting
+from records.fhir.catalogue import Kind
+from records.fhir.parameters import Filter, Place, Search, TokenValue
+from records.fhir.presenting import Resource
+from records.fhir.refusals import FhirResourceNotFound
+from records.fhir.service import conditions, reading, registry
+from records.fhir.service.listings import LISTINGS
+from records.fhir.service.reading import Hit
+
+
+@dataclass(frozen=True)
+class Found:
+    """A page. ``following``: where the next one begins; None: this is the last."""
+
+    matches: list[Resource]
+    included: list[Resource] = field(default_factory=list)
+    following: Place | None = None
+
+
+def get_resource(
+    session: Session, actor: Actor, kind: Kind, resource_id: str, *, version: int | None = None
+) -> Resource:
+    """One resource, as it is now or in one of its versions.
+
+    :raises FhirResourceNotFound: none such that the actor may see.
+    """
+    if kind.name in LISTINGS:
+        return _show(session, [reading.get_record(session, actor, kind.name, resource_id, version)])[0]
+    return _READERS[kind.name](session, actor, resource_id)
+
+
+def list_history(session: Session, actor: Actor, kind: Kind, resource_id: str) -> list[Resource]:
+    """All versions, the newest first; raises as ``get_resource`` does."""
+    return _show(session, reading.list_versions(session, actor, kind.name, resource_id))
+
+
+def search_resources(session: Session, actor: Actor, kind: Kind, search: Search) -> Found:
+    """A page of what the actor may see of a type."""
+    if kind.name in LISTINGS:
+        return _search_records(session, actor, [kind.name], search)
+    return _SEARCHES[kind.name](session, actor, search)
+
+
+def collect_everything(
+    session: Session, actor: Actor, person_id: str, resource_types: Sequence[str], search: Search
+) -> Found:
+    """A page of a person's record of these types, newest first; the first begins with the person.
+
+    :raises FhirResourceNotFound: nobody whom the actor may see.
+    """
+    patient = _read_person(session, actor, person_id)
+    found = _search_records(session, actor, resource_types, search.for_persons([UUID(patient["id"])]))
+    return Found([patient, *found.matches] if search.after is None else found.matches, [], found.following)
+
+
+def show_filed(session: Session, actor: Actor, resource_type: str, entry_id: UUID, version: int) -> Resource:
+    """What the actor's hospital has just filed, or had filed before, as it stands."""
+    return _show(session, [reading.get_filed(session, actor, resource_type, entry_id, version)])[0]
+
+
+def _search_records(session: Session, actor: Actor, resource_types: Sequence[str], search: Search) -> Found:
+    hits, following = reading.search_records(session, actor, resource_types, search)
+    wanted = {one.partition(":")[2] for one in search.includes}
+    included = [
+        resource for name, include in _INCLUDES.items() if wanted & name for resource in include(session, actor, hits)
+    ]
+    return Found(_show(session, hits), included, following)
+
+
+def _show(session: Session, hits: Sequence[Hit]) -> list[Resource]:
+    scene = reading.read_scene(session, hits)
+    return [presenting.show_resource(hit, scene) for hit in hits]
+
+
+def _include_persons(session: Session, actor: Actor, hits: Sequence[Hit]) -> list[Resource]:
+    roots = set(reading.read_scene(session, hits).persons.values())
+    return [people.show_person(registry.get_person(session, actor, one)) for one in sorted(roots)]
+
+
+def _include_visits(session: Session, actor: Actor, hits: Sequence[Hit]) -> list[Resource]:
+    named = {str(hit.rows[0].visit_id) for hit in hits if hit.rows[0].visit_id}
+    asked = Search((Filter("_id", tuple(TokenValue(None, one) for one in named)),), count=max(len(named), 1))
+    return _show(session, reading.search_records(session, actor, ["Encounter"], asked)[0]) if named else []
+
+
+def _include_results(session: Session, actor: Actor, hits: Sequence[Hit]) -> list[Resource]:
+    return _show(session, reading.list_results(session, actor, hits))
+
+
+def _include_hospitals(session: Session, _actor: Actor, hits: Sequence[Hit]) -> list[Resource]:
+    hospitals = reading.read_scene(session, hits).hospitals
+    return [people.show_organization(hospitals[one]) for one in sorted(hospitals)]
+
+
+_Include = Callable[[Session, Actor, Sequence[Hit]], list[Resource]]
+_INCLUDES: dict[frozenset[str], _Include] = {
+    frozenset({"patient", "subject"}): _include_persons,
+    frozenset({"encounter"}): _include_visits,
+    frozenset({"result"}): _include_results,
+    frozenset({"performer"}): _include_hospitals,
+}
+
+
+def _read_person(session: Session, actor: Actor, resource_id: str) -> Resource:
+    return people.show_person(registry.get_person(session, actor, _id_of(resource_id)))
+
+
+def _search_persons(session: Session, actor: Actor, search: Search) -> Found:
+    return Found([people.show_person(file) for file in registry.search_persons(session, actor, search)])
+
+
+def _read_hospital(session: Session, _actor: Actor, resource_id: str) -> Resource:
+    return people.show_organization(registry.get_hospital(session, _id_of(resource_id)))
+
+
+def _search_hospitals(session: Session, _actor: Actor, search: Search) -> Found:
+    return Found([people.show_organization(one) for one in registry.search_hospitals(session, search)])
+
+
+def _read_grant(session: Session, actor: Actor, resource_id: str) -> Resource:
+    asked = Search((Filter("_id", (TokenValue(None, resource_id),)),))
+    grants = registry.search_grants(session, actor, asked)
+    if not grants:
+        raise FhirResourceNotFound
+    return people.show_grant(grants[0])
+
+
+def _search_grants(session: Session, actor: Actor, search: Search) -> Found:
+    return Found([people.show_grant(grant) for grant in registry.search_grants(session, actor, search)])
+
+
+def _read_access(session: Session, actor: Actor, resource_id: str) -> Resource:
+    """The log is read in order; a row is found on its newest page."""
+    for row in registry.search_access(session, actor, Search()):
+        if str(row.id) == resource_id:
+            return people.show_access(row)
+    raise FhirResourceNotFound
+
+
+def _search_access(session: Session, actor: Actor, search: Search) -> Found:
+    rows = registry.search_access(session, actor, search)
+    page = rows[: search.count]
+    following = Place(page[-1].at, page[-1].id) if len(rows) > search.count or len(rows) >= registry.LOG_PAGE else None
+    return Found([people.show_access(row) for row in page], following=following)
+
+
+def _read_origin(session: Session, actor: Actor, resource_id: str) -> Resource:
+    hit = registry.get_origin(session, actor, resource_id)
+    return people.show_origin(hit, reading.read_scene(session, [hit]))
+
+
+def _search_origins(session: Session, actor: Actor, search: Search) -> Found:
+    hits = registry.list_origins(session, actor, search)
+    scene = reading.read_scene(session, hits)
+    return Found([people.show_origin(hit, scene) for hit in hits])
+
+
+def _id_of(resource_id: str) -> UUID:
+    found = conditions.read_id(resource_id)
+    if found is None:
+        raise FhirResourceNotFound
+    return found
+
+
+_READERS: dict[str, Callable[[Session, Actor, str], Resource]] = {
+    "Patient": _read_person,
+    "Organization": _read_hospital,
+    "Consent": _read_grant,
+    "AuditEvent": _read_access,
+    "Provenance": _read_origin,
+}
+_SEARCHES: dict[str, Callable[[Session, Actor, Search], Found]] = {
+    "Patient": _search_persons,
+    "Organization": _search_hospitals,
+    "Consent": _search_grants,
+    "AuditEvent": _search_access,
+    "Provenance": _search_origins,
+}

@@ -1,0 +1,214 @@
+"""The query of a search (FHIR R4, section 3.1.1) to what is asked of the rows."""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from core import clock
+from records.fhir.catalogue import DATE, REFERENCE, TOKEN, Kind
+from records.fhir.refusals import FhirSearchUnsupported
+from records.reports.incoming import is_storable
+
+PAGE, LONGEST_PAGE = 20, 200
+_PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb")
+_MOMENT = re.compile(
+    r"(?P<year>\d{4})(-(?P<month>\d\d)(-(?P<day>\d\d)(T(?P<clock>\d\d:\d\d)(?P<second>:\d\d(\.\d{1,6})?)?"
+    r"(?P<zone>Z|[+ -]\d\d:\d\d)?)?)?)?"
+)
+# Asks for what is given anyway, or changes only how much of it.
+_PASSED_OVER = {"_format": {"json", "application/json", "application/fhir+json"}, "_total": {"none"}}
+
+
+@dataclass(frozen=True)
+class TokenValue:
+    """``system|code``; the system is None when any will do, empty when there is to be none."""
+
+    system: str | None
+    code: str
+
+
+@dataclass(frozen=True)
+class DateValue:
+    """A period of time as precise as it was written, and how a row's moment must lie to it."""
+
+    prefix: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class ReferenceValue:
+    """``Type/id`` or an id alone."""
+
+    resource_type: str | None
+    id: str
+
+
+Value = TokenValue | DateValue | ReferenceValue
+
+
+@dataclass(frozen=True)
+class Filter:
+    """One parameter: any of its values must hold. ``asks``: what of a row (see ``catalogue``)."""
+
+    asks: str
+    values: tuple[Value, ...]
+
+    @property
+    def tokens(self) -> list[TokenValue]:
+        return [value for value in self.values if isinstance(value, TokenValue)]
+
+    @property
+    def dates(self) -> list[DateValue]:
+        return [value for value in self.values if isinstance(value, DateValue)]
+
+    @property
+    def references(self) -> list[ReferenceValue]:
+        return [value for value in self.values if isinstance(value, ReferenceValue)]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a row stands in the order: its moment, its id, and its position within that."""
+
+    moment: datetime
+    id: UUID
+    position: int = 0
+
+    @property
+    def key(self) -> tuple[datetime, UUID, int]:
+        return self.moment, self.id, self.position
+
+
+@dataclass(frozen=True)
+class Search:
+    """All filters must hold. ``by_update``: in order of when it was filed, not of when it happened."""
+
+    filters: tuple[Filter, ...] = ()
+    by_update: bool = False
+    is_descending: bool = True
+    count: int = PAGE
+    after: Place | None = None
+    includes: tuple[str, ...] = ()
+
+    def of(self, asks: str) -> list[Filter]:
+        """The filters that ask for this."""
+        return [one for one in self.filters if one.asks == asks]
+
+    def for_persons(self, ids: Iterable[UUID]) -> "Search":
+        """The same, of these persons only."""
+        values = tuple(ReferenceValue("Patient", str(one)) for one in ids)
+        return replace(self, filters=(*self.filters, Filter("patient", values)))
+
+
+def read_search(kind: Kind, given: Sequence[tuple[str, str]], *, is_lenient: bool = False) -> Search:
+    """What is asked for.
+
+    :param is_lenient: pass over parameters that the type does not know (``Prefer: handling=lenient``).
+    :raises FhirSearchUnsupported: a parameter, modifier or value that is not understood.
+    """
+    search = Search()
+    filters: list[Filter] = []
+    for name, value in given:
+        if not is_storable(value):
+            raise FhirSearchUnsupported((name, "The value holds NUL or half a character."))
+        if name in _CONTROLS:
+            search = _CONTROLS[name](kind, search, value)
+        elif name in kind.parameters:
+            if value:
+                filters.append(_read_filter(name, *kind.parameters[name], value))
+        elif value not in _PASSED_OVER.get(name, ()) and not is_lenient:
+            raise FhirSearchUnsupported(("(query)", f"{kind.name} knows: {', '.join([*kind.parameters, *_CONTROLS])}."))
+    return replace(search, filters=tuple(filters))
+
+
+def write_cursor(place: Place) -> str:
+    """Where the next page begins; opaque to the client."""
+    text = json.dumps([place.moment.isoformat(), str(place.id), place.position])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _read_filter(name: str, kind: str, asks: str, value: str) -> Filter:
+    read = {TOKEN: _read_token, DATE: _read_date, REFERENCE: _read_reference}[kind]
+    return Filter(asks, tuple(read(name, part) for part in value.split(",") if part))
+
+
+def _read_token(_name: str, text: str) -> Value:
+    system, bar, code = text.rpartition("|")
+    return TokenValue(system if bar else None, code)
+
+
+def _read_reference(_name: str, text: str) -> Value:
+    resource_type, slash, found = text.rpartition("/")
+    return ReferenceValue(resource_type.rpartition("/")[2] if slash else None, found)
+
+
+def _read_date(name: str, text: str) -> Value:
+    prefix, rest = (text[:2], text[2:]) if text[:2] in _PREFIXES else ("eq", text)
+    found = _MOMENT.fullmatch(rest)
+    try:
+        if found is None:
+            raise ValueError("no date")
+        start, end = _period(found)
+    except (ValueError, OverflowError):
+        raise FhirSearchUnsupported((name, "A date such as 2026, 2026-03, ge2026-03-20 is expected.")) from None
+    return DateValue(prefix, start, end)
+
+
+def _period(found: re.Match[str]) -> tuple[datetime, datetime]:
+    year, month, day = (int(found[part] or 1) for part in ("year", "month", "day"))
+    if found["clock"]:
+        # A plus sign in a query string is a space.
+        zone = (found["zone"] or "").replace(" ", "+")
+        start = datetime.fromisoformat(
+            f"{found['year']}-{month:02}-{day:02}T{found['clock']}{found['second'] or ''}{zone}"
+        )
+        start = start if start.tzinfo else start.replace(tzinfo=clock.CITY_ZONE)
+        return start, start + (timedelta(seconds=1) if found["second"] else timedelta(minutes=1))
+    first = date(year, month, day)
+    if found["day"]:
+        last = first + timedelta(days=1)
+    elif found["month"]:
+        last = date(year + month // 12, month % 12 + 1, 1)
+    else:
+        last = date(year + 1, 1, 1)
+    start, end = (datetime(one.year, one.month, one.day, tzinfo=clock.CITY_ZONE) for one in (first, last))
+    return start, end
+
+
+def _read_count(_kind: Kind, search: Search, value: str) -> Search:
+    if not re.fullmatch(r"[0-9]{1,6}", value) or int(value) < 1:
+        raise FhirSearchUnsupported(("_count", f"A number from 1; at most {LONGEST_PAGE} are given."))
+    return replace(search, count=min(int(value), LONGEST_PAGE))
+
+
+def _read_sort(kind: Kind, search: Search, value: str) -> Search:
+    name = value.removeprefix("-")
+    if name != "date" and kind.parameters.get(name, ("", ""))[0] != DATE:
+        raise FhirSearchUnsupported(("_sort", "date, -date, _lastUpdated or -_lastUpdated is expected."))
+    return replace(search, by_update=name == "_lastUpdated", is_descending=value.startswith("-"))
+
+
+def _read_include(kind: Kind, search: Search, value: str) -> Search:
+    if value not in kind.includes:
+        raise FhirSearchUnsupported(("_include", f"{kind.name} knows: {', '.join(kind.includes) or 'none'}."))
+    return replace(search, includes=(*search.includes, value))
+
+
+def _read_cursor(_kind: Kind, search: Search, value: str) -> Search:
+    try:
+        moment, found, position = json.loads(base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)))
+        after = Place(datetime.fromisoformat(moment), UUID(found), int(position))
+        if after.moment.tzinfo is None or not 0 <= after.position <= 32767:
+            raise ValueError("no place")
+    except (ValueError, TypeError, AttributeError, binascii.Error, RecursionError):
+        raise FhirSearchUnsupported(("_cursor", "Follow the link `next` as it was given.")) from None
+    return replace(search, after=after)
+
+
+_CONTROLS = {"_count": _read_count, "_sort": _read_sort, "_include": _read_include, "_cursor": _read_cursor}

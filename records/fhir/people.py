@@ -1,0 +1,121 @@
+"""Persons, hospitals, grants, the access log and origins to resources of FHIR R4."""
+
+from typing import Any
+
+from accounts.service import HospitalCard
+from consent.service import AccessRow, GrantView
+from health_card.service import PlainDemographics
+from records.fhir import systems
+from records.fhir.presenting import Resource, show_hospital, show_moment
+from records.fhir.service.reading import Hit, Scene
+from records.fhir.service.registry import PersonFile
+
+_OUTCOMES = {"in_force": "active", "expired": "inactive", "revoked": "inactive"}
+_ACTIONS = {"read": "R", "listed": "R", "printed": "R", "opened": "C", "filed": "C", "created": "C", "registered": "C"}
+_PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+_ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
+
+
+def show_person(file: PersonFile) -> Resource:
+    """A Patient: the person himself as he is, others as far as they may know him."""
+    person = file.person
+    identifiers: list[Resource] = [{"system": systems.CARD, "value": number} for number in file.cards]
+    if file.patient_number is not None:
+        hospital_id, number = file.patient_number
+        assigner = {"assigner": {"reference": f"Organization/{hospital_id}"}}
+        identifiers.append({"use": "usual", "system": systems.PATIENT_NUMBER, "value": number} | assigner)
+    if person.certificate_number and isinstance(person, PlainDemographics):
+        system = f"{systems.CERTIFICATE}{person.certificate_type}"
+        identifiers.append({"use": "official", "system": system, "value": person.certificate_number})
+    found: Resource = {
+        "resourceType": "Patient",
+        "id": str(file.id),
+        "identifier": identifiers,
+        "active": True,
+        "name": [{"text": person.name}],
+        "telecom": [{"system": "phone", "value": person.phone}] if person.phone else [],
+        "gender": person.sex,
+        "birthDate": person.birth_date.isoformat() if person.birth_date else None,
+        "address": [{"text": person.address}] if isinstance(person, PlainDemographics) and person.address else [],
+    }
+    return {name: value for name, value in found.items() if value not in (None, [])}
+
+
+def show_organization(hospital: HospitalCard) -> Resource:
+    """An Organization: a hospital."""
+    return {
+        "resourceType": "Organization",
+        "id": str(hospital.id),
+        "identifier": [{"system": systems.HOSPITAL, "value": hospital.code}],
+        "active": True,
+        "name": hospital.name,
+    }
+
+
+def show_grant(grant: GrantView) -> Resource:
+    """A Consent: what a person lets a hospital see, and until when."""
+    period = {"start": show_moment(grant.starts_at), "end": show_moment(grant.revoked_at or grant.expires_at)}
+    return {
+        "resourceType": "Consent",
+        "id": str(grant.id),
+        "meta": {"versionId": str(grant.version), "lastUpdated": show_moment(grant.revoked_at or grant.starts_at)},
+        "status": _OUTCOMES[grant.status],
+        "scope": _coded("http://terminology.hl7.org/CodeSystem/consentscope", "patient-privacy"),
+        "category": [_coded("http://loinc.org", "59284-0")],
+        "patient": {"reference": f"Patient/{grant.person_id}"},
+        "dateTime": show_moment(grant.starts_at),
+        "policyRule": _coded("http://terminology.hl7.org/CodeSystem/v3-ActCode", "OPTIN"),
+        "provision": {
+            "type": "permit",
+            "period": period,
+            "actor": [{"role": _coded(_PARTICIPATION, "IRCP"), "reference": {"display": grant.hospital_name}}],
+            "purpose": [{"system": _ACT_CODE, "code": "TREAT"}],
+        },
+    }
+
+
+def show_access(row: AccessRow) -> Resource:
+    """An AuditEvent: a row of the access log."""
+    who: Resource = {"who": {"display": row.who}, "requestor": True, "altId": row.who_kind}
+    entity: Resource = {"what": {"identifier": {"value": str(row.object_id)}}, "name": row.object_kind}
+    found: dict[str, Any] = {
+        "resourceType": "AuditEvent",
+        "id": str(row.id),
+        "type": {"system": "http://terminology.hl7.org/CodeSystem/audit-event-type", "code": "rest"},
+        "subtype": [{"system": systems.ACT, "code": row.action}],
+        "action": _ACTIONS.get(row.action.rpartition(".")[2], "E"),
+        "recorded": show_moment(row.at),
+        "outcome": "0",
+        "purposeOfEvent": [{"text": row.purpose}] if row.purpose else [],
+        "agent": [who | ({"location": {"display": row.hospital_name}} if row.hospital_name else {})],
+        "source": {"observer": {"display": "一码通"}},
+        "entity": [
+            {"what": {"reference": f"Patient/{row.person_id}"}},
+            *([entity] if row.object_id else []),
+            *([{"what": {"reference": f"Consent/{row.grant_id}"}}] if row.grant_id else []),
+        ],
+    }
+    return {name: value for name, value in found.items() if value != []}
+
+
+def show_origin(hit: Hit, scene: Scene) -> Resource:
+    """A Provenance: which hospital's message brought a version, and when."""
+    row = hit.rows[0]
+    return {
+        "resourceType": "Provenance",
+        "id": f"{row.id}.{row.version}",
+        "target": [{"reference": f"{hit.resource_type}/{hit.resource_id}/_history/{row.version}"}],
+        "recorded": show_moment(row.filed_at),
+        "activity": {"text": row.channel},
+        "agent": [{"who": show_hospital(scene, row)}],
+        "entity": [
+            {
+                "role": "source",
+                "what": {"identifier": {"system": systems.MESSAGE, "value": str(row.inbound_message_id)}},
+            }
+        ],
+    }
+
+
+def _coded(system: str, code: str) -> Resource:
+    return {"coding": [{"system": system, "code": code}]}

@@ -1,0 +1,227 @@
+"""Finding rows for whoever may see them now, and recording that they were seen."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, literal, select, tuple_
+from sqlalchemy.orm import Session
+
+from accounts import service as accounts
+from consent import service as consent
+from core.actor import Actor
+from health_card import service as health_card
+from records.entries.models import RecordEntry
+from records.fhir.parameters import Filter, Place, ReferenceValue, Search, TokenValue
+from records.fhir.refusals import FhirResourceNotFound
+from records.fhir.service import conditions
+from records.fhir.service.listings import LISTINGS, Listing
+from records.reports.models import Observation, Report
+
+_LATEST_VERSION = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A row that the actor may see. ``rows``: what the listing's statement selects. ``version``: None: it has none."""
+
+    resource_type: str
+    kind: str
+    person_id: UUID
+    place: Place
+    version: int | None
+    updated_at: datetime
+    rows: tuple[Any, ...]
+
+    @property
+    def resource_id(self) -> str:
+        return f"{self.place.id}.{self.place.position}" if self.place.position else str(self.place.id)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What rows refer to: the record that stands for each person, hospitals, and the results of reports."""
+
+    persons: dict[UUID, UUID]
+    hospitals: dict[UUID, accounts.HospitalCard]
+    results: dict[tuple[UUID, int], list[int]]
+
+
+def search_records(
+    session: Session, actor: Actor, resource_types: Sequence[str], search: Search
+) -> tuple[list[Hit], Place | None]:
+    """A page of what the actor may see of these types, in one order, and where the next begins.
+
+    Every person whose rows are given, or who is asked for by name, gets a row in his access log.
+    """
+    found = [
+        hit
+        for resource_type in resource_types
+        for listing in LISTINGS[resource_type]
+        for hit in _list_hits(session, actor, resource_type, listing, search)
+    ]
+    found.sort(key=lambda hit: _sort_key(hit.place), reverse=search.is_descending)
+    page = found[: search.count]
+    _release(session, actor, resource_types, search, page)
+    return page, page[-1].place if len(found) > search.count else None
+
+
+def get_record(session: Session, actor: Actor, resource_type: str, resource_id: str, version: int | None = None) -> Hit:
+    """One resource, as it is now or in one of its versions.
+
+    :raises FhirResourceNotFound: none such that the actor may see.
+    """
+    (hit, *_) = list_versions(session, actor, resource_type, resource_id, version=version or 0)
+    return hit
+
+
+def list_versions(
+    session: Session, actor: Actor, resource_type: str, resource_id: str, *, version: int | None = None
+) -> list[Hit]:
+    """All versions of a resource, the newest first.
+
+    :param version: only this one; 0: the current one.
+    :raises FhirResourceNotFound: none such that the actor may see.
+    """
+    if version is not None and version > _LATEST_VERSION:
+        raise FhirResourceNotFound
+    for listing in LISTINGS[resource_type]:
+        statement = _readable(actor, listing)
+        statement = statement.where(_conditions(listing)["_id"](Filter("_id", (TokenValue(None, resource_id),))))
+        if listing.is_current is not None and version is not None:
+            statement = statement.where(listing.version == version if version else listing.is_current)
+        elif listing.is_current is not None:
+            statement = statement.order_by(listing.version.desc())
+        hits = [_hit(resource_type, listing, row) for row in session.execute(statement)]
+        if hits:
+            newest = hits[0]
+            consent.release(
+                session,
+                actor,
+                person_id=newest.person_id,
+                action=f"records.{listing.kind}.read",
+                of=(listing.kind, newest.place.id),
+                facts={"resource_type": resource_type, "version": newest.version, "versions": len(hits)},
+            )
+            return hits
+    raise FhirResourceNotFound
+
+
+def get_filed(session: Session, actor: Actor, resource_type: str, entry_id: UUID, version: int) -> Hit:
+    """A version of an entry that the actor's own hospital filed: what it has sent, it may be told again at once."""
+    listing = LISTINGS[resource_type][-1]
+    own = RecordEntry.hospital_id == actor.house_id, RecordEntry.id == entry_id, RecordEntry.version == version
+    row = session.execute(listing.statement.add_columns(listing.updated).where(*own)).one()
+    return _hit(resource_type, listing, row)
+
+
+def list_results(session: Session, actor: Actor, hits: Sequence[Hit]) -> list[Hit]:
+    """The Observations of reports that were found: parts of what the actor has been shown already."""
+    listing = LISTINGS["Observation"][0]
+    reports = [(hit.place.id, hit.version) for hit in hits if hit.resource_type == "DiagnosticReport"]
+    asked = _readable(actor, listing).where(tuple_(Report.id, Report.version).in_(reports))
+    ordered = asked.order_by(Report.effective_at.desc(), Report.id.desc(), Observation.position)
+    return [_hit("Observation", listing, row) for row in session.execute(ordered)] if reports else []
+
+
+def read_scene(session: Session, hits: Iterable[Hit]) -> Scene:
+    """What these hits refer to."""
+    shown = list(hits)
+    reports = [(hit.place.id, hit.version) for hit in shown if hit.resource_type == "DiagnosticReport"]
+    results: dict[tuple[UUID, int], list[int]] = {}
+    if reports:
+        key = tuple_(Observation.report_id, Observation.report_version)
+        columns = select(Observation.report_id, Observation.report_version, Observation.position).where(
+            key.in_(reports)
+        )
+        for report_id, version, position in session.execute(columns.order_by(Observation.position)):
+            results.setdefault((report_id, version), []).append(position)
+    return Scene(
+        persons=health_card.list_roots(session, {hit.person_id for hit in shown}),
+        hospitals=accounts.list_hospitals(session, {hit.rows[0].hospital_id for hit in shown}),
+        results=results,
+    )
+
+
+def _list_hits(session: Session, actor: Actor, resource_type: str, listing: Listing, search: Search) -> list[Hit]:
+    statement = _readable(actor, listing)
+    if listing.is_current is not None:
+        statement = statement.where(listing.is_current)
+    known = _conditions(listing)
+    for one in search.filters:
+        statement = statement.where(known[one.asks](one))
+    moment = listing.updated if search.by_update else listing.moment
+    position = literal(0) if listing.position is None else -listing.position
+    order = (moment, listing.object_id, position)
+    if search.after is not None:
+        at = tuple_(*map(literal, _sort_key(search.after)))
+        statement = statement.where(tuple_(*order) < at if search.is_descending else tuple_(*order) > at)
+    # A constant in ORDER BY would be taken for the number of a column.
+    ranked = order if listing.position is not None else order[:2]
+    statement = statement.order_by(*(one.desc() if search.is_descending else one.asc() for one in ranked))
+    rows = session.execute(statement.limit(search.count + 1))
+    return [_hit(resource_type, listing, row, by_update=search.by_update) for row in rows]
+
+
+def _readable(actor: Actor, listing: Listing) -> Select[Any]:
+    readable = consent.is_readable(actor, person_id=listing.person_id, object_id=listing.object_id)
+    updated = listing.updated.label("updated")
+    return listing.statement.add_columns(updated).where(readable)
+
+
+def _conditions(listing: Listing) -> dict[str, conditions.Condition]:
+    return {
+        "_id": conditions.by_id(listing.object_id, listing.position),
+        "_lastUpdated": conditions.by_moment(listing.updated),
+        "patient": conditions.by_person(listing.person_id),
+        "date": conditions.by_moment(listing.moment),
+        **listing.conditions,
+    }
+
+
+def _hit(resource_type: str, listing: Listing, row: Any, *, by_update: bool = False) -> Hit:
+    *rows, updated_at = row
+    first = rows[0]
+    moment = updated_at if by_update else getattr(first, listing.moment.key)
+    position = rows[1].position if listing.position is not None else 0
+    version = None if listing.version is None else first.version
+    place = Place(moment, first.id, position)
+    return Hit(resource_type, listing.kind, first.person_id, place, version, updated_at, tuple(rows))
+
+
+def _sort_key(place: Place) -> tuple[datetime, UUID, int]:
+    return place.moment, place.id, -place.position
+
+
+def _release(
+    session: Session, actor: Actor, resource_types: Sequence[str], search: Search, page: Sequence[Hit]
+) -> None:
+    lines: dict[UUID, int] = dict.fromkeys(_named_persons(session, search), 0)
+    roots = health_card.list_roots(session, {hit.person_id for hit in page})
+    for hit in page:
+        lines[roots[hit.person_id]] = lines.get(roots[hit.person_id], 0) + 1
+    asked = resource_types[0] if len(resource_types) == 1 else "everything"
+    for person_id, count in lines.items():
+        try:
+            consent.release(
+                session,
+                actor,
+                person_id=person_id,
+                action="records.resource.listed",
+                facts={"resource_type": asked, "lines": count},
+            )
+        except consent.NothingShared:
+            # Somebody was named whom the actor may not see: he learns nothing, not even that there is such a person.
+            continue
+
+
+def _named_persons(session: Session, search: Search) -> set[UUID]:
+    named = {
+        found
+        for one in search.of("patient")
+        for reference in one.values
+        if isinstance(reference, ReferenceValue) and (found := conditions.read_id(reference.id))
+    }
+    return set(health_card.list_roots(session, named).values()) if named else set()

@@ -1,0 +1,178 @@
+"""What is read as FHIR and is no row of records: persons, hospitals, grants, the access log, where things came from."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from accounts import service as accounts
+from consent import service as consent
+from core.actor import Actor, ActorKind
+from health_card import service as health_card
+from records.fhir import systems
+from records.fhir.parameters import ReferenceValue, Search
+from records.fhir.refusals import FhirResourceNotFound, FhirSearchUnsupported
+from records.fhir.service import conditions, reading
+from records.fhir.service.listings import LISTINGS
+from records.fhir.service.reading import Hit
+
+# Rows that ``consent.list_access`` gives at most.
+LOG_PAGE = 50
+_KINDS_WITH_VERSIONS = (
+    "DiagnosticReport",
+    *(name for name in LISTINGS if name not in {"DiagnosticReport", "Observation"}),
+)
+
+
+@dataclass(frozen=True)
+class PersonFile:
+    """A person as far as the actor may see him. ``person``: whole for himself, otherwise with numbers masked.
+
+    :ivar cards: their numbers, for who may act for him.
+    :ivar patient_number: that of the actor's hospital, with its id.
+    """
+
+    id: UUID
+    person: health_card.Demographics | health_card.PlainDemographics
+    cards: list[str]
+    patient_number: tuple[UUID, str] | None
+
+
+def get_person(session: Session, actor: Actor, person_id: UUID) -> PersonFile:
+    """:raises FhirResourceNotFound: nobody whom the actor may see."""
+    roots = health_card.list_roots(session, {person_id})
+    if not roots:
+        raise FhirResourceNotFound
+    try:
+        allowed = consent.release(
+            session, actor, person_id=person_id, action="records.person.read", of=("person", roots[person_id])
+        )
+    except consent.NothingShared:
+        raise FhirResourceNotFound from None
+    is_patient = actor.kind is ActorKind.PATIENT
+    number = None if is_patient else health_card.get_patient_number(session, actor, person_id)
+    return PersonFile(
+        id=roots[person_id],
+        person=health_card.get_plain_demographics(session, person_id)
+        if allowed.purpose == "own"
+        else health_card.get_demographics(session, person_id, masked=allowed.purpose == "family"),
+        cards=health_card.list_card_numbers(session, actor, person_id=person_id) if is_patient else [],
+        patient_number=(actor.house_id, number) if number else None,
+    )
+
+
+def search_persons(session: Session, actor: Actor, search: Search) -> list[PersonFile]:
+    """The persons whom the actor may see now, by id or by an identifier; at most as many as the page has.
+
+    :raises FhirSearchUnsupported: an identifier of a system by which persons are not found here.
+    """
+    if search.of("_lastUpdated"):
+        raise FhirSearchUnsupported(("_lastUpdated", "It is not known of a Patient."))
+    asked = [{conditions.read_id(value.code) for value in one.tokens} for one in search.of("_id")]
+    asked += [
+        {_find_person(session, actor, value.system, value.code) for value in one.tokens}
+        for one in search.of("identifier")
+    ]
+    if asked:
+        found = {person_id for person_id in set.intersection(*asked) if person_id}
+    else:
+        found = set(session.scalars(consent.readable_person_ids(actor).limit(search.count)))
+    roots = sorted(set(health_card.list_roots(session, found).values()))
+    files = [_find_file(session, actor, person_id) for person_id in roots[: search.count]]
+    return [one for one in files if one is not None]
+
+
+def search_hospitals(session: Session, search: Search) -> list[accounts.HospitalCard]:
+    """Hospitals by id and by organisation code; both are public."""
+    codes = [value.code for one in search.of("identifier") for value in one.tokens]
+    ids = {found for one in search.of("_id") for value in one.tokens if (found := conditions.read_id(value.code))}
+    by_code = accounts.find_hospitals_by_code(session, codes) if search.of("identifier") else []
+    by_id = list(accounts.list_hospitals(session, ids).values()) if search.of("_id") else by_code
+    return [one for one in by_id if not search.of("identifier") or one in by_code]
+
+
+def get_hospital(session: Session, hospital_id: UUID) -> accounts.HospitalCard:
+    """:raises FhirResourceNotFound: none such."""
+    found = accounts.list_hospitals(session, {hospital_id})
+    if hospital_id not in found:
+        raise FhirResourceNotFound
+    return found[hospital_id]
+
+
+def search_grants(session: Session, actor: Actor, search: Search) -> list[consent.GrantView]:
+    """The grants of the persons whom a login may act for."""
+    if actor.kind is not ActorKind.PATIENT:
+        return []
+    grants = consent.list_grants(session, actor)
+    for one in search.of("patient"):
+        named = {conditions.read_id(value.id) for value in one.references}
+        grants = [grant for grant in grants if grant.person_id in named]
+    for one in search.of("status"):
+        wanted = {value.code for value in one.tokens}
+        grants = [grant for grant in grants if ("active" if grant.status == "in_force" else "inactive") in wanted]
+    for one in search.of("_id"):
+        grants = [grant for grant in grants if str(grant.id) in {value.code for value in one.tokens}]
+    return grants[: search.count]
+
+
+def search_access(session: Session, actor: Actor, search: Search) -> list[consent.AccessRow]:
+    """A page of the access log of the persons whom a login may act for, newest first.
+
+    :raises FhirSearchUnsupported: anything else than ``patient``.
+    """
+    if actor.kind is not ActorKind.PATIENT:
+        return []
+    if any(one.asks != "patient" for one in search.filters):
+        raise FhirSearchUnsupported(("AuditEvent", "Only patient is known; follow `next` to older ones."))
+    rows = consent.list_access(session, actor, before=search.after.id if search.after else None)
+    named = {conditions.read_id(value.id) for one in search.of("patient") for value in one.references}
+    return [row for row in rows if not named or row.person_id in named]
+
+
+def list_origins(session: Session, actor: Actor, search: Search) -> list[Hit]:
+    """The versions of one resource, each of which a message brought.
+
+    :raises FhirSearchUnsupported: no target.
+    """
+    targets = [value for one in search.of("target") for value in one.values if isinstance(value, ReferenceValue)]
+    if len(targets) != 1 or targets[0].resource_type not in LISTINGS:
+        raise FhirSearchUnsupported(("target", "One target of a type with versions is expected: Condition/<id>."))
+    (target,) = targets
+    assert target.resource_type is not None
+    try:
+        return [hit for hit in reading.list_versions(session, actor, target.resource_type, target.id) if hit.version]
+    except FhirResourceNotFound:
+        return []
+
+
+def get_origin(session: Session, actor: Actor, resource_id: str) -> Hit:
+    """The version that ``<id>.<version>`` names.
+
+    :raises FhirResourceNotFound: none such that the actor may see.
+    """
+    found, _, version = resource_id.partition(".")
+    if not (version.isascii() and version.isdecimal() and 0 < int(version[:9]) < 2**31 and len(version) < 10):
+        raise FhirResourceNotFound
+    for resource_type in _KINDS_WITH_VERSIONS:
+        try:
+            return reading.get_record(session, actor, resource_type, found, int(version))
+        except FhirResourceNotFound:
+            continue
+    raise FhirResourceNotFound
+
+
+def _find_file(session: Session, actor: Actor, person_id: UUID) -> PersonFile | None:
+    try:
+        return get_person(session, actor, person_id)
+    except FhirResourceNotFound:
+        return None
+
+
+def _find_person(session: Session, actor: Actor, system: str | None, value: str) -> UUID | None:
+    if system == systems.CARD:
+        return health_card.find_person(session, actor, card_number=value)
+    if system == systems.PATIENT_NUMBER and actor.hospital_id is not None:
+        return health_card.find_person(session, actor, patient_number=value)
+    raise FhirSearchUnsupported(
+        ("identifier", f"{systems.CARD} or {systems.PATIENT_NUMBER} and the value is expected.")
+    )

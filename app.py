@@ -45,9 +45,10 @@ import recognition.routes
 import records.chart.pages
 import records.dicomweb.routes
 import records.fhir.routes
-import records.hl7v2.refusals  # worker.py speaks HL7 v2, but its codes stand at /docs/errors too
+import records.hl7v2.routes
 import records.images.routes
 import records.intake.routes
+import records.orders.routes
 import records.reports.routes
 import records.timeline.routes
 import records.visits.pages
@@ -105,6 +106,8 @@ BLUEPRINTS = [
     records.intake.routes.api,
     records.reports.routes.api,
     records.fhir.routes.api,
+    records.hl7v2.routes.api,
+    records.orders.routes.api,
     recognition.routes.api,
     records.images.routes.api,
     records.dicomweb.routes.api,

@@ -13,6 +13,7 @@ from accounts.service.hospitals import (
     list_mllp_ports,
     open_mllp_port,
     register_hospital,
+    trust_mllp_certificate,
 )
 from accounts.service.logins import get_openid, identify_wechat, refresh_session, sign_in_login
 from accounts.service.machines import issue_machine_token
@@ -78,4 +79,5 @@ __all__ = [
     "send_message",
     "sign_in_login",
     "sign_in_staff",
+    "trust_mllp_certificate",
 ]

@@ -24,13 +24,14 @@ from health_card.service.demographics import (
 )
 from health_card.service.holders import GUARDIAN_RELATIONS, Holding, find_holding, get_life_stage, list_relations
 from health_card.service.identities import (
+    SAME_PERSON_IDS,
     Details,
     check_details,
     is_same_person,
     same_person_ids,
     same_persons,
 )
-from health_card.service.numbers import bind_patient_number, find_person, get_patient_number
+from health_card.service.numbers import bind_patient_number, find_person, find_persons, get_patient_number
 from health_card.service.persons import (
     Registration,
     find_own_person_id,
@@ -42,6 +43,7 @@ from health_card.service.scans import Identified, counting_failures, redeem_code
 
 __all__ = [
     "GUARDIAN_RELATIONS",
+    "SAME_PERSON_IDS",
     "VISITOR",
     "CardView",
     "CarrierKind",
@@ -64,6 +66,7 @@ __all__ = [
     "find_holding",
     "find_own_person_id",
     "find_person",
+    "find_persons",
     "find_real_name_state",
     "fits_person",
     "get_demographics",

@@ -182,6 +182,10 @@ def certificate_index(certificate: Certificate) -> bytes:
     return vault().blind_index(certificate.identity, context=CERTIFICATE)
 
 
+# As ``same_person_ids``, inside a statement written by hand, which says whose records it asks for.
+SAME_PERSON_IDS = "SELECT same.id FROM persons own JOIN persons same ON same.root_id = own.root_id WHERE own.id = {0}"
+
+
 def same_persons(ids: Select[tuple[UUID]]) -> Select[tuple[UUID]]:
     """The ids of all records of the persons that ``ids`` selects, to be used inside the ``where`` of a query."""
     # Of the bare table: an alias of the mapped class costs milliseconds, and this stands in nearly every query.

@@ -20,6 +20,8 @@ _CHARSETS = {
     "GB2312": "gb18030",
 }
 _LINE_END = re.compile(r"\r\n|\r|\n")
+# What begins something of its own, and stands in no message.
+_HEADERS = {"MSH", "FHS", "BHS", "BTS", "FTS"}
 _NAME = re.compile(r"[A-Z][A-Z0-9]{2}")
 
 
@@ -78,7 +80,12 @@ class Segment:
 
     def component(self, field: int, component: int = 1) -> str:
         """A component of the first repetition; empty when it is missing."""
-        return part(self.repetitions(field)[0], component)
+        written = self.raw(field)
+        if not written:
+            return ""
+        coding = self.coding
+        found = part(coding.split(coding.split(written, coding.repetition)[0], coding.component), component)
+        return coding.unescape(found).strip()
 
 
 @dataclass(frozen=True)
@@ -119,6 +126,8 @@ def read_message(body: bytes) -> Message:
     lines = [line for line in _LINE_END.split(text) if line.strip()]
     message = Message(coding, tuple(_read_segment(line, coding) for line in lines))
     if not re.fullmatch(r"[!-~]{1,199}", message.control_id):
+        raise MessageUnreadable
+    if any(segment.name in _HEADERS for segment in message.segments[1:]):
         raise MessageUnreadable
     return message
 

@@ -33,6 +33,18 @@ class ObservationShown(Shown):
     note: str | None
 
 
+class AttachmentPath(Received):
+    report_id: UUID
+    number: int = Field(ge=1, le=32767)
+
+
+class AttachmentShown(Shown):
+    number: int = Field(description="from 1; its address is /api/v1/reports/{id}/attachments/{number}")
+    title: str
+    content_type: str = Field(description="application/pdf, image/jpeg or image/png")
+    size_bytes: int
+
+
 class ReportShown(Shown):
     id: UUID
     version: int = Field(description="1, then one more with each amendment, correction or cancellation")
@@ -46,3 +58,6 @@ class ReportShown(Shown):
     issued_at: datetime | None
     conclusion: str | None
     observations: list[ObservationShown]
+    attachments: list[AttachmentShown] = Field(
+        description="documents that came inside the report, as the hospital made them"
+    )

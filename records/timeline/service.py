@@ -1,16 +1,17 @@
 """Placing things on a person's timeline, and reading a page of it."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select, tuple_
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
 from consent import service as consent
-from core import clock
+from core import clock, statements
 from core.actor import Actor
 from core.ids import new_id
 from health_card import service as health_card
@@ -50,12 +51,31 @@ class TimelineItem:
     is_hidden: bool
 
 
+_COLUMNS = (*Placement.__dataclass_fields__, "id", "filed_at")
+_CHANGING = ("category", "title", "status", "occurred_at", "visit_id")
+# At every report that comes in, many at once: hence by hand.
+_PLACE = statements.compose(
+    """
+INSERT INTO timeline_entries ({columns})
+SELECT {columns} FROM jsonb_populate_recordset(NULL::timeline_entries, %(rows)s)
+ON CONFLICT (object_id) DO UPDATE SET {changed}
+""",
+    columns=", ".join(_COLUMNS),
+    changed=", ".join(f"{name} = excluded.{name}" for name in _CHANGING),
+)
+
+
 def place_entry(session: Session, placement: Placement) -> None:
     """Put a thing on the timeline, or bring its line up to date (a corrected report keeps its place's id)."""
-    values = vars(placement) | {"id": new_id(), "filed_at": clock.now()}
-    statement = insert(TimelineEntry).values(values)
-    changed = {name: statement.excluded[name] for name in ("category", "title", "status", "occurred_at", "visit_id")}
-    session.execute(statement.on_conflict_do_update(index_elements=["object_id"], set_=changed))
+    place_entries(session, [placement])
+
+
+def place_entries(session: Session, placements: Sequence[Placement]) -> None:
+    """As ``place_entry``, for things of which no two are the same."""
+    if placements:
+        filed_at = clock.now().isoformat()
+        rows = [vars(placement) | {"id": new_id(), "filed_at": filed_at} for placement in placements]
+        statements.run(session, _PLACE, {"rows": json.dumps(rows, default=str)})
 
 
 def list_own_timeline(

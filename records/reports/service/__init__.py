@@ -1,6 +1,28 @@
 """What protocols and other slices of records may ask of reports."""
 
-from records.reports.service.filing import FiledReport, file_reports
-from records.reports.service.reading import ObservationView, ReportView, ResultView, get_report, list_results
+from records.reports.service.filing import FiledReport, file_reports, match_subject
+from records.reports.service.plain import Offered, file_plain
+from records.reports.service.reading import (
+    AttachmentView,
+    ObservationView,
+    ReportView,
+    ResultView,
+    get_report,
+    list_results,
+    open_attachment,
+)
 
-__all__ = ["FiledReport", "ObservationView", "ReportView", "ResultView", "file_reports", "get_report", "list_results"]
+__all__ = [
+    "AttachmentView",
+    "FiledReport",
+    "ObservationView",
+    "Offered",
+    "ReportView",
+    "ResultView",
+    "file_plain",
+    "file_reports",
+    "get_report",
+    "list_results",
+    "match_subject",
+    "open_attachment",
+]

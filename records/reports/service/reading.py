@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import BinaryIO
 from uuid import UUID
 
 from sqlalchemy import and_, or_, select
@@ -10,11 +11,12 @@ from sqlalchemy.orm import Session
 
 from accounts import service as accounts
 from consent import service as consent
+from core import storage
 from core.actor import Actor
 from health_card import service as health_card
-from records.refusals import ReportNotFound
+from records.refusals import AttachmentNotFound, ReportNotFound
 from records.reports.incoming import LOINC
-from records.reports.models import Observation, Report, ReportStatus
+from records.reports.models import Observation, Report, ReportAttachment, ReportStatus
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,16 @@ class ObservationView:
 
 
 @dataclass(frozen=True)
+class AttachmentView:
+    """A document inside a report. ``number`` counts from 1."""
+
+    number: int
+    title: str
+    content_type: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
 class ReportView:
     """The current version of a report. ``performed_at``: when the specimen was taken or the examination done."""
 
@@ -54,6 +66,7 @@ class ReportView:
     issued_at: datetime | None
     conclusion: str | None
     observations: list[ObservationView]
+    attachments: list[AttachmentView]
 
 
 @dataclass(frozen=True)
@@ -71,15 +84,7 @@ def get_report(session: Session, actor: Actor, report_id: UUID) -> ReportView:
 
     :raises ReportNotFound: none such for this actor.
     """
-    report = session.scalars(
-        select(Report).where(
-            Report.id == report_id,
-            Report.is_current,
-            consent.is_readable(actor, person_id=Report.person_id, object_id=Report.id),
-        )
-    ).one_or_none()
-    if report is None:
-        raise ReportNotFound
+    report = _load(session, actor, report_id)
     consent.release(
         session,
         actor,
@@ -101,7 +106,31 @@ def get_report(session: Session, actor: Actor, report_id: UUID) -> ReportView:
         issued_at=report.issued_at,
         conclusion=report.conclusion,
         observations=_list_observations(session, report),
+        attachments=_list_attachments(session, report),
     )
+
+
+def open_attachment(session: Session, actor: Actor, report_id: UUID, number: int) -> tuple[AttachmentView, BinaryIO]:
+    """A document inside the current version of a report that the actor may see now; leaves an access row.
+
+    :raises ReportNotFound: no such report for this actor.
+    :raises AttachmentNotFound: it has no document of this number.
+    :raises FileDamaged: the file is missing, or not what was stored.
+    """
+    report = _load(session, actor, report_id)
+    kept = session.get(ReportAttachment, (report.id, report.version, number))
+    if kept is None:
+        raise AttachmentNotFound
+    consent.release(
+        session,
+        actor,
+        person_id=report.person_id,
+        action="records.attachment.read",
+        of=("report", report.id),
+        facts={"version": report.version, "number": number},
+    )
+    view = AttachmentView(kept.number, kept.title, kept.content_type, kept.size_bytes)
+    return view, storage.open_file(kept.storage_key, kept.data_key)
 
 
 def list_results(
@@ -128,6 +157,29 @@ def list_results(
         .distinct()
     )
     return [ResultView(*row) for row in rows]
+
+
+def _load(session: Session, actor: Actor, report_id: UUID) -> Report:
+    report = session.scalars(
+        select(Report).where(
+            Report.id == report_id,
+            Report.is_current,
+            consent.is_readable(actor, person_id=Report.person_id, object_id=Report.id),
+        )
+    ).one_or_none()
+    if report is None:
+        raise ReportNotFound
+    return report
+
+
+def _list_attachments(session: Session, report: Report) -> list[AttachmentView]:
+    names = AttachmentView.__dataclass_fields__
+    kept = session.execute(
+        select(*(getattr(ReportAttachment, name) for name in names))
+        .where(ReportAttachment.report_id == report.id, ReportAttachment.report_version == report.version)
+        .order_by(ReportAttachment.number)
+    )
+    return [AttachmentView(*line) for line in kept]
 
 
 def _list_observations(session: Session, report: Report) -> list[ObservationView]:

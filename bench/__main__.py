@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bench import batch_issue, code_verify, desk_scan
+from bench import batch_issue, code_verify, desk_scan, mllp_intake
 from bench.harness import Figure, Settings, describe_machine, ratios
 from core import clock
 from deploy.run import ROOT
@@ -17,6 +17,7 @@ BENCHES: dict[str, Callable[[Settings], list[Figure]]] = {
     "batch_issue": batch_issue.measure,
     "code_verify": code_verify.measure,
     "desk_scan": desk_scan.measure,
+    "mllp_intake": mllp_intake.measure,
 }
 
 

@@ -202,6 +202,8 @@ def _bound(written: str) -> Any:
 
 
 def _read_flag(obx: Segment) -> str | None:
+    if not obx.raw(8):
+        return None
     flags = [_ARROWS.get(part(one, 1), part(one, 1)) for one in obx.repetitions(8)]
     given = [flag for flag in flags if flag]
     if any(flag not in INTERPRETATIONS for flag in given):

@@ -48,6 +48,9 @@ _LOINC = "http://loinc.org"
 _ACCEPTED = "MSH|^~\\&|YIMATONG||LIS||20260305100001+0800||ACK^R01^ACK|{}|P|2.5.1\rMSA|AA|{}\r"
 
 
+_Rows = tuple[list[Any], list[Any], list[Any], list[Any], list[Any]]
+
+
 @dataclass(frozen=True)
 class Ward:
     """A hospital, and whom it knows under which number."""
@@ -84,16 +87,15 @@ class BareIntake:
         return done
 
     def _file(self, bodies: Sequence[bytes]) -> None:
-        rows: tuple[list[Any], ...] = ([], [], [], [], [])
+        rows: _Rows = ([], [], [], [], [])
         for body in bodies:
-            self._split(body, *rows)
+            self._split(body, rows)
         for (table, columns), lines in zip((_MESSAGES, _REPORTS, _OBSERVATIONS, _LINES, _ACTS), rows, strict=True):
             self._copy(table, columns, lines)
         self._connection.commit()
 
-    def _split(
-        self, body: bytes, messages: list[Any], reports: list[Any], observations: list[Any], lines: list[Any], acts: Any
-    ) -> None:
+    def _split(self, body: bytes, rows: _Rows) -> None:
+        messages, reports, observations, lines, acts = rows
         msh, pid, _, obr, *results = (line.split("|") for line in body.decode().split("\r")[:-1])
         hospital_id, now = self._ward.hospital_id, clock.now()
         person_id = self._ward.persons[pid[3].split("^")[0]]

@@ -70,9 +70,7 @@ class _MllpConnection(_Connection):
         return self.received.partition(b"\rMSA|")[2][:2].decode()
 
 
-def send_all(
-    port: int, requests: Sequence[bytes], *, connections: int, seconds: float, protocol: str = "http"
-) -> Load:
+def send_all(port: int, requests: Sequence[bytes], *, connections: int, seconds: float, protocol: str = "http") -> Load:
     """Send the requests, each once, until all are answered or the time is over.
 
     :param connections: how many requests are under way at any moment.

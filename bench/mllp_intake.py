@@ -5,6 +5,7 @@ import secrets
 import socket
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
@@ -44,6 +45,15 @@ ITEMS = (
 CONNECTIONS = 64
 
 
+@dataclass(frozen=True)
+class Intake:
+    """The listener that is measured."""
+
+    worker_id: int | None
+    port: int
+    ward: Ward
+
+
 def measure(settings: Settings) -> list[Figure]:
     """Each round sends new messages over 64 connections; the other one files as many in one process."""
     with tempfile.TemporaryDirectory(prefix="yimatong-bench-") as name, machines(Path(name) / "servers") as running:
@@ -63,7 +73,7 @@ def measure(settings: Settings) -> list[Figure]:
                 return alternate(
                     "mllp_intake",
                     {
-                        "product": lambda: _send(running, worker.process_id, port, ward, chance, settings),
+                        "product": lambda: _send(running, Intake(worker.process_id, port, ward), chance, settings),
                         "bare": lambda: _copy(running, bare, ward, chance, settings),
                     },
                     settings.rounds,
@@ -104,13 +114,12 @@ def _open_ward(card_numbers: list[str], port: int) -> Ward:
     return Ward(hospital_id, code, numbers)
 
 
-def _send(
-    running: Machines, worker_id: int | None, port: int, ward: Ward, chance: random.Random, settings: Settings
-) -> Round:
+def _send(running: Machines, intake: Intake, chance: random.Random, settings: Settings) -> Round:
+    worker_id, ward = intake.worker_id, intake.ward
     frames = [f"\x0b{write_message(ward, chance)}\x1c\r" for _ in range(int(settings.seconds * 2500))]
     many = Settings(**{**vars(settings), "connections": CONNECTIONS})
     database, worker = running.database_cpu_seconds(), cpu_seconds(worker_id)
-    load = send_from_process(port, frames, many, protocol="mllp")
+    load = send_from_process(intake.port, frames, many, protocol="mllp")
     worker, database = cpu_seconds(worker_id) - worker, running.database_cpu_seconds() - database
     if set(load.statuses) != {"AA"}:
         raise RuntimeError(f"answers were {dict(load.statuses)}")
@@ -145,5 +154,3 @@ def _wait_for(port: int) -> None:
         else:
             return
     raise TimeoutError("the listener did not open the port")
-
-

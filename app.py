@@ -46,13 +46,14 @@ import records.chart.pages
 import records.dicomweb.routes
 import records.entries.routes
 import records.fhir.routes
-import records.hl7v2.refusals  # worker.py speaks HL7 v2, but its codes stand at /docs/errors too
+import records.hl7v2.routes
 import records.images.routes
 import records.intake.routes
 import records.items.pages
 import records.items.routes
 import records.items.service
 import records.life.routes
+import records.orders.routes
 import records.releasing.pages
 import records.releasing.relabelling
 import records.releasing.routes
@@ -120,6 +121,8 @@ BLUEPRINTS = [
     records.entries.routes.api,
     records.fhir.routes.api,
     records.fhir.routes.discovery,
+    records.hl7v2.routes.api,
+    records.orders.routes.api,
     recognition.routes.api,
     records.images.routes.api,
     records.dicomweb.routes.api,

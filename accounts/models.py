@@ -264,3 +264,18 @@ class MllpEndpoint(Base):
     hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"), primary_key=True)
     port: Mapped[int] = mapped_column(unique=True)
     is_enabled: Mapped[bool] = mapped_column(default=True)
+
+
+class MllpCertificate(Base):
+    """A certificate by which a hospital's system proves itself at its port. A port that has one speaks TLS only.
+
+    ``fingerprint``: SHA-256 of ``certificate`` (X.509, DER). A port may have several, so that one can be renewed.
+    """
+
+    __tablename__ = "mllp_certificates"
+    __table_args__ = (CheckConstraint("octet_length(fingerprint) = 32", name="fingerprint"),)
+
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("mllp_endpoints.hospital_id"), primary_key=True)
+    fingerprint: Mapped[bytes] = mapped_column(primary_key=True)
+    certificate: Mapped[bytes]
+    trusted_at: Mapped[datetime]

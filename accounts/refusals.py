@@ -277,3 +277,15 @@ class ConfirmationWrong(Invalid):
     code = "accounts.confirmation_wrong"
     title = "确认内容与密钥编号不一致"
     detail = "Type the kid of the key again to confirm; nothing was changed."
+
+
+class CertificateUnreadable(Invalid):
+    code = "accounts.certificate_unreadable"
+    title = "证书无法识别"
+    detail = "This is not an X.509 certificate; send one, as PEM or DER, without its private key."
+
+
+class MllpPortNotOpen(NotFound):
+    code = "accounts.mllp_port_not_open"
+    title = "该机构没有 HL7 v2 端口"
+    detail = "The hospital has no port of its own for HL7 v2; open one before a certificate is trusted at it."

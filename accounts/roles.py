@@ -143,4 +143,4 @@ SCOPE_PERMISSIONS: dict[str, frozenset[str]] = {
 }
 
 # What comes in at a hospital's own MLLP port.
-MLLP_PERMISSIONS = frozenset({"records:report:submit"})
+MLLP_PERMISSIONS = frozenset({"records:report:submit", "health_card:patient_number:bind"})

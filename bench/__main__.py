@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bench import batch_issue, code_verify, desk_scan, timeline
+from bench import batch_issue, code_verify, desk_scan, mllp_intake, timeline
 from bench.harness import Figure, Settings, describe_machine, ratios
 from core import clock
 from deploy.run import ROOT
@@ -19,6 +19,7 @@ BENCHES: dict[str, Callable[[Settings], list[Figure]]] = {
     "desk_scan": desk_scan.measure,
     "timeline": timeline.measure,
     "timeline_growth": timeline.measure_growth,
+    "mllp_intake": mllp_intake.measure,
 }
 
 

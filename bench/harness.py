@@ -139,6 +139,12 @@ class Machines:
         self._servers[name] = program, port
         return port
 
+    def start_worker(self) -> Program:
+        """Start the worker, which listens for HL7 v2 messages."""
+        program = self._installation.inside("worker", "-m", "worker")
+        self._supervisor.start(program)
+        return program
+
     @property
     def product_url(self) -> str:
         """The database that the product uses."""
@@ -168,11 +174,11 @@ class Machines:
 
     def _spent(self, program: Program) -> tuple[float, float]:
         """CPU seconds so far of a web server and of PostgreSQL, with all their processes."""
-        return _cpu_seconds(program.process_id), self.database_cpu_seconds()
+        return cpu_seconds(program.process_id), self.database_cpu_seconds()
 
     def database_cpu_seconds(self) -> float:
         """CPU seconds so far of PostgreSQL, with all its processes."""
-        return _cpu_seconds(self._postgres.process_id)
+        return cpu_seconds(self._postgres.process_id)
 
 
 @contextmanager
@@ -186,9 +192,10 @@ def machines(folder: Path) -> Iterator[Machines]:
         running.stop()
 
 
-def send_from_process(port: int, requests: Sequence[str], settings: Settings) -> Load:
-    """Send prepared requests (whole HTTP/1.1 texts) from another process."""
+def send_from_process(port: int, requests: Sequence[str], settings: Settings, *, protocol: str = "http") -> Load:
+    """Send prepared requests (whole HTTP/1.1 texts, or MLLP frames) from another process."""
     given = {
+        "protocol": protocol,
         "port": port,
         "requests": list(requests),
         "connections": settings.connections,
@@ -215,7 +222,7 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
-def _cpu_seconds(process_id: int | None) -> float:
+def cpu_seconds(process_id: int | None) -> float:
     assert process_id is not None
     process = psutil.Process(process_id)
     times = [one.cpu_times() for one in (process, *process.children(recursive=True))]

@@ -29,6 +29,8 @@ class Load:
 
 
 class _Connection:
+    """One that speaks HTTP/1.1."""
+
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=_LONGEST_WAIT_SECONDS)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -49,17 +51,37 @@ class _Connection:
         length = _LENGTH.search(head)
         return bool(end) and length is not None and len(body) >= int(length.group(1))
 
+    def read_outcome(self) -> str:
+        """The status of the answer."""
+        return self.received[9:12].decode()
 
-def send_all(port: int, requests: Sequence[bytes], *, connections: int, seconds: float) -> Load:
+
+class _MllpConnection(_Connection):
+    """One that speaks MLLP: the outcome is MSA-1."""
+
+    def receive(self) -> bool:
+        chunk = self.socket.recv(65536)
+        if not chunk:
+            raise ConnectionError("the listener closed a connection")
+        self.received += chunk
+        return self.received.endswith(b"\x1c\r")
+
+    def read_outcome(self) -> str:
+        return self.received.partition(b"\rMSA|")[2][:2].decode()
+
+
+def send_all(port: int, requests: Sequence[bytes], *, connections: int, seconds: float, protocol: str = "http") -> Load:
     """Send the requests, each once, until all are answered or the time is over.
 
     :param connections: how many requests are under way at any moment.
+    :param protocol: http, or mllp (whole frames).
     """
+    kind = {"http": _Connection, "mllp": _MllpConnection}[protocol]
     seen, waiting = Load(), iter(requests)
     with selectors.DefaultSelector() as selector:
         started, cpu_started = time.perf_counter(), time.process_time()
         for _, request in zip(range(connections), waiting, strict=False):
-            connection = _Connection(port)
+            connection = kind(port)
             selector.register(connection.socket, selectors.EVENT_READ, connection)
             connection.send(request)
         while selector.get_map():
@@ -72,7 +94,7 @@ def send_all(port: int, requests: Sequence[bytes], *, connections: int, seconds:
                     continue
                 now = time.perf_counter()
                 seen.latencies_ms.append((now - connection.sent_at) * 1000)
-                seen.statuses[connection.received[9:12].decode()] += 1
+                seen.statuses[connection.read_outcome()] += 1
                 following = next(waiting, None) if now - started < seconds else None
                 if following is None:
                     selector.unregister(connection.socket)

@@ -58,6 +58,8 @@ class Config:
     wechatpay_apiv3_key: str = field(repr=False)
     issuer_name: str = "一码通"
     mllp_host: str = "127.0.0.1"
+    mllp_certificate: Path | None = None
+    mllp_key: Path | None = None
     metrics_dir: Path | None = None
     wechat_templates: Mapping[str, MessageTemplate] = field(default_factory=dict)
     realname: RealNameAccess | None = None
@@ -100,7 +102,9 @@ def read_config(environment: Mapping[str, str]) -> Config:
         wechatpay_apiv3_key=reader.matching("WECHATPAY_APIV3_KEY", r"[0-9A-Za-z]{32}"),
         issuer_name=environment.get("ISSUER_NAME") or "一码通",
         mllp_host=environment.get("MLLP_HOST") or "127.0.0.1",
-        metrics_dir=Path(environment["METRICS_DIR"]) if environment.get("METRICS_DIR") else None,
+        mllp_certificate=_optional_path(environment, "MLLP_CERTIFICATE"),
+        mllp_key=_optional_path(environment, "MLLP_KEY"),
+        metrics_dir=_optional_path(environment, "METRICS_DIR"),
         wechat_templates=reader.templates("WECHAT_TEMPLATES"),
         realname=reader.realname(profile),
         family_limit=reader.number("FAMILY_LIMIT", default=5, most=999),
@@ -109,6 +113,10 @@ def read_config(environment: Mapping[str, str]) -> Config:
     )
     assert {f.name for f in fields(config)} >= _PLAIN_TEXTS
     return config
+
+
+def _optional_path(environment: Mapping[str, str], name: str) -> Path | None:
+    return Path(environment[name]) if environment.get(name) else None
 
 
 _PLAIN_TEXTS = {

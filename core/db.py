@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 from flask_sqlalchemy import SQLAlchemy
 from psycopg.types.json import Jsonb
-from sqlalchemy import Connection, DateTime, LargeBinary, MetaData, Text, Uuid, text
+from sqlalchemy import Connection, DateTime, LargeBinary, MetaData, Text, Uuid, exc, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, registry
 
@@ -99,6 +99,10 @@ def copy_rows(session: Session, table: type[Base], rows: Sequence[Mapping[str, A
         psycopg.sql.Identifier(table.__tablename__), psycopg.sql.SQL(", ").join(map(psycopg.sql.Identifier, columns))
     )
     driver = cast("psycopg.Connection[Any]", session.connection().connection.driver_connection)
-    with driver.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row([Jsonb(value) if isinstance(value, dict) else value for value in map(row.get, columns)])
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row([Jsonb(value) if isinstance(value, dict) else value for value in map(row.get, columns)])
+    except psycopg.Error as failed:
+        # The same error as from every other statement; without the values, which may be a person's.
+        raise exc.DBAPIError.instance(None, None, failed, psycopg.Error) from failed

@@ -36,6 +36,12 @@ class ReportNotFound(NotFound):
     detail = "No such report that the signed-in account may see."
 
 
+class AttachmentNotFound(NotFound):
+    code = "records.attachment_not_found"
+    title = "没有找到这份附件"
+    detail = "The report holds no document of this number; `attachments` of the report lists those that it has."
+
+
 class ImageNotFound(NotFound):
     code = "records.image_not_found"
     title = "没有找到这份影像"

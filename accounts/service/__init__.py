@@ -14,6 +14,7 @@ from accounts.service.hospitals import (
     list_mllp_ports,
     open_mllp_port,
     register_hospital,
+    trust_mllp_certificate,
 )
 from accounts.service.logins import get_openid, identify_wechat, refresh_session, sign_in_login
 from accounts.service.machines import ALGORITHMS, issue_machine_token
@@ -82,4 +83,5 @@ __all__ = [
     "send_message",
     "sign_in_login",
     "sign_in_staff",
+    "trust_mllp_certificate",
 ]

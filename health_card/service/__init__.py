@@ -26,6 +26,7 @@ from health_card.service.demographics import (
 )
 from health_card.service.holders import GUARDIAN_RELATIONS, Holding, find_holding, get_life_stage, list_relations
 from health_card.service.identities import (
+    SAME_PERSON_IDS,
     Details,
     check_details,
     is_same_person,
@@ -33,7 +34,7 @@ from health_card.service.identities import (
     same_person_ids,
     same_persons,
 )
-from health_card.service.numbers import bind_patient_number, find_person, get_patient_number
+from health_card.service.numbers import bind_patient_number, find_person, find_persons, get_patient_number
 from health_card.service.persons import (
     Registration,
     confided_person_ids,
@@ -46,6 +47,7 @@ from health_card.service.scans import Identified, counting_failures, redeem_code
 
 __all__ = [
     "GUARDIAN_RELATIONS",
+    "SAME_PERSON_IDS",
     "VISITOR",
     "CardView",
     "CarrierKind",
@@ -71,6 +73,7 @@ __all__ = [
     "find_holding",
     "find_own_person_id",
     "find_person",
+    "find_persons",
     "find_real_name_state",
     "fits_person",
     "get_demographics",

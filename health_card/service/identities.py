@@ -188,6 +188,8 @@ RECORDS = table("persons", column("id", Uuid), column("root_id", Uuid), column("
 # Made once: these stand in nearly every query.
 _NAMED, _MEMBER = RECORDS.alias(), RECORDS.alias()
 _SAME = select(_MEMBER.c.id).select_from(_MEMBER.join(_NAMED, _NAMED.c.root_id == _MEMBER.c.root_id))
+# As ``same_person_ids``, inside a statement written by hand, which says whose records it asks for.
+SAME_PERSON_IDS = "SELECT same.id FROM persons own JOIN persons same ON same.root_id = own.root_id WHERE own.id = {0}"
 
 
 def same_persons(ids: Select[tuple[UUID]]) -> Select[tuple[UUID]]:

@@ -1,5 +1,8 @@
 """The numbers under which hospitals know persons, and finding a person by what a hospital sends."""
 
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy import Select, false, select
@@ -11,7 +14,7 @@ from core.actor import Actor
 from health_card.certificates import CertificateType, check_certificate
 from health_card.models import Card, PatientNumber, Person
 from health_card.refusals import CertificateInvalid, PatientNumberTaken
-from health_card.service.identities import certificate_owners, is_same_person
+from health_card.service.identities import certificate_index, certificate_owners, is_same_person
 
 # The number that counts at a hospital, of any record of the person. Asked at every scan, hence by hand.
 PATIENT_NUMBER = """
@@ -20,6 +23,27 @@ FROM patient_numbers n JOIN persons same ON same.id = n.person_id
 WHERE n.hospital_id = %(hospital_id)s AND n.replaced_by IS NULL
     AND same.root_id = (SELECT root_id FROM persons WHERE id = %(person_id)s)
 ORDER BY n.bound_at DESC LIMIT 1
+"""
+
+# For many messages at once. Of one identifier at most two owners matter: one is the answer, two are a contradiction.
+_FIND = """
+SELECT array_agg(found.place), array_agg(found.person_id) FROM (
+    SELECT asked.place, owner.person_id
+    FROM unnest(%(n_places)s::int[], %(n_values)s::text[]) asked (place, value) CROSS JOIN LATERAL (
+        SELECT person_id FROM patient_numbers WHERE hospital_id = %(hospital_id)s AND number = asked.value LIMIT 2
+    ) owner
+    UNION ALL
+    SELECT asked.place, owner.person_id
+    FROM unnest(%(c_places)s::int[], %(c_values)s::text[]) asked (place, value) CROSS JOIN LATERAL (
+        SELECT person_id FROM cards WHERE number = asked.value LIMIT 2
+    ) owner
+    UNION ALL
+    SELECT asked.place, owner.person_id
+    FROM unnest(%(z_places)s::int[], %(z_values)s::bytea[]) asked (place, value) CROSS JOIN LATERAL (
+        SELECT person_id FROM person_certificates
+        WHERE number_index = asked.value AND state <> 'withdrawn' LIMIT 2
+    ) owner
+) found
 """
 
 
@@ -74,6 +98,47 @@ def find_person(
         return None
     owners = [owner for (owner,) in found]
     return owners[0] if all(is_same_person(session, owners[0], owner) for owner in owners[1:]) else None
+
+
+class Naming(Protocol):
+    """Everything by which a message names its patient; certificates: type (WS 364.3 CV02.01.101) and number each."""
+
+    @property
+    def card_numbers(self) -> Collection[str]: ...
+    @property
+    def patient_numbers(self) -> Collection[str]: ...
+    @property
+    def certificates(self) -> Collection[tuple[str, str]]: ...
+
+
+def find_persons(session: Session, actor: Actor, asked: Mapping[int, Naming]) -> dict[int, UUID]:
+    """As ``find_person``, for many at once; only those all of whose identifiers lead to one and the same record."""
+    questions = [(place, *one) for place, naming in asked.items() for one in _questions(naming)]
+    columns = {kind: [(place, value) for place, asked_by, value in questions if asked_by == kind] for kind in "ncz"}
+    row = statements.run(
+        session,
+        _FIND,
+        {f"{kind}_places": [place for place, _ in pairs] for kind, pairs in columns.items()}
+        | {f"{kind}_values": [value for _, value in pairs] for kind, pairs in columns.items()}
+        | {"hospital_id": actor.house_id},
+    )
+    assert row is not None
+    answers = Counter(place for place, _, _ in questions)
+    owners: dict[int, list[UUID]] = {}
+    for place, person_id in zip(row[0] or (), row[1] or (), strict=True):
+        owners.setdefault(place, []).append(person_id)
+    return {place: found[0] for place, found in owners.items() if len(found) == answers[place] and len(set(found)) == 1}
+
+
+def _questions(naming: Naming) -> Iterator[tuple[str, Any]]:
+    yield from (("n", number) for number in naming.patient_numbers)
+    yield from (("c", number.upper()) for number in naming.card_numbers)
+    for kind, number in naming.certificates:
+        try:
+            yield "z", certificate_index(check_certificate(CertificateType(kind), number))
+        except (ValueError, CertificateInvalid):
+            # Asked all the same, and answered by nobody.
+            yield "z", b""
 
 
 def _check_bound_already(session: Session, actor: Actor, person_id: UUID, number: str) -> None:

@@ -1,5 +1,10 @@
-"""ACK messages (HL7 v2.5.1, section 2.14): AA filed, AE kept in quarantine, AR not taken."""
+"""ACK messages (HL7 v2.5.1, sections 2.9 and 2.14): AA filed, AE kept in quarantine, AR not taken.
 
+In enhanced mode (MSH-15 or MSH-16 is given) the sender says which acknowledgements it wants: CA, CE and CR say the same
+as AA, AE and AR, and both come after the commit.
+"""
+
+import re
 import secrets
 
 from core import clock
@@ -34,13 +39,34 @@ def refuse(refusal: Refusal, control_id: str, message: Message | None) -> str:
     return _compose("AE" if refusal.keeps_changes else "AR", control_id, message, [_error(refusal)])
 
 
+def list_answers(message: Message | None, text: str) -> list[str]:
+    """What is sent back: the acknowledgement, or in enhanced mode those that the sender asked for, perhaps none.
+
+    :param text: as ``accept`` or ``refuse`` made it, now or when the message came first.
+    """
+    if message is None:
+        return [text]
+    wanted = [message.header.component(number) for number in (15, 16)]
+    if not any(wanted):
+        return [text]
+    is_good = "\rMSA|AA|" in text
+    received = re.sub("\rMSA\\|A", "\rMSA|C", text, count=1).replace("|P|2.5.1", "C|P|2.5.1", 1)
+    return [
+        answer
+        for answer, condition in zip((received, text), wanted, strict=True)
+        if condition in {"AL", "SU" if is_good else "ER"}
+    ]
+
+
 def _compose(code: str, control_id: str, message: Message | None, more: list[str]) -> str:
     write = Coding().write
     to = [write(message.header.component(number)) for number in (3, 4)] if message else ["", ""]
     charset = write(message.header.component(18)) if message else ""
+    trigger = write(message.header.component(9, 2)) if message else ""
+    kind = f"ACK^{trigger}^ACK" if trigger else "ACK"
     at = clock.in_city(clock.now()).strftime("%Y%m%d%H%M%S%z")
     segments = [
-        f"MSH|^~\\&|YIMATONG||{to[0]}|{to[1]}|{at}||ACK^R01^ACK|{secrets.token_hex(10)}|P|2.5.1||||||{charset}",
+        f"MSH|^~\\&|YIMATONG||{to[0]}|{to[1]}|{at}||{kind}|{secrets.token_hex(10)}|P|2.5.1||||||{charset}",
         f"MSA|{code}|{write(control_id)}",
         *more,
     ]

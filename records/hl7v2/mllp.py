@@ -1,7 +1,11 @@
 """The MLLP listener (HL7 Minimal Lower Layer Protocol, release 1): one port a hospital, one message at a time each.
 
 A frame is ``0x0B message 0x1C 0x0D``. The event loop only moves bytes; the work on the database is done in a small
-pool of threads, so the number of connections does not decide how many transactions are open.
+pool of threads, so the number of connections does not decide how many transactions are open. What waits at one port
+while its turn comes is taken in together. A connection reads its next message when the last one is answered, and few
+at a time hold a large one: a sender that is faster than the database is slowed down by its own connection.
+
+A port whose hospital has registered certificates speaks TLS only, and only with who proves himself by one of them.
 """
 
 import asyncio
@@ -9,7 +13,7 @@ import threading
 from asyncio import IncompleteReadError, LimitOverrunError, Server, StreamReader, StreamWriter, Task
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -20,6 +24,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from core import observe
 from core.config import Config
 from records.hl7v2 import jobs
+from records.hl7v2.gathering import Answers, Gathering
+from records.hl7v2.securing import CertificateMissing, is_shown_by, secure
 
 START = b"\x0b"
 END = b"\x1c\r"
@@ -29,18 +35,35 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Limits:
-    """What a peer may do. A frame that has begun must end within ``frame_seconds``."""
+    """What a peer may do. A frame that has begun must end within ``frame_seconds``.
 
-    frame_bytes: int = 1024 * 1024
-    connections: int = 1000
+    ``small_bytes``: a longer frame waits until fewer than ``large_frames`` such are held. ``together``: messages of
+    one port that are taken in with one transaction.
+    """
+
+    frame_bytes: int = 4 * 1024 * 1024
+    small_bytes: int = 32 * 1024
+    large_frames: int = 32
+    connections: int = 5000
+    together: int = 64
     idle_seconds: float = 900.0
     frame_seconds: float = 30.0
     write_seconds: float = 30.0
+    handshake_seconds: float = 10.0
     stop_seconds: float = 20.0
 
 
 class BrokenFrame(Exception):
-    """The peer does not speak MLLP, or not to its end."""
+    """The peer does not speak MLLP, or not to its end, or is not who it should be."""
+
+
+@dataclass
+class _Port:
+    """A port that is listened on, whom it lets in, and what waits there."""
+
+    certificates: tuple[bytes, ...]
+    server: Server
+    gathering: Gathering
 
 
 def serve(
@@ -54,21 +77,21 @@ def serve(
     """Listen on every hospital's port until ``stop`` is set; then finish the messages in work and return.
 
     :param poll_seconds: how often to look whether ports were opened or closed.
-    :param workers: messages worked on at the same moment.
+    :param workers: transactions under way at the same moment.
     """
     asyncio.run(_Listener(app, limits or Limits(), workers).run(stop, poll_seconds))
 
 
 class _Listener:
     def __init__(self, app: Flask, limits: Limits, workers: int) -> None:
-        config: Config = app.extensions["yimatong.config"]
         self._app = app
-        self._host = config.mllp_host
+        self._config: Config = app.extensions["yimatong.config"]
         self._limits = limits
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="mllp")
-        self._servers: dict[int, Server] = {}
+        self._ports: dict[int, _Port] = {}
         # Every open connection, and whether a message of it is being worked on.
         self._connections: dict[Task[None], bool] = {}
+        self._large = asyncio.Semaphore(limits.large_frames)
         self._stopping = False
 
     async def run(self, stop: threading.Event, poll_seconds: float) -> None:
@@ -85,21 +108,38 @@ class _Listener:
         except SQLAlchemyError:
             observe.log.warning("mllp.database_unavailable")
             return
-        for port in self._servers.keys() - wanted:
-            self._servers.pop(port).close()
-        for port in wanted - self._servers.keys():
+        for number, port in list(self._ports.items()):
+            if wanted.get(number) != port.certificates:
+                self._ports.pop(number).server.close()
+        for number in wanted.keys() - self._ports.keys():
             try:
-                self._servers[port] = await asyncio.start_server(
-                    partial(self._serve, port), self._host, port, limit=self._limits.frame_bytes
-                )
-            except OSError:
-                # Somebody else has the port, perhaps a worker that is about to end: looked at again soon.
-                observe.log.warning("mllp.port_unavailable", port=port)
+                self._ports[number] = await self._open(number, wanted[number])
+            except (OSError, CertificateMissing):
+                # Somebody else has the port, perhaps a worker that is about to end: looked at again soon. The same
+                # when it should speak TLS and our own certificate is not there.
+                observe.log.warning("mllp.port_unavailable", port=number)
+
+    async def _open(self, number: int, certificates: tuple[bytes, ...]) -> _Port:
+        context = secure(self._config, certificates) if certificates else None
+        server = await asyncio.start_server(
+            partial(self._serve, number),
+            self._config.mllp_host,
+            number,
+            limit=self._limits.small_bytes,
+            backlog=1024,
+            ssl=context,
+            ssl_handshake_timeout=self._limits.handshake_seconds if context else None,
+        )
+        receive = partial(self._receive, number)
+        return _Port(certificates, server, Gathering(receive, together=self._limits.together))
+
+    async def _receive(self, number: int, frames: list[bytes]) -> list[Answers]:
+        return await self._work(partial(jobs.receive_frames, number, frames))
 
     async def _close(self) -> None:
         self._stopping = True
-        for server in self._servers.values():
-            server.close()
+        for port in self._ports.values():
+            port.server.close()
         for connection, is_busy in list(self._connections.items()):
             if not is_busy:
                 connection.cancel()
@@ -107,15 +147,15 @@ class _Listener:
             await asyncio.wait(list(self._connections), timeout=self._limits.stop_seconds)
         self._pool.shutdown()
 
-    async def _serve(self, port: int, reader: StreamReader, writer: StreamWriter) -> None:
+    async def _serve(self, number: int, reader: StreamReader, writer: StreamWriter) -> None:
         connection = asyncio.current_task()
         assert connection is not None
         try:
             if len(self._connections) < self._limits.connections and not self._stopping:
                 self._connections[connection] = False
-                await self._converse(connection, port, reader, writer)
+                await self._converse(connection, number, reader, writer)
         except (BrokenFrame, TimeoutError, OSError) as error:
-            observe.log.info("mllp.peer_dropped", port=port, error=type(error).__name__)
+            observe.log.info("mllp.peer_dropped", port=number, error=type(error).__name__)
         except asyncio.CancelledError:
             # Only _close cancels, and only a connection on which nothing is under way.
             pass
@@ -125,20 +165,26 @@ class _Listener:
             with suppress(OSError):
                 await writer.wait_closed()
 
-    async def _converse(self, connection: Task[None], port: int, reader: StreamReader, writer: StreamWriter) -> None:
+    async def _converse(self, connection: Task[None], number: int, reader: StreamReader, writer: StreamWriter) -> None:
         while not self._stopping:
-            frame = await self._read_frame(reader)
-            if frame is None:
+            async with AsyncExitStack() as held:
+                frame = await self._read_frame(reader, held)
+                # Asked again with every message: a port that was closed, or now wants another certificate, ends here.
+                port = self._ports.get(number)
+                if frame is None or port is None:
+                    return
+                if not is_shown_by(writer, port.certificates):
+                    raise BrokenFrame
+                self._connections[connection] = True
+                answers = await port.gathering.take_in(frame)
+            if answers is None:
                 return
-            self._connections[connection] = True
-            answer = await self._work(partial(jobs.receive_frame, port, frame))
-            if answer is None:
-                return
-            writer.write(START + answer + END)
+            for answer in answers:
+                writer.write(START + answer + END)
             await asyncio.wait_for(writer.drain(), self._limits.write_seconds)
             self._connections[connection] = False
 
-    async def _read_frame(self, reader: StreamReader) -> bytes | None:
+    async def _read_frame(self, reader: StreamReader, held: AsyncExitStack) -> bytes | None:
         """The next message; None when the peer closed the connection between two."""
         first = b"\r"
         while first in b"\r\n":
@@ -147,11 +193,28 @@ class _Listener:
                 return None
         if first != START:
             raise BrokenFrame
-        try:
-            frame = await asyncio.wait_for(reader.readuntil(END), self._limits.frame_seconds)
-        except (IncompleteReadError, LimitOverrunError):
-            raise BrokenFrame from None
+        async with asyncio.timeout(self._limits.frame_seconds):
+            try:
+                frame = await reader.readuntil(END)
+            except LimitOverrunError:
+                await held.enter_async_context(self._large)
+                frame = await self._read_large(reader)
+            except IncompleteReadError:
+                raise BrokenFrame from None
         return frame[: -len(END)]
+
+    async def _read_large(self, reader: StreamReader) -> bytes:
+        frame = bytearray()
+        while len(frame) <= self._limits.frame_bytes:
+            try:
+                frame += await reader.readuntil(END)
+            except LimitOverrunError as overrun:
+                frame += await reader.readexactly(overrun.consumed)
+            except IncompleteReadError:
+                raise BrokenFrame from None
+            else:
+                return bytes(frame)
+        raise BrokenFrame
 
     async def _work(self, act: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._in_app, act)

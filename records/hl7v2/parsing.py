@@ -1,7 +1,7 @@
 """Reading an HL7 v2 message (version 2.5.1, chapter 2): separators, character set, segments, escapes."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from records.hl7v2.refusals import MessageUnreadable
@@ -20,6 +20,8 @@ _CHARSETS = {
     "GB2312": "gb18030",
 }
 _LINE_END = re.compile(r"\r\n|\r|\n")
+# What begins something of its own, and stands in no message.
+_HEADERS = {"MSH", "FHS", "BHS", "BTS", "FTS"}
 _NAME = re.compile(r"[A-Z][A-Z0-9]{2}")
 
 
@@ -58,6 +60,8 @@ class Segment:
     name: str
     fields: tuple[str, ...]
     coding: Coding
+    # Fields that were looked into, taken apart: of each more than one component is asked for.
+    _first: dict[int, list[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def raw(self, field: int) -> str:
         """A field as sent; empty when it is missing, or explicitly null."""
@@ -66,8 +70,11 @@ class Segment:
 
     def text(self, field: int) -> str:
         """A field that is one text (ST, TX, FT): escapes resolved, repetitions on lines of their own."""
-        lines = self.coding.split(self.raw(field), self.coding.repetition)
-        return "\n".join(self.coding.unescape(line) for line in lines).strip()
+        written, coding = self.raw(field), self.coding
+        if coding.repetition and coding.repetition in written:
+            written = "\n".join(coding.unescape(line) for line in written.split(coding.repetition))
+            return written.strip()
+        return coding.unescape(written).strip()
 
     def repetitions(self, field: int) -> list[list[str]]:
         """The components of each repetition, escapes resolved."""
@@ -78,7 +85,21 @@ class Segment:
 
     def component(self, field: int, component: int = 1) -> str:
         """A component of the first repetition; empty when it is missing."""
-        return part(self.repetitions(field)[0], component)
+        components = self._first.get(field)
+        if components is None:
+            components = self._first[field] = self._split_first(field)
+        return components[component - 1] if component <= len(components) else ""
+
+    def _split_first(self, field: int) -> list[str]:
+        written, coding = self.raw(field), self.coding
+        if not written:
+            return []
+        if coding.repetition and coding.repetition in written:
+            written = written.split(coding.repetition, 1)[0]
+        parts = written.split(coding.component) if coding.component else [written]
+        if coding.escape and coding.escape in written:
+            parts = [coding.unescape(part) for part in parts]
+        return [part.strip() for part in parts]
 
 
 @dataclass(frozen=True)
@@ -119,6 +140,8 @@ def read_message(body: bytes) -> Message:
     lines = [line for line in _LINE_END.split(text) if line.strip()]
     message = Message(coding, tuple(_read_segment(line, coding) for line in lines))
     if not re.fullmatch(r"[!-~]{1,199}", message.control_id):
+        raise MessageUnreadable
+    if any(segment.name in _HEADERS for segment in message.segments[1:]):
         raise MessageUnreadable
     return message
 

@@ -21,7 +21,7 @@ class FacilityWrong(Invalid):
 class MessageTypeUnsupported(Invalid):
     code = "records.message_type_unsupported"
     title = "不支持此消息类型"
-    detail = "MSH-9 must be ORU^R01, MSH-12 a version 2.x."
+    detail = "MSH-9 must be ORU^R01, ADT^A01, A03, A04, A08 or A40, or ORM^O01; MSH-12 a version 2.x."
 
 
 class MessageNotForProduction(Invalid):
@@ -42,3 +42,10 @@ class MessageNotUnderstood(Invalid):
         """:param field: segment and field, for example ``OBX-5``; the detail never repeats what was sent."""
         super().__init__(detail, field=field)
         self.field = field
+
+
+class Hl7MediaTypeUnsupported(Invalid):
+    status = 415
+    code = "records.hl7_media_type_unsupported"
+    title = "不支持该内容类型"
+    detail = "Send one HL7 v2 message or batch as application/hl7-v2, in the character set that its MSH-18 names."

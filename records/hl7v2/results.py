@@ -1,5 +1,6 @@
 """OBX to an observation (HL7 v2.5.1, section 7.4.2)."""
 
+import base64
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone, tzinfo
@@ -13,7 +14,9 @@ from records.reports.incoming import (
     INTERPRETATIONS,
     LOCAL_CODE,
     LOINC,
+    IncomingAttachment,
     IncomingObservation,
+    find_attachment_type,
     is_plausible,
     read_decimal,
 )
@@ -104,14 +107,33 @@ def _moment_of(found: re.Match[str]) -> datetime | None:
         return None
 
 
+def read_document(obx: Segment) -> IncomingAttachment:
+    """OBX of type ED: a document inside the message (section 2.A.24), titled by what OBX-3 names.
+
+    :raises MessageNotUnderstood: not Base64, or neither PDF, JPEG nor PNG.
+    """
+    if obx.component(5, 4).upper() not in {"BASE64", "BASE-64"}:
+        raise MessageNotUnderstood("OBX-5", "The encoding of a document (ED.4) must be Base64.")
+    try:
+        content = base64.b64decode(re.sub(r"\s", "", obx.component(5, 5)), validate=True)
+    except ValueError:
+        raise MessageNotUnderstood("OBX-5", "The document (ED.5) is not Base64.") from None
+    content_type = find_attachment_type(content)
+    if content_type is None:
+        raise MessageNotUnderstood("OBX-5", "A document must be PDF, JPEG or PNG.")
+    return IncomingAttachment(read_code(obx, 3)[2], content_type, content)
+
+
 def _read_value(obx: Segment) -> dict[str, Any]:
     kind = obx.component(2)
     if not obx.raw(5):
         return {}
     reader = _READERS.get(kind)
+    if kind == "RP":
+        raise MessageNotUnderstood("OBX-2", "A reference (RP) leads out of the message; send the document itself (ED).")
     if reader is None:
         raise MessageNotUnderstood(
-            "OBX-2", "Not a type of value that is taken in: NM, SN, ST, TX, FT, CE, CWE, DT, TM, TS."
+            "OBX-2", "Not a type of value that is taken in: NM, SN, ST, TX, FT, CE, CWE, DT, TM, TS, ED."
         )
     return reader(obx)
 
@@ -180,6 +202,8 @@ def _bound(written: str) -> Any:
 
 
 def _read_flag(obx: Segment) -> str | None:
+    if not obx.raw(8):
+        return None
     flags = [_ARROWS.get(part(one, 1), part(one, 1)) for one in obx.repetitions(8)]
     given = [flag for flag in flags if flag]
     if any(flag not in INTERPRETATIONS for flag in given):
@@ -192,4 +216,6 @@ _READERS: dict[str, Callable[[Segment], dict[str, Any]]] = {
     "SN": _read_structured,
     **dict.fromkeys(("ST", "TX", "FT", "DT", "TM", "TS", "DTM"), _read_text),
     **dict.fromkeys(("CE", "CWE", "CNE", "IS", "ID"), _read_coded),
+    # Only of a document that was cancelled: all others are attached.
+    "ED": lambda _obx: {},
 }

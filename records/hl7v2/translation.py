@@ -5,7 +5,7 @@ from uuid import UUID
 
 from records.hl7v2.parsing import Message, Segment, part
 from records.hl7v2.refusals import MessageNotUnderstood
-from records.hl7v2.results import read_code, read_moment, translate_observation
+from records.hl7v2.results import read_code, read_document, read_moment, translate_observation
 from records.reports.incoming import (
     LONGEST_IDENTIFIER,
     MOST_OBSERVATIONS,
@@ -21,6 +21,7 @@ from records.reports.models import ObservationStatus, ReportStatus
 PLATFORM = "YIMATONG"
 # The assigning authority of certificates: the name of the code table of their types.
 CERTIFICATE_TABLE = "CV02.01.101"
+LONGEST_VISIT_NUMBER = 64
 FILLER_ORDER = "urn:yimatong:hl7v2:filler-order"
 
 _CERTIFICATES = {"NNCHN": "01", "NI": "01", "PPN": "03"}
@@ -56,9 +57,7 @@ def translate(message: Message, hospital_code: str) -> Incoming:
     :param hospital_code: whose patient numbers are meant by an assigning authority of this name.
     :raises MessageNotUnderstood: it does not hold what docs/interfaces/hl7v2.md asks for.
     """
-    patients = [segment for segment in message.segments if segment.name == "PID"]
-    if len(patients) != 1:
-        raise MessageNotUnderstood("PID", "Exactly one PID segment is expected.")
+    patient = get_patient(message)
     reports = [_translate_order(order) for order in _group_orders(message)]
     if not reports:
         raise MessageNotUnderstood("OBR", "At least one OBR segment is expected.")
@@ -66,7 +65,19 @@ def translate(message: Message, hospital_code: str) -> Incoming:
         raise MessageNotUnderstood("OBR-3", "Two OBR segments have one filler order number.")
     if sum(len(report.observations) for report in reports) > MOST_OBSERVATIONS:
         raise MessageNotUnderstood("OBX", f"More than {MOST_OBSERVATIONS} OBX segments.")
-    return Incoming(_read_subject(patients[0], hospital_code), _read_visit(message), tuple(reports))
+    visit_id, visit_number = read_visit(message)
+    return Incoming(read_subject(patient, hospital_code), visit_id, tuple(reports), visit_number)
+
+
+def get_patient(message: Message) -> Segment:
+    """The one PID segment.
+
+    :raises MessageNotUnderstood: there is none, or more than one.
+    """
+    patients = [segment for segment in message.segments if segment.name == "PID"]
+    if len(patients) != 1:
+        raise MessageNotUnderstood("PID", "Exactly one PID segment is expected.")
+    return patients[0]
 
 
 def _group_orders(message: Message) -> list[_Order]:
@@ -88,7 +99,9 @@ def _group_orders(message: Message) -> list[_Order]:
 
 def _translate_order(order: _Order) -> IncomingReport:
     code, code_system, name = read_code(order.obr, 4)
-    observations = tuple(translate_observation(obx, notes) for obx, notes in order.results)
+    documents = [(obx, notes) for obx, notes in order.results if _is_document(obx)]
+    observations = tuple(translate_observation(obx, notes) for obx, notes in order.results if not _is_document(obx))
+    conclusion = [*order.notes, *(note for _, notes in documents for note in notes)]
     issued_at = read_moment(order.obr, 22)
     taken_at = [read_moment(obx, 14) for obx, _ in order.results]
     effective_at = next((at for at in (read_moment(order.obr, 7), *taken_at, issued_at) if at is not None), None)
@@ -103,9 +116,14 @@ def _translate_order(order: _Order) -> IncomingReport:
         name=name,
         effective_at=effective_at,
         issued_at=issued_at,
-        conclusion="\n".join(order.notes) or None,
+        conclusion="\n".join(conclusion) or None,
         observations=observations,
+        attachments=tuple(read_document(obx) for obx, _ in documents),
     )
+
+
+def _is_document(obx: Segment) -> bool:
+    return obx.component(2) == "ED" and obx.raw(5) != "" and obx.component(11) not in {"D", "W", "X"}
 
 
 def _read_identifier(obr: Segment) -> tuple[str, str]:
@@ -133,9 +151,9 @@ def _read_status(obr: Segment, observations: tuple[IncomingObservation, ...]) ->
     return ReportStatus.PRELIMINARY if found & _UNFINISHED else ReportStatus.FINAL
 
 
-def _read_subject(pid: Segment, hospital_code: str) -> Subject:
+def read_subject(pid: Segment, hospital_code: str) -> Subject:
     """Who is meant by PID-3. Numbers that another authority gave out say nothing here and are passed over."""
-    cards, numbers, certificates = set(), set(), set()
+    cards, certificates = set(), set()
     for identifier in pid.repetitions(3):
         value, authority, kind = part(identifier, 1), _authority(pid, part(identifier, 4)), part(identifier, 5)
         if not value:
@@ -146,20 +164,41 @@ def _read_subject(pid: Segment, hospital_code: str) -> Subject:
             certificates.add((_CERTIFICATES[kind], value))
         elif authority == CERTIFICATE_TABLE:
             certificates.add((kind, value))
-        elif kind in _PATIENT_NUMBERS and authority in {"", hospital_code}:
-            numbers.add(value)
-    return Subject(frozenset(cards), frozenset(numbers), frozenset(certificates))
+    return Subject(frozenset(cards), frozenset(read_numbers(pid, 3, hospital_code)), frozenset(certificates))
 
 
-def _read_visit(message: Message) -> UUID | None:
-    """PV1-19, when it is the platform's visit id and not the hospital's own number."""
+def read_numbers(segment: Segment, field: int, hospital_code: str) -> set[str]:
+    """The hospital's own patient numbers in a field of type CX."""
+    numbers = {
+        part(identifier, 1)
+        for identifier in segment.repetitions(field)
+        if part(identifier, 5) in _PATIENT_NUMBERS and _authority(segment, part(identifier, 4)) in {"", hospital_code}
+    }
+    return numbers - {""}
+
+
+def read_visit(message: Message) -> tuple[UUID | None, str | None]:
+    """PV1-19: the platform's visit id, or the hospital's own number of the visit; each alone or both, repeated.
+
+    :raises MessageNotUnderstood: no visit id of the platform's, or a number of more than 64 characters.
+    """
+    visit_id, number = None, None
     for segment in message.segments:
-        if segment.name == "PV1" and _authority(segment, segment.component(19, 4)) == PLATFORM:
-            try:
-                return UUID(segment.component(19))
-            except ValueError:
-                raise MessageNotUnderstood("PV1-19", "The visit id that the desk scan returned is expected.") from None
-    return None
+        for written in segment.repetitions(19) if segment.name == "PV1" and segment.raw(19) else ():
+            if _authority(segment, part(written, 4)) == PLATFORM:
+                visit_id = _read_visit_id(part(written, 1))
+            elif part(written, 1):
+                number = part(written, 1)
+    if number is not None and len(number) > LONGEST_VISIT_NUMBER:
+        raise MessageNotUnderstood("PV1-19", f"At most {LONGEST_VISIT_NUMBER} characters are expected.")
+    return visit_id, number
+
+
+def _read_visit_id(written: str) -> UUID:
+    try:
+        return UUID(written)
+    except ValueError:
+        raise MessageNotUnderstood("PV1-19", "The visit id that the desk scan returned is expected.") from None
 
 
 def _authority(segment: Segment, component: str) -> str:

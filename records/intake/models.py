@@ -31,6 +31,13 @@ class InboundMessage(WithId, Base):
             unique=True,
             postgresql_where=text("state = 'accepted' AND message_key IS NOT NULL"),
         ),
+        Index(
+            "ix_inbound_messages_waiting",
+            "hospital_id",
+            "channel",
+            "message_key",
+            postgresql_where=text("state = 'quarantined'"),
+        ),
         Index("ix_inbound_messages_quarantine", "hospital_id", "id", postgresql_where=text("state = 'quarantined'")),
     )
 

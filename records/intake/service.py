@@ -1,20 +1,35 @@
 """Keeping what was sent, recognising a repeat, and setting aside what cannot be filed."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, load_only
 
 from accounts import service as accounts
-from core import audit, clock, storage
+from core import audit, clock, db, statements, storage
 from core.actor import Actor
 from core.vault import vault
 from records.intake.models import InboundMessage
 
 BODY = "inbound_messages.body"
+
+_KNOWN = """
+SELECT array_agg(asked.place)
+FROM unnest(%(places)s::int[], %(channels)s::text[], %(keys)s::text[]) asked (place, channel, key)
+WHERE EXISTS (
+    SELECT FROM inbound_messages
+    WHERE hospital_id = %(hospital_id)s AND channel = asked.channel AND message_key = asked.key AND state = 'accepted'
+) OR EXISTS (
+    SELECT FROM inbound_messages
+    WHERE hospital_id = %(hospital_id)s AND channel = asked.channel AND message_key = asked.key
+        AND state = 'quarantined'
+)
+"""
 
 
 @dataclass(frozen=True)
@@ -25,6 +40,16 @@ class Arrival:
     body: bytes
     content_type: str
     message_key: str | None = None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A message about to be kept as filed, with the answer that a repeat gets again."""
+
+    id: UUID
+    arrival: Arrival
+    person_id: UUID
+    reply: str
 
 
 @dataclass(frozen=True)
@@ -43,13 +68,52 @@ def find_repeat(session: Session, actor: Actor, arrival: Arrival) -> InboundMess
     """The accepted message with this key, when it came before; two of one key at the same moment wait here."""
     if arrival.message_key is None:
         return None
-    lock = f"{actor.house_id}/{arrival.channel}/{arrival.message_key}"
+    lock = message_lock(actor, arrival)
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(lock, 0))))
     return session.scalars(
         select(InboundMessage).filter_by(
             hospital_id=actor.house_id, channel=arrival.channel, message_key=arrival.message_key, state="accepted"
         )
     ).one_or_none()
+
+
+def message_lock(actor: Actor, arrival: Arrival) -> str:
+    """Who decides about a message of this key holds this advisory lock."""
+    return f"{actor.house_id}/{arrival.channel}/{arrival.message_key}"
+
+
+def find_known(session: Session, actor: Actor, arrivals: Mapping[int, Arrival]) -> set[int]:
+    """The places of those whose key came before, whatever became of it; the caller holds their locks."""
+    row = statements.run(
+        session,
+        _KNOWN,
+        {
+            "places": list(arrivals),
+            "channels": [arrival.channel for arrival in arrivals.values()],
+            "keys": [arrival.message_key for arrival in arrivals.values()],
+            "hospital_id": actor.house_id,
+        },
+    )
+    return set(row[0] or ()) if row else set()
+
+
+def keep_all_accepted(session: Session, actor: Actor, kept: Sequence[Kept]) -> None:
+    """As ``keep_accepted``, for many messages that nobody sent before."""
+    rows = [
+        _row_of(actor, one.arrival)
+        | {"id": one.id, "state": "accepted", "reply": one.reply, "person_id": one.person_id}
+        for one in kept
+    ]
+    db.copy_rows(session, InboundMessage, rows)
+    for one in kept:
+        audit.record_act(
+            session,
+            actor,
+            "records.message.accepted",
+            subject_id=one.person_id,
+            of=("inbound_message", one.id),
+            facts={"channel": one.arrival.channel},
+        )
 
 
 def keep_accepted(session: Session, actor: Actor, arrival: Arrival, *, person_id: UUID | None, reply: str) -> UUID:
@@ -154,17 +218,21 @@ def _find_waiting(session: Session, actor: Actor, arrival: Arrival) -> InboundMe
 
 
 def _new_message(actor: Actor, arrival: Arrival) -> InboundMessage:
+    return InboundMessage(**_row_of(actor, arrival))
+
+
+def _row_of(actor: Actor, arrival: Arrival) -> dict[str, Any]:
     data_key, wrapped = vault().new_key()
-    return InboundMessage(
-        hospital_id=actor.house_id,
-        channel=arrival.channel,
-        message_key=arrival.message_key,
-        digest=_digest(arrival.body),
-        content_type=arrival.content_type,
-        data_key=wrapped,
-        body_sealed=data_key.seal_bytes(arrival.body, context=BODY),
-        received_at=clock.now(),
-    )
+    return {
+        "hospital_id": actor.house_id,
+        "channel": arrival.channel,
+        "message_key": arrival.message_key,
+        "digest": _digest(arrival.body),
+        "content_type": arrival.content_type,
+        "data_key": wrapped,
+        "body_sealed": data_key.seal_bytes(arrival.body, context=BODY),
+        "received_at": clock.now(),
+    }
 
 
 def _digest(body: bytes) -> bytes:

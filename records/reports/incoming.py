@@ -1,7 +1,7 @@
 """What every protocol translates its messages into: one message, one person, one or more reports."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from uuid import UUID
@@ -28,6 +28,8 @@ LOINC = "http://loinc.org"
 LOCAL_CODE = "urn:yimatong:code:local"
 UCUM = "http://unitsofmeasure.org"
 MOST_OBSERVATIONS = 2000
+# Documents that may come inside a report, and how each begins.
+ATTACHMENT_TYPES = {"application/pdf": b"%PDF-", "image/jpeg": b"\xff\xd8\xff", "image/png": b"\x89PNG\r\n\x1a\n"}
 LONGEST_IDENTIFIER = 255
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 _MOST_DIGITS = 38
@@ -69,6 +71,15 @@ class IncomingObservation:
 
 
 @dataclass(frozen=True)
+class IncomingAttachment:
+    """A document inside a report. ``content_type``: what its first bytes say, one of ``ATTACHMENT_TYPES``."""
+
+    title: str
+    content_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class IncomingReport:
     """One report as sent; the fields are those of ``models.Report``."""
 
@@ -82,16 +93,21 @@ class IncomingReport:
     issued_at: datetime | None
     conclusion: str | None
     observations: tuple[IncomingObservation, ...]
+    attachments: tuple[IncomingAttachment, ...] = ()
 
 
 @dataclass(frozen=True)
 class Incoming:
-    """One message. ``visit_id``: the visit that the sender names, as the platform told it at the desk scan."""
+    """One message. ``visit_id``: the visit that the sender names, as the platform told it at the desk scan.
+
+    :ivar visit_number: the hospital's own number of the visit; one that nobody knows says nothing.
+    """
 
     subject: Subject
     visit_id: UUID | None
     reports: tuple[IncomingReport, ...]
     entries: tuple[IncomingEntry, ...] = ()
+    visit_number: str | None = None
 
 
 def categorise(section: str) -> ReportCategory:
@@ -99,6 +115,11 @@ def categorise(section: str) -> ReportCategory:
     if section in _LABORATORY.split():
         return ReportCategory.LABORATORY
     return ReportCategory.IMAGING if section in _IMAGING.split() else ReportCategory.OTHER
+
+
+def find_attachment_type(content: bytes) -> str | None:
+    """What a document is by its first bytes, when it is of a type that is kept."""
+    return next((kind for kind, first in ATTACHMENT_TYPES.items() if content.startswith(first)), None)
 
 
 def read_decimal(written: str | Decimal) -> Decimal:

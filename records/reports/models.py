@@ -126,3 +126,24 @@ class Observation(Base):
     reference_text: Mapped[str | None]
     interpretation: Mapped[str | None]
     note: Mapped[str | None]
+
+
+class ReportAttachment(Base):
+    """A document that came inside one version of a report, in a sealed file (``core.storage``). Never changed."""
+
+    __tablename__ = "report_attachments"
+    __table_args__ = (
+        ForeignKeyConstraint(["report_id", "report_version"], ["reports.id", "reports.version"]),
+        CheckConstraint("content_type IN ('application/pdf', 'image/jpeg', 'image/png')", name="content_type"),
+        CheckConstraint("number > 0", name="number"),
+    )
+
+    report_id: Mapped[UUID] = mapped_column(primary_key=True)
+    report_version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    title: Mapped[str]
+    content_type: Mapped[str]
+    size_bytes: Mapped[int]
+    digest: Mapped[bytes]
+    data_key: Mapped[bytes]
+    storage_key: Mapped[str]

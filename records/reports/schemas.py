@@ -67,6 +67,18 @@ class VersionShown(Shown):
     changes: list[ChangeShown] = Field(description="against the version before")
 
 
+class AttachmentPath(Received):
+    report_id: UUID
+    number: int = Field(ge=1, le=32767)
+
+
+class AttachmentShown(Shown):
+    number: int = Field(description="from 1; its address is /api/v1/reports/{id}/attachments/{number}")
+    title: str
+    content_type: str = Field(description="application/pdf, image/jpeg or image/png")
+    size_bytes: int
+
+
 class ReportShown(Shown):
     id: UUID
     version: int = Field(description="1, then one more with each amendment, correction or cancellation")
@@ -85,3 +97,6 @@ class ReportShown(Shown):
     is_current: bool = Field(description="false: an older version was asked for")
     is_held: bool = Field(description="the patient does not see it yet; always false for a patient")
     sensitivity: str | None = Field(description="hiv, psychiatric, reproductive, genetic")
+    attachments: list[AttachmentShown] = Field(
+        description="documents that came inside the report, as the hospital made them"
+    )

@@ -1,5 +1,6 @@
 """Placing things on a person's timeline, and reading a page of it."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -7,12 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, Select, and_, false, or_, select, true, tuple_
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
 from consent import service as consent
-from core import clock
+from core import clock, statements
 from core.actor import Actor, ActorKind
 from core.ids import new_id
 from health_card import service as health_card
@@ -117,13 +117,31 @@ class TimelineItem:
     is_disclosed: bool
 
 
+_COLUMNS = (*Placement.__dataclass_fields__, "id", "filed_at")
+_CHANGING = ("category", "title", "status", "occurred_at", "visit_id", "version")
+# At every report that comes in, many at once: hence by hand.
+_PLACE = statements.compose(
+    """
+INSERT INTO timeline_entries ({columns})
+SELECT {columns} FROM jsonb_populate_recordset(NULL::timeline_entries, %(rows)s)
+ON CONFLICT (object_id) DO UPDATE SET {changed}
+""",
+    columns=", ".join(_COLUMNS),
+    changed=", ".join(f"{name} = excluded.{name}" for name in _CHANGING),
+)
+
+
 def place_entry(session: Session, placement: Placement) -> None:
     """Put a thing on the timeline, or bring its line up to date (a corrected report keeps its place's id)."""
-    values = vars(placement) | {"id": new_id(), "filed_at": clock.now()}
-    statement = insert(TimelineEntry).values(values)
-    names = ("category", "title", "status", "occurred_at", "visit_id", "version")
-    changed = {name: statement.excluded[name] for name in names}
-    session.execute(statement.on_conflict_do_update(index_elements=["object_id"], set_=changed))
+    place_entries(session, [placement])
+
+
+def place_entries(session: Session, placements: Sequence[Placement]) -> None:
+    """As ``place_entry``, for things of which no two are the same."""
+    if placements:
+        filed_at = clock.now().isoformat()
+        rows = [vars(placement) | {"id": new_id(), "filed_at": filed_at} for placement in placements]
+        statements.run(session, _PLACE, {"rows": json.dumps(rows, default=str)})
 
 
 def list_own_timeline(

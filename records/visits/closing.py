@@ -24,7 +24,7 @@ def announce_expiring(session: Session, *, visit_id: UUID, kind: str, opened_at:
     outbox.announce(session, EXPIRING_TOPIC, {"visit_id": str(visit_id)}, due_at=due_at, wakes=False)
 
 
-def close_visit(session: Session, actor: Actor, *, visit_id: UUID) -> None:
+def close_visit(session: Session, actor: Actor, *, visit_id: UUID, reason: str = "staff") -> None:
     """The hospital has finished: no scan continues the visit, and what was shared for it ends at once.
 
     Results may still be filed under it. Closing again changes nothing.
@@ -36,7 +36,7 @@ def close_visit(session: Session, actor: Actor, *, visit_id: UUID) -> None:
     if visit is None:
         raise VisitNotFound
     if visit.closed_at is None:
-        _close(session, actor, visit, "staff")
+        _close(session, actor, visit, reason)
         consent.end_treatment_grant(session, actor, visit_id=visit.id)
 
 

@@ -54,6 +54,7 @@ def disown_visit(session: Session, actor: Actor, *, visit_id: UUID) -> DisownedV
         )
         # He has just been told of the last scan: that is the one he means.
         terminal_id = steps.get_last_step(session, visit.id).terminal_id
-        accounts.flag_terminal(session, actor, terminal_id, reason="not_me")
+        if terminal_id is not None:
+            accounts.flag_terminal(session, actor, terminal_id, reason="not_me")
     hospital = accounts.get_hospital(session, visit.hospital_id)
     return DisownedVisit(visit.id, hospital.name, visit.opened_at, visit.disowned_at)

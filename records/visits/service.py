@@ -1,5 +1,6 @@
 """A desk scans a code: the person is identified, a visit opened, and records shared with this hospital for it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from accounts import service as accounts
 from consent import service as consent
-from core import audit
+from core import audit, statements
 from core.actor import Actor
 from health_card import service as health_card
 from health_card.confirmation import service as confirmation
@@ -20,10 +21,22 @@ from records.visits.codes import DEPARTMENTS
 from records.visits.disowning import DisownedVisit, disown_visit
 from records.visits.entering import EnteredVisit, ScanContext, Step, enter_visit
 from records.visits.models import Visit, VisitStep
+from records.visits.telling import (
+    DEPARTMENT_NOT_SAID,
+    NumberedVisit,
+    find_numbered,
+    find_unnamed,
+    move_told,
+    name_visit,
+    open_told,
+    wait_for_number,
+)
 
 __all__ = [
+    "DEPARTMENT_NOT_SAID",
     "CheckIn",
     "DisownedVisit",
+    "NumberedVisit",
     "ScanContext",
     "Step",
     "VisitContext",
@@ -33,14 +46,36 @@ __all__ = [
     "close_visit",
     "disown_visit",
     "find_latest_visit_id",
+    "find_latest_visit_ids",
+    "find_numbered",
+    "find_unnamed",
     "get_check_in",
     "get_visit",
     "list_visits",
     "look_up_confirmed_visitor",
     "look_up_visitor",
+    "move_told",
+    "name_visit",
+    "open_told",
     "open_verified",
     "read_visits",
+    "wait_for_number",
 ]
+
+
+_LATEST = statements.compose(
+    """
+SELECT jsonb_agg(jsonb_build_array(asked.place, last.id))
+FROM unnest(%(persons)s::uuid[], %(moments)s::timestamptz[]) WITH ORDINALITY asked (person_id, at, place)
+    CROSS JOIN LATERAL (
+        SELECT id FROM visits
+        WHERE hospital_id = %(hospital_id)s AND person_id IN ({same_person_ids}) AND opened_at <= asked.at
+            AND opened_at > asked.at - interval '30 days'
+        ORDER BY opened_at DESC LIMIT 1
+    ) last
+""",
+    same_person_ids=health_card.SAME_PERSON_IDS.format("asked.person_id"),
+)
 
 
 @dataclass(frozen=True)
@@ -237,6 +272,24 @@ def find_latest_visit_id(session: Session, actor: Actor, *, person_id: UUID, at:
         .order_by(Visit.opened_at.desc())
         .limit(1)
     )
+
+
+def find_latest_visit_ids(
+    session: Session, actor: Actor, moments: Sequence[tuple[UUID, datetime]]
+) -> dict[tuple[UUID, datetime], UUID]:
+    """As ``find_latest_visit_id``, for many persons and moments at once; those without such a visit are missing."""
+    asked = list(dict.fromkeys(moments))
+    row = statements.run(
+        session,
+        _LATEST,
+        {
+            "persons": [person_id for person_id, _ in asked],
+            "moments": [at for _, at in asked],
+            "hospital_id": actor.house_id,
+        },
+    )
+    found = row[0] if row and row[0] else []
+    return {asked[int(place) - 1]: UUID(visit_id) for place, visit_id in found}
 
 
 def list_visits(

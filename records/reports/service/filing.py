@@ -1,15 +1,15 @@
 """Taking a message's reports in: whose they are, which version, where they stand."""
 
-from collections.abc import Callable, Iterable
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from consent import service as consent
-from core import audit, clock
 from core.actor import Actor
 from core.errors import Refusal
 from core.ids import new_id
@@ -18,18 +18,14 @@ from records.entries import service as entries
 from records.entries.incoming import IncomingEntry
 from records.intake import service as intake
 from records.intake.service import Arrival
-from records.items import service as items
 from records.refusals import PersonNotMatched, VisitNotFound
-from records.releasing import service as releasing
-from records.reports.incoming import Incoming, IncomingObservation, IncomingReport, Subject
-from records.reports.models import Observation, Report, ReportStatus
+from records.reports.incoming import Incoming, IncomingReport, Subject
+from records.reports.models import Observation, Report, ReportAttachment, ReportStatus
 from records.reports.refusals import MessageKeyReused, ReportOfAnotherPerson, ReportOutdated, VisitNotMatched
-from records.timeline import service as timeline
-from records.timeline.service import Placement
+from records.reports.service.plain import report_lock
+from records.reports.service.writing import OBSERVED, REPORTED, Filing, write_reports
 from records.visits import service as visits
-
-_OBSERVED = tuple(IncomingObservation.__dataclass_fields__)
-_REPORTED = ("status", "category", "code", "code_system", "name", "effective_at", "issued_at", "conclusion")
+from records.visits.service import NumberedVisit
 
 
 @dataclass(frozen=True)
@@ -94,8 +90,9 @@ def _file_once(
         if not intake.is_same_content(earlier, arrival) or earlier.reply is None:
             raise MessageKeyReused
         return earlier.reply
-    person_id = _match_person(session, actor, incoming.subject)
-    _check_visit(session, actor, person_id, incoming.visit_id)
+    person_id, named_visit_id = match_subject(
+        session, actor, incoming.subject, visit_id=incoming.visit_id, visit_number=incoming.visit_number
+    )
     # In one order for everybody, so that two messages about the same reports wait instead of locking each other out.
     decisions = {
         report.identifier: _decide(session, actor, person_id, report)
@@ -105,17 +102,66 @@ def _file_once(
     filed = [decisions[report.identifier].filed for report in incoming.reports]
     reply = answer(filed + [FiledReport(entry.entry_id, entry.version, entry.is_new) for entry in decided])
     message_id = intake.keep_accepted(session, actor, arrival, person_id=person_id, reply=reply)
-    for decision in decisions.values():
-        if decision.filed.is_new:
-            visit_id = incoming.visit_id or visits.find_latest_visit_id(
-                session, actor, person_id=person_id, at=decision.report.effective_at
-            )
-            _write(session, actor, decision, (visit_id, message_id), arrival.channel)
+    filings = [
+        _place(session, actor, decision, named_visit_id, (message_id, arrival.channel))
+        for decision in decisions.values()
+        if decision.filed.is_new
+    ]
+    write_reports(session, actor, filings)
     for entry in decided:
         if entry.is_new:
-            under = incoming.visit_id or _find_visit(session, actor, person_id, entry.entry)
+            under = named_visit_id or _find_visit(session, actor, person_id, entry.entry)
             entries.write_entry(session, actor, entry, visit_id=under, message_id=message_id, channel=arrival.channel)
     return reply
+
+
+def _place(
+    session: Session, actor: Actor, decision: _Decision, visit_id: UUID | None, came_by: tuple[UUID, str]
+) -> Filing:
+    """Under the visit that the message names, or the last one before. Versions stand on the first one's record."""
+    report = decision.report
+    latest = visits.find_latest_visit_id(session, actor, person_id=decision.person_id, at=report.effective_at)
+    return Filing(
+        report_id=decision.filed.report_id,
+        version=decision.filed.version,
+        report=report,
+        person_id=decision.person_id,
+        visit_id=visit_id or latest,
+        message_id=came_by[0],
+        channel=came_by[1],
+    )
+
+
+def match_subject(
+    session: Session, actor: Actor, subject: Subject, *, visit_id: UUID | None, visit_number: str | None
+) -> tuple[UUID, UUID | None]:
+    """Whom a message means, and under which visit it belongs when it names one that is known.
+
+    :raises PersonNotMatched: the subject leads to nobody, or to more than one person.
+    :raises VisitNotMatched: the visit named is not one of this person at the actor's hospital.
+    """
+    person_id = _match_person(session, actor, subject)
+    named = dict.fromkeys(_list_named(session, actor, visit_id, visit_number))
+    if len(named) > 1:
+        raise VisitNotMatched
+    for found in named:
+        if not health_card.is_same_person(session, found.person_id, person_id):
+            raise VisitNotMatched
+        return person_id, found.visit_id
+    return person_id, None
+
+
+def _list_named(
+    session: Session, actor: Actor, visit_id: UUID | None, visit_number: str | None
+) -> Iterator[NumberedVisit]:
+    if visit_id is not None:
+        try:
+            visit = visits.get_visit(session, actor, visit_id)
+        except VisitNotFound:
+            raise VisitNotMatched from None
+        yield NumberedVisit(visit.visit_id, visit.person_id)
+    if visit_number is not None:
+        yield from visits.find_numbered(session, actor, {visit_number}).values()
 
 
 def _match_person(session: Session, actor: Actor, subject: Subject) -> UUID:
@@ -139,33 +185,23 @@ def _find_known(session: Session, actor: Actor, person_id: UUID) -> UUID | None:
     return person_id if consent.find_access_until(session, actor, person_id=person_id) else None
 
 
-def _check_visit(session: Session, actor: Actor, person_id: UUID, visit_id: UUID | None) -> None:
-    if visit_id is None:
-        return
-    try:
-        visit = visits.get_visit(session, actor, visit_id)
-    except VisitNotFound:
-        raise VisitNotMatched from None
-    if not health_card.is_same_person(session, visit.person_id, person_id):
-        raise VisitNotMatched
-
-
 def _find_visit(session: Session, actor: Actor, person_id: UUID, entry: IncomingEntry) -> UUID | None:
     """The visit that an entry names among its encounters, else the latest."""
     for encounter_id in entry.encounter_ids:
         try:
-            _check_visit(session, actor, person_id, encounter_id)
-        except VisitNotMatched:
+            visit = visits.get_visit(session, actor, encounter_id)
+        except VisitNotFound:
             # An encounter that the hospital keeps itself, beside the visits that the platform saw.
             continue
-        return encounter_id
+        if health_card.is_same_person(session, visit.person_id, person_id):
+            return encounter_id
     return visits.find_latest_visit_id(session, actor, person_id=person_id, at=entry.occurred_at)
 
 
 def _decide(session: Session, actor: Actor, person_id: UUID, report: IncomingReport) -> _Decision:
     """Which version of which report this is. Others with the same identifier wait until we have committed."""
     system, value = report.identifier
-    lock = f"report/{actor.house_id}/{system}/{value}"
+    lock = report_lock(actor, report.identifier)
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(lock, 0))))
     current = session.scalars(
         select(Report).where(
@@ -193,90 +229,24 @@ def _check_not_outdated(current: Report, report: IncomingReport) -> None:
 
 
 def _says_the_same(session: Session, current: Report, report: IncomingReport) -> bool:
-    if any(getattr(current, name) != getattr(report, name) for name in _REPORTED):
+    if any(getattr(current, name) != getattr(report, name) for name in REPORTED):
         return False
     lines = session.execute(
-        select(*(getattr(Observation, name) for name in _OBSERVED))
+        select(*(getattr(Observation, name) for name in OBSERVED))
         .where(Observation.report_id == current.id, Observation.report_version == current.version)
         .order_by(Observation.position)
     )
     # As text: 5.1 and 5.10 are equal numbers, but not the same result.
-    return [_as_text(line) for line in lines] == [_as_text(vars(line).values()) for line in report.observations]
+    if [_as_text(line) for line in lines] != [_as_text(vars(line).values()) for line in report.observations]:
+        return False
+    documents = session.execute(
+        select(ReportAttachment.title, ReportAttachment.digest)
+        .where(ReportAttachment.report_id == current.id, ReportAttachment.report_version == current.version)
+        .order_by(ReportAttachment.number)
+    )
+    sent = [(document.title, hashlib.sha256(document.content).digest()) for document in report.attachments]
+    return [tuple(document) for document in documents] == sent
 
 
 def _as_text(fields: Iterable[object]) -> list[str]:
     return [f"{field:f}" if isinstance(field, Decimal) else str(field) for field in fields]
-
-
-def _write(
-    session: Session, actor: Actor, decision: _Decision, belongs_to: tuple[UUID | None, UUID], channel: str
-) -> None:
-    filed, report, person_id = decision.filed, decision.report, decision.person_id
-    visit_id, message_id = belongs_to
-    session.execute(
-        update(Report).where(Report.id == filed.report_id, Report.is_current).values(is_current=False),
-        execution_options={"synchronize_session": False},
-    )
-    row = {name: getattr(report, name) for name in _REPORTED} | {
-        "id": filed.report_id,
-        "version": filed.version,
-        "is_current": True,
-        "hospital_id": actor.house_id,
-        "person_id": person_id,
-        "visit_id": visit_id,
-        "inbound_message_id": message_id,
-        "identifier_system": report.identifier[0],
-        "identifier_value": report.identifier[1],
-        "channel": channel,
-        "filed_at": clock.now(),
-    }
-    session.execute(insert(Report).values(row))
-    _write_observations(session, filed, report.observations)
-    items.note_sent_codes(session, hospital_id=actor.house_id, lines=report.observations)
-    timeline.place_entry(
-        session,
-        Placement(
-            person_id=person_id,
-            hospital_id=actor.house_id,
-            visit_id=visit_id,
-            object_kind="report",
-            object_id=filed.report_id,
-            category=report.category,
-            title=report.name,
-            status=report.status,
-            occurred_at=report.effective_at,
-            version=filed.version,
-        ),
-    )
-    releasing.label_item(session, _describe(actor, decision, visit_id))
-    audit.record_act(
-        session,
-        actor,
-        "records.report.filed",
-        subject_id=person_id,
-        of=("report", filed.report_id),
-        facts={"version": filed.version, "status": report.status, "category": report.category},
-    )
-
-
-def _describe(actor: Actor, decision: _Decision, visit_id: UUID | None) -> releasing.Item:
-    filed, report = decision.filed, decision.report
-    return releasing.Item(
-        of=("report", filed.report_id),
-        version=filed.version,
-        person_id=decision.person_id,
-        hospital_id=actor.house_id,
-        visit_id=visit_id,
-        category=report.category,
-        code=(report.code_system, report.code),
-        codes=[(line.code_system, line.code) for line in report.observations],
-        names=[report.name, *(line.name for line in report.observations)],
-    )
-
-
-def _write_observations(session: Session, filed: FiledReport, observations: tuple[IncomingObservation, ...]) -> None:
-    if not observations:
-        return
-    key = {"report_id": filed.report_id, "report_version": filed.version}
-    lines = [key | {"position": position} | vars(line) for position, line in enumerate(observations, start=1)]
-    session.execute(insert(Observation), lines)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import BinaryIO
 from uuid import UUID
 
 from sqlalchemy import and_, or_, select
@@ -10,12 +11,13 @@ from sqlalchemy.orm import Session
 
 from accounts import service as accounts
 from consent import service as consent
+from core import storage
 from core.actor import Actor
 from health_card import service as health_card
 from records.items import service as items
-from records.refusals import ReportNotFound
+from records.refusals import AttachmentNotFound, ReportNotFound
 from records.reports.incoming import LOINC, IncomingObservation
-from records.reports.models import Observation, Report, ReportStatus
+from records.reports.models import Observation, Report, ReportAttachment, ReportStatus
 from records.reports.service.versions import VersionView, list_versions
 from records.timeline import service as timeline
 
@@ -45,6 +47,16 @@ class ObservationView:
 
 
 @dataclass(frozen=True)
+class AttachmentView:
+    """A document inside a report. ``number`` counts from 1."""
+
+    number: int
+    title: str
+    content_type: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
 class ReportView:
     """One version of a report, and what all its versions changed.
 
@@ -69,6 +81,7 @@ class ReportView:
     is_current: bool
     is_held: bool
     sensitivity: str | None
+    attachments: list[AttachmentView]
 
 
 @dataclass(frozen=True)
@@ -87,15 +100,7 @@ def get_report(session: Session, actor: Actor, report_id: UUID, *, version: int 
     :param version: an older one; None: the current one.
     :raises ReportNotFound: none such for this actor.
     """
-    report = session.scalars(
-        select(Report).where(
-            Report.id == report_id,
-            Report.is_current if version is None else Report.version == version,
-            consent.is_readable(actor, person_id=Report.person_id, object_id=Report.id),
-        )
-    ).one_or_none()
-    if report is None:
-        raise ReportNotFound
+    report = _load(session, actor, report_id, version=version)
     consent.release(
         session,
         actor,
@@ -124,7 +129,31 @@ def get_report(session: Session, actor: Actor, report_id: UUID, *, version: int 
         is_current=report.is_current,
         is_held=bool(restriction and restriction.is_held),
         sensitivity=restriction.sensitivity if restriction else None,
+        attachments=_list_attachments(session, report),
     )
+
+
+def open_attachment(session: Session, actor: Actor, report_id: UUID, number: int) -> tuple[AttachmentView, BinaryIO]:
+    """A document inside the current version of a report that the actor may see now; leaves an access row.
+
+    :raises ReportNotFound: no such report for this actor.
+    :raises AttachmentNotFound: it has no document of this number.
+    :raises FileDamaged: the file is missing, or not what was stored.
+    """
+    report = _load(session, actor, report_id)
+    kept = session.get(ReportAttachment, (report.id, report.version, number))
+    if kept is None:
+        raise AttachmentNotFound
+    consent.release(
+        session,
+        actor,
+        person_id=report.person_id,
+        action="records.attachment.read",
+        of=("report", report.id),
+        facts={"version": report.version, "number": number},
+    )
+    view = AttachmentView(kept.number, kept.title, kept.content_type, kept.size_bytes)
+    return view, storage.open_file(kept.storage_key, kept.data_key)
 
 
 def list_results(
@@ -169,6 +198,29 @@ def list_texts(
         .order_by(Report.effective_at, Report.id, Observation.position)
     )
     return [(code, text) for code, text in rows.tuples() if text is not None]
+
+
+def _load(session: Session, actor: Actor, report_id: UUID, *, version: int | None = None) -> Report:
+    report = session.scalars(
+        select(Report).where(
+            Report.id == report_id,
+            Report.is_current if version is None else Report.version == version,
+            consent.is_readable(actor, person_id=Report.person_id, object_id=Report.id),
+        )
+    ).one_or_none()
+    if report is None:
+        raise ReportNotFound
+    return report
+
+
+def _list_attachments(session: Session, report: Report) -> list[AttachmentView]:
+    names = AttachmentView.__dataclass_fields__
+    kept = session.execute(
+        select(*(getattr(ReportAttachment, name) for name in names))
+        .where(ReportAttachment.report_id == report.id, ReportAttachment.report_version == report.version)
+        .order_by(ReportAttachment.number)
+    )
+    return [AttachmentView(*line) for line in kept]
 
 
 def _list_observations(session: Session, report: Report) -> list[ObservationView]:

@@ -52,6 +52,7 @@ def test_a_report_is_filed_and_the_patient_reads_it_exactly_as_sent(city: City) 
         "hospital_name": "市中心测试医院",
         "performed_at": "2026-03-20T00:30:00Z",
         "issued_at": "2026-03-20T02:00:00Z",
+        "attachments": [],
     }
     assert lines[0] == {
         "position": 1,

@@ -25,7 +25,7 @@ from records.reports.models import Report
 from tests.support.city import City, Hospital, Patient
 from tests.support.hl7v2 import oru
 
-QUICK = Limits(frame_bytes=64 * 1024, connections=20, frame_seconds=0.5, idle_seconds=5.0)
+QUICK = Limits(frame_bytes=64 * 1024, small_bytes=8 * 1024, connections=20, frame_seconds=0.5, idle_seconds=5.0)
 
 
 @dataclass(frozen=True)
@@ -274,3 +274,26 @@ SELECT count(*) FROM pg_locks
 WHERE locktype = 'advisory' AND NOT granted
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
+
+
+def test_messages_of_many_connections_are_filed_together_and_answered_each(listening: Listening) -> None:
+    peers = [connect(listening.port) for _ in range(18)]
+    try:
+        for number, peer in enumerate(peers):
+            peer.sendall(frame(listening.message(control_id=f"M{number}")))
+        answers = [read_frame(peer) for peer in peers]
+    finally:
+        for peer in peers:
+            peer.close()
+    assert [f"MSA|AA|M{number}\r".encode() in answer for number, answer in enumerate(answers)] == [True] * 18
+    assert listening.count_reports() == 18
+
+
+def test_a_large_message_is_taken_in_and_a_larger_one_is_not(listening: Listening) -> None:
+    with connect(listening.port) as peer:
+        note = "NTE|1||" + "长" * 15_000
+        large = oru(listening.hospital.code, listening.number, "OBX|1|NM|X^y||1||||||F", note, control_id="L1")
+        assert QUICK.small_bytes < len(large.encode()) < QUICK.frame_bytes
+        peer.sendall(frame(large.encode()))
+        assert b"MSA|AA|L1\r" in read_frame(peer)
+    assert listening.count_reports() == 1

@@ -39,6 +39,7 @@ def test_one_order_is_one_report() -> None:
         "effective_at": datetime(2026, 3, 5, 0, 30, tzinfo=UTC),
         "issued_at": datetime(2026, 3, 5, 2, tzinfo=UTC),
         "conclusion": None,
+        "attachments": (),
         "observations": (
             {
                 "status": "final",
@@ -291,7 +292,10 @@ NOT_UNDERSTOOD = [
     ("OBX-11", oru("H1", PATIENT, "OBX|1|NM|X^y||1||||||U")),
     ("OBX-8", oru("H1", PATIENT, "OBX|1|NM|X^y||1|||high|||F")),
     ("OBX-7", oru("H1", PATIENT, f"OBX|1|NM|X^y||1||<{'9' * 40}||||F")),
-    ("OBX-2", oru("H1", PATIENT, "OBX|1|ED|X^y||^application^pdf^Base64^AAAA||||||F")),
+    ("OBX-5", oru("H1", PATIENT, "OBX|1|ED|X^y||^application^pdf^Base64^AAAA||||||F")),
+    ("OBX-5", oru("H1", PATIENT, "OBX|1|ED|X^y||^application^pdf^Base64^JVBERi0x?||||||F")),
+    ("OBX-5", oru("H1", PATIENT, "OBX|1|ED|X^y||^application^pdf^Hex^2550||||||F")),
+    ("OBX-2", oru("H1", PATIENT, "OBX|1|RP|X^y||file://server/1.pdf||||||F")),
     ("OBX-2", oru("H1", PATIENT, "OBX|1||X^y||1||||||F")),
     *(
         ("OBX-5", oru("H1", PATIENT, f"OBX|1|{kind}|X^y||{value}||||||F"))

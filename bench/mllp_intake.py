@@ -1,0 +1,156 @@
+"""Laboratory messages a second, durable: the worker's MLLP listener, and beside it the rows copied by hand."""
+
+import random
+import secrets
+import socket
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from accounts import service as accounts
+from app import create_app
+from bench.bare_mllp import BareIntake, Ward
+from bench.harness import (
+    Figure,
+    Machines,
+    Round,
+    Settings,
+    alternate,
+    cpu_seconds,
+    machines,
+    percentile,
+    send_from_process,
+)
+from bench.town import make_town
+from core import db
+from core.actor import SYSTEM, Actor, ActorKind
+from core.config import read_config
+from core.embedded.process import find_port
+from core.vault import vault
+from health_card import service as health_card
+
+# What an analyser sends of one blood sample: LOINC code, name, unit, reference range.
+ITEMS = (
+    ("6690-2", "白细胞计数", "10*9/L", "3.5-9.5"),
+    ("789-8", "红细胞计数", "10*12/L", "4.3-5.8"),
+    ("718-7", "血红蛋白", "g/L", "130-175"),
+    ("4544-3", "红细胞压积", "%", "40-50"),
+    ("777-3", "血小板计数", "10*9/L", "125-350"),
+    ("770-8", "中性粒细胞百分数", "%", "40-75"),
+    ("736-9", "淋巴细胞百分数", "%", "20-50"),
+    ("5905-5", "单核细胞百分数", "%", "3-10"),
+)
+CONNECTIONS = 64
+
+
+@dataclass(frozen=True)
+class Intake:
+    """The listener that is measured."""
+
+    worker_id: int | None
+    port: int
+    ward: Ward
+
+
+def measure(settings: Settings) -> list[Figure]:
+    """Each round sends new messages over 64 connections; the other one files as many in one process."""
+    with tempfile.TemporaryDirectory(prefix="yimatong-bench-") as name, machines(Path(name) / "servers") as running:
+        config = read_config(running.environment)
+        with create_app(config).app_context():
+            card_numbers = make_town(config, persons=settings.persons, seed=settings.seed).card_numbers
+            port = find_port()
+            ward = _open_ward(card_numbers, port)
+            db.orm.session.remove()
+            db.orm.engine.dispose()
+            bare = BareIntake(running.copy_database("bare"), vault(), ward)
+            worker = running.start_worker()
+            _wait_for(port)
+            assert worker.process_id is not None
+            chance = random.Random(settings.seed)
+            try:
+                return alternate(
+                    "mllp_intake",
+                    {
+                        "product": lambda: _send(running, Intake(worker.process_id, port, ward), chance, settings),
+                        "bare": lambda: _copy(running, bare, ward, chance, settings),
+                    },
+                    settings.rounds,
+                )
+            finally:
+                bare.close()
+
+
+def write_message(ward: Ward, chance: random.Random) -> str:
+    """An ORU^R01 of one blood count."""
+    order = secrets.token_hex(8)
+    lines = [
+        f"MSH|^~\\&|LIS|{ward.hospital_code}|YIMATONG|CITY|20260305100001||ORU^R01^ORU_R01|{order}|P|2.5.1||||||"
+        "UNICODE UTF-8",
+        f"PID|1||{chance.choice(ward.numbers)}^^^{ward.hospital_code}^PI",
+        "PV1|1|O",
+        f"OBR|1||{order}^LIS|58410-2^全血细胞计数^LN|||20260305083000|||||||||||||||20260305100000||LAB|F",
+    ]
+    for number, (code, name, unit, usual) in enumerate(ITEMS, start=1):
+        value = f"{chance.uniform(1, 200):.2f}"
+        lines.append(f"OBX|{number}|NM|{code}^{name}^LN||{value}|{unit}^{unit}^UCUM|{usual}|N|||F")
+    return "\r".join(lines) + "\r"
+
+
+def _open_ward(card_numbers: list[str], port: int) -> Ward:
+    """A hospital that knows everybody under a number of its own, and its port."""
+    code = f"B{secrets.token_hex(6).upper()}"
+    numbers: dict[str, UUID] = {}
+    with db.transaction() as session:
+        hospital_id = accounts.register_hospital(session, SYSTEM, code=code, name="测试检验医院", level=3)
+        accounts.open_mllp_port(session, SYSTEM, hospital_id=hospital_id, port=port)
+        system = Actor(ActorKind.MACHINE, hospital_id, frozenset(), hospital_id=hospital_id)
+        for place, card_number in enumerate(card_numbers):
+            person_id = health_card.find_person(session, system, card_number=card_number)
+            assert person_id is not None
+            health_card.bind_patient_number(session, system, person_id=person_id, number=f"MZ{place:06d}")
+            numbers[f"MZ{place:06d}"] = person_id
+    return Ward(hospital_id, code, numbers)
+
+
+def _send(running: Machines, intake: Intake, chance: random.Random, settings: Settings) -> Round:
+    worker_id, ward = intake.worker_id, intake.ward
+    frames = [f"\x0b{write_message(ward, chance)}\x1c\r" for _ in range(int(settings.seconds * 2500))]
+    many = Settings(**{**vars(settings), "connections": CONNECTIONS})
+    database, worker = running.database_cpu_seconds(), cpu_seconds(worker_id)
+    load = send_from_process(intake.port, frames, many, protocol="mllp")
+    worker, database = cpu_seconds(worker_id) - worker, running.database_cpu_seconds() - database
+    if set(load.statuses) != {"AA"}:
+        raise RuntimeError(f"answers were {dict(load.statuses)}")
+    return _figures(len(load.latencies_ms), load.seconds, worker, database, percentile(load.latencies_ms, 99))
+
+
+def _copy(running: Machines, bare: BareIntake, ward: Ward, chance: random.Random, settings: Settings) -> Round:
+    bodies = [write_message(ward, chance).encode() for _ in range(int(settings.seconds * 3000))]
+    database, worker, started = running.database_cpu_seconds(), time.process_time(), time.perf_counter()
+    filed = bare.file(bodies, seconds=settings.seconds)
+    seconds, worker = time.perf_counter() - started, time.process_time() - worker
+    return _figures(filed, seconds, worker, running.database_cpu_seconds() - database, bare.slowest_ms)
+
+
+def _figures(messages: int, seconds: float, worker: float, database: float, p99_ms: float) -> Round:
+    return {
+        "per_second": messages / seconds,
+        "per_cpu_second": messages / (worker + database),
+        "p99_ms": p99_ms,
+        "worker_cpu_ms": worker * 1000 / messages,
+        "database_cpu_ms": database * 1000 / messages,
+    }
+
+
+def _wait_for(port: int) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        except ConnectionRefusedError:
+            time.sleep(0.1)
+        else:
+            return
+    raise TimeoutError("the listener did not open the port")

@@ -1,0 +1,1 @@
+"""Orders of examinations (HL7 ORM): what was asked for, before there is a report."""

@@ -1,0 +1,151 @@
+"""Many messages filed together: those whose reports are new and plain, with a few statements for all of them.
+
+What needs a decision (a repeat, a next version, a visit that is named, anything that might be refused) is left to
+``filing.file_reports``, one by one: here nothing is ever refused.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from core import statements
+from core.actor import Actor
+from core.ids import new_id
+from health_card import service as health_card
+from records.intake import service as intake
+from records.intake.service import Arrival
+from records.reports.incoming import Incoming
+from records.reports.service.writing import Filing, write_reports
+from records.visits import service as visits
+from records.visits.service import NumberedVisit
+
+# The keys of messages and the identifiers of reports, in one order for everybody, as the ordinary way takes them.
+_LOCK = """
+SELECT count(pg_advisory_xact_lock(hashtextextended(lock, 0))) FROM unnest(%(locks)s::text[]) lock
+"""
+
+_KNOWN = """
+SELECT array_agg(asked.place)
+FROM unnest(%(places)s::int[], %(systems)s::text[], %(values)s::text[]) asked (place, system, value)
+WHERE EXISTS (
+    SELECT FROM reports
+    WHERE hospital_id = %(hospital_id)s AND identifier_system = asked.system AND identifier_value = asked.value
+)
+"""
+
+
+@dataclass(frozen=True)
+class Offered:
+    """A message that may be filed together with others. ``reply``: what it is answered, and a repeat again."""
+
+    incoming: Incoming
+    arrival: Arrival
+    reply: str
+
+
+def report_lock(actor: Actor, identifier: tuple[str, str]) -> str:
+    """Who decides about a report of this identifier holds this advisory lock."""
+    return f"report/{actor.house_id}/{identifier[0]}/{identifier[1]}"
+
+
+def file_plain(session: Session, actor: Actor, offered: Sequence[Offered | None]) -> set[int]:
+    """File those of the messages that are plain.
+
+    :param offered: None has its place, and is passed over.
+    :returns: the places of those that are filed; each of the others is still to be filed by ``file_reports``.
+    """
+    chosen = _choose(offered)
+    if not chosen:
+        return set()
+    _lock(session, actor, chosen)
+    for place in intake.find_known(session, actor, {place: one.arrival for place, one in chosen.items()}):
+        del chosen[place]
+    for place in _find_known(session, actor, chosen):
+        chosen.pop(place, None)
+    found = health_card.find_persons(session, actor, {place: one.incoming.subject for place, one in chosen.items()})
+    numbers = {one.incoming.visit_number or "" for one in chosen.values()} - {""}
+    named = visits.find_numbered(session, actor, numbers)
+    chosen = {
+        place: one
+        for place, one in chosen.items()
+        if place in found and _fits(named.get(one.incoming.visit_number or ""), found[place])
+    }
+    _file(session, actor, chosen, found, named)
+    return set(chosen)
+
+
+def _fits(visit: NumberedVisit | None, person_id: UUID) -> bool:
+    return visit is None or visit.person_id == person_id
+
+
+def _choose(offered: Sequence[Offered | None]) -> dict[int, Offered]:
+    """Those without a visit of their own choice; of two that touch the same key or report only the first."""
+    chosen: dict[int, Offered] = {}
+    taken: set[object] = set()
+    for place, one in enumerate(offered):
+        if one is None:
+            continue
+        touched: set[object] = {one.arrival.message_key, *(report.identifier for report in one.incoming.reports)}
+        has_files = any(report.attachments for report in one.incoming.reports)
+        if one.incoming.visit_id is None and one.arrival.message_key and not has_files and not touched & taken:
+            chosen[place] = one
+        taken |= touched
+    return chosen
+
+
+def _lock(session: Session, actor: Actor, chosen: dict[int, Offered]) -> None:
+    messages = sorted(intake.message_lock(actor, one.arrival) for one in chosen.values())
+    identifiers = sorted(report.identifier for one in chosen.values() for report in one.incoming.reports)
+    locks = [*messages, *(report_lock(actor, identifier) for identifier in identifiers)]
+    statements.run(session, _LOCK, {"locks": locks})
+
+
+def _find_known(session: Session, actor: Actor, chosen: dict[int, Offered]) -> set[int]:
+    asked = [(place, *report.identifier) for place, one in chosen.items() for report in one.incoming.reports]
+    places, systems, values = (list(column) for column in zip(*asked, strict=True)) if asked else ([], [], [])
+    row = statements.run(
+        session,
+        _KNOWN,
+        {"places": places, "systems": systems, "values": values, "hospital_id": actor.house_id},
+    )
+    return set(row[0] or ()) if row else set()
+
+
+def _file(
+    session: Session,
+    actor: Actor,
+    chosen: dict[int, Offered],
+    persons: dict[int, UUID],
+    named: Mapping[str, NumberedVisit],
+) -> None:
+    ids = {place: new_id() for place in chosen}
+    moments = [
+        (persons[place], report.effective_at) for place, one in chosen.items() for report in one.incoming.reports
+    ]
+    under = visits.find_latest_visit_ids(session, actor, moments)
+    kept = [intake.Kept(ids[place], one.arrival, persons[place], one.reply) for place, one in chosen.items()]
+    intake.keep_all_accepted(session, actor, kept)
+    write_reports(
+        session,
+        actor,
+        [
+            Filing(
+                report_id=new_id(),
+                version=1,
+                report=report,
+                person_id=persons[place],
+                visit_id=_visit_of(one, named) or under.get((persons[place], report.effective_at)),
+                message_id=ids[place],
+                channel=one.arrival.channel,
+            )
+            for place, one in chosen.items()
+            for report in one.incoming.reports
+        ],
+    )
+
+
+def _visit_of(one: Offered, named: Mapping[str, NumberedVisit]) -> UUID | None:
+    visit = named.get(one.incoming.visit_number or "")
+    return visit.visit_id if visit else None

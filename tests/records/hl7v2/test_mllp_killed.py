@@ -1,0 +1,124 @@
+"""``kill -9`` of the listener under load: nothing that was acknowledged is lost, and nothing is filed twice."""
+
+import os
+import random
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from flask import Flask
+from sqlalchemy import select, update
+
+from accounts import service as accounts
+from accounts.models import MllpEndpoint
+from core import db
+from core.actor import SYSTEM
+from core.embedded.process import find_port
+from records.intake.models import InboundMessage
+from records.reports.models import Report
+from tests.records.hl7v2.test_mllp import can_connect, connect, frame, read_frame, wait_until
+from tests.support.city import City
+from tests.support.hl7v2 import oru
+
+ROOT = Path(__file__).resolve().parents[3]
+LISTENER = """
+import os, threading
+from app import create_app
+from core.config import read_config
+from records.hl7v2 import mllp
+mllp.serve(create_app(read_config(os.environ)), threading.Event(), poll_seconds=0.1)
+"""
+KILLS, SENDERS = 2, 6
+
+
+@contextmanager
+def listener(environment: dict[str, str], port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of its own, killed in the end without warning."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", LISTENER],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: can_connect(port))
+        yield process
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=10)
+
+
+def send_until_acknowledged(
+    port: int, messages: Iterator[bytes], acknowledged: list[str], stop: threading.Event
+) -> None:
+    """Each message again and again, under its own id, until it is acknowledged."""
+    for message in messages:
+        control_id = message.split(b"|")[9].decode()
+        while True:
+            try:
+                with connect(port) as peer:
+                    peer.sendall(frame(message))
+                    answer = read_frame(peer)
+            except (OSError, AssertionError):
+                stop.wait(0.02)
+                continue
+            assert f"MSA|AA|{control_id}\r".encode() in answer, answer
+            acknowledged.append(control_id)
+            break
+        if stop.is_set():
+            return
+
+
+def test_nothing_acknowledged_is_lost_and_nothing_is_filed_twice(
+    committing_app: Flask, committing_city: City, environment: dict[str, str]
+) -> None:
+    port, hospital, patient = find_port(), committing_city.hospital(), committing_city.patient()
+    number, seed = f"MZ{secrets.token_hex(4)}", random.randrange(10**6)
+    print(f"seed {seed}")
+    committing_city.bind_number(hospital, patient, number)
+    with db.transaction() as session:
+        accounts.open_mllp_port(session, SYSTEM, hospital_id=hospital.id, port=port)
+    chance, stop = random.Random(seed), threading.Event()
+    acknowledged: list[str] = []
+
+    def messages() -> Iterator[bytes]:
+        while True:
+            yield oru(hospital.code, number).encode()
+
+    with ThreadPoolExecutor(SENDERS) as pool:
+        try:
+            for turn in range(KILLS + 1):
+                with listener(environment, port):
+                    if turn == 0:
+                        sending = [
+                            pool.submit(send_until_acknowledged, port, messages(), acknowledged, stop)
+                            for _ in range(SENDERS)
+                        ]
+                    before = len(acknowledged)
+                    wait_until(lambda before=before: len(acknowledged) > before + 10)  # type: ignore[misc]
+                    stop.wait(chance.uniform(0, 0.3))
+                    if turn == KILLS:
+                        stop.set()
+                        for one in sending:
+                            one.result(timeout=60)
+        finally:
+            stop.set()
+    with db.transaction() as session:
+        filed = Counter(
+            session.scalars(
+                select(InboundMessage.message_key)
+                .join(Report, Report.inbound_message_id == InboundMessage.id)
+                .where(Report.person_id == patient.person_id, InboundMessage.state == "accepted")
+            )
+        )
+        session.execute(update(MllpEndpoint).where(MllpEndpoint.port == port).values(is_enabled=False))
+    print(f"acknowledged {len(acknowledged)}, filed {len(filed)}")
+    assert Counter(acknowledged) == filed

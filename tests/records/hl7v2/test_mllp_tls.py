@@ -1,0 +1,132 @@
+"""TLS at a hospital's port: who may speak is who proves himself by a certificate registered there."""
+
+import secrets
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+from flask import Flask
+from sqlalchemy import update
+
+from accounts import service as accounts
+from accounts.models import MllpEndpoint
+from accounts.refusals import CertificateUnreadable, MllpPortNotOpen
+from core import clock, db
+from core.actor import SYSTEM
+from core.embedded.process import find_port
+from tests.records.hl7v2.test_mllp import can_connect, frame, read_frame, serving, wait_until
+from tests.support.city import City
+from tests.support.hl7v2 import oru
+
+
+class Certificate:
+    """A certificate of two days with its key, as files; signed by itself, or by another."""
+
+    def __init__(self, folder: Path, name: str, issuer: "Certificate | None" = None) -> None:
+        self.key, now = ec.generate_private_key(ec.SECP256R1()), clock.now()
+        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        issuer = issuer or self
+        made = (
+            x509.CertificateBuilder()
+            .subject_name(self.name)
+            .issuer_name(issuer.name)
+            .public_key(self.key.public_key())
+            .serial_number(secrets.randbits(100))
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(issuer.key, hashes.SHA256())
+        )
+        self.files = folder / f"{name}.pem", folder / f"{name}.key"
+        self.files[0].write_bytes(made.public_bytes(Encoding.PEM))
+        self.files[1].write_bytes(self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+
+@pytest.fixture
+def ours(tmp_path: Path, committing_app: Flask) -> Iterator[Certificate]:
+    """The platform's own certificate, configured."""
+    ours, before = Certificate(tmp_path, "platform"), committing_app.extensions["yimatong.config"]
+    committing_app.extensions["yimatong.config"] = replace(
+        before, mllp_certificate=ours.files[0], mllp_key=ours.files[1]
+    )
+    yield ours
+    committing_app.extensions["yimatong.config"] = before
+
+
+def ask(port: int, ours: Certificate, shown: Certificate | None, message: bytes) -> bytes:
+    """What a system gets that shows this certificate; empty when it is not let in."""
+    context = ssl.create_default_context(cafile=str(ours.files[0]))
+    context.check_hostname = False
+    if shown is not None:
+        context.load_cert_chain(*shown.files)
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as plain:
+        try:
+            with context.wrap_socket(plain) as peer:
+                peer.sendall(frame(message))
+                return read_frame(peer)
+        except (ssl.SSLError, OSError, AssertionError):
+            return b""
+
+
+def test_only_who_shows_a_registered_certificate_is_heard(
+    committing_app: Flask, committing_city: City, ours: Certificate, tmp_path: Path
+) -> None:
+    port, hospital = find_port(), committing_city.hospital()
+    registered, renewed, stranger = (Certificate(tmp_path, name) for name in ("registered", "renewed", "stranger"))
+    signed = Certificate(tmp_path, "signed", registered)
+    with db.transaction() as session:
+        accounts.open_mllp_port(session, SYSTEM, hospital_id=hospital.id, port=port)
+        for known in (registered, renewed, renewed):
+            certificate = known.files[0].read_bytes()
+            accounts.trust_mllp_certificate(session, SYSTEM, hospital_id=hospital.id, certificate=certificate)
+    message = oru(hospital.code, "NOBODY").encode()
+    with serving(committing_app):
+        wait_until(lambda: can_connect(port))
+        for known in (registered, renewed):
+            assert b"records.person_not_matched" in ask(port, ours, known, message)
+        for unknown in (None, stranger, signed):
+            assert ask(port, ours, unknown, message) == b""
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as clear:
+            clear.sendall(frame(message))
+            assert b"MSA" not in clear.recv(4096)
+    with db.transaction() as session:
+        session.execute(update(MllpEndpoint).where(MllpEndpoint.port == port).values(is_enabled=False))
+
+
+def test_a_port_with_certificates_never_speaks_in_clear(
+    committing_app: Flask, committing_city: City, tmp_path: Path
+) -> None:
+    port, other, hospital = find_port(), find_port(), committing_city.hospital()
+    second = committing_city.hospital()
+    with db.transaction() as session:
+        accounts.open_mllp_port(session, SYSTEM, hospital_id=hospital.id, port=port)
+        accounts.open_mllp_port(session, SYSTEM, hospital_id=second.id, port=other)
+        certificate = Certificate(tmp_path, "registered").files[0].read_bytes()
+        accounts.trust_mllp_certificate(session, SYSTEM, hospital_id=hospital.id, certificate=certificate)
+    with serving(committing_app):
+        wait_until(lambda: can_connect(other))
+        assert not can_connect(port)
+    with db.transaction() as session:
+        session.execute(update(MllpEndpoint).where(MllpEndpoint.port.in_((port, other))).values(is_enabled=False))
+
+
+def test_what_is_no_certificate_or_has_no_port_is_refused(city: City, tmp_path: Path) -> None:
+    hospital = city.hospital()
+    good = Certificate(tmp_path, "good").files[0].read_bytes()
+    with db.transaction() as session:
+        for broken in (b"", b"-----BEGIN CERTIFICATE-----", good[:200]):
+            with pytest.raises(CertificateUnreadable) as unreadable:
+                accounts.trust_mllp_certificate(session, SYSTEM, hospital_id=hospital.id, certificate=broken)
+            assert unreadable.value.code == "accounts.certificate_unreadable"
+        with pytest.raises(MllpPortNotOpen) as closed:
+            accounts.trust_mllp_certificate(session, SYSTEM, hospital_id=hospital.id, certificate=good)
+        assert closed.value.code == "accounts.mllp_port_not_open"

@@ -1,0 +1,177 @@
+"""ADT and ORM: visits and patient numbers as a hospital's system tells of them, and what was ordered."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from accounts.models import Role
+from core import clock, db
+from core.outbox import OutboxMessage
+from health_card import service as health_card
+from records.orders.models import LabOrder
+from records.visits.models import Visit, VisitNumber, VisitStep
+from records.visits.service import DEPARTMENT_NOT_SAID
+from tests.records.hl7v2.conftest import Speaking
+from tests.support.city import resident_id
+from tests.support.hl7v2 import adt, orm, oru
+
+
+def test_a_told_visit_is_opened_once_named_and_shares_nothing(speaking: Speaking) -> None:
+    doctor = speaking.city.staff(speaking.hospital)
+    message = adt(speaking.hospital.code, "MZ1", "A04", number="V1", service="0301")
+    assert [speaking.send(message), speaking.send(message)] == [("AA", "")] * 2
+    assert speaking.send(adt(speaking.hospital.code, "MZ1", "A01", number="V1")) == ("AA", "")
+    (visit,) = speaking.visits(doctor.token)
+    assert (visit["kind"], visit["department"]) == ("O", "0301")
+    shared = speaking.get(f"/api/v1/visits/{visit['visit_id']}/timeline", doctor.token)
+    assert shared["code"] == "consent.nothing_shared"
+    with db.transaction() as session:
+        steps = session.scalars(select(VisitStep).filter_by(visit_id=visit["visit_id"])).all()
+        assert [(step.code_class, step.terminal_id, step.staff_id) for step in steps] == [("N", None, None)]
+
+
+def test_a_visit_that_a_desk_opened_is_named_not_doubled(speaking: Speaking) -> None:
+    registrar = speaking.city.staff(speaking.hospital, Role.REGISTRAR)
+    visit_id = speaking.city.visit(registrar, speaking.patient, speaking.hospital)
+    assert speaking.send(adt(speaking.hospital.code, "MZ1", "A04", number="V2", service="0301")) == ("AA", "")
+    assert [line["visit_id"] for line in speaking.visits(registrar.token)] == [str(visit_id)]
+    with db.transaction() as session:
+        assert session.scalar(select(VisitNumber.visit_id).filter_by(number="V2")) == visit_id
+    # A result that names the number stands under it.
+    result = oru(speaking.hospital.code, "MZ1").replace("PV1|1|O", f"PV1|1|O{'|' * 17}V2")
+    assert speaking.send(result) == ("AA", "")
+    with db.transaction() as session:
+        visit = session.get_one(Visit, visit_id)
+        assert (visit.department, visit.closed_at) == ("0300", None)
+
+
+def test_leaving_closes_the_visit_and_ends_what_was_shared(speaking: Speaking) -> None:
+    doctor = speaking.city.staff(speaking.hospital)
+    visit_id = speaking.city.visit(doctor, speaking.patient, speaking.hospital)
+    code = speaking.hospital.code
+    assert speaking.send(adt(code, "MZ1", "A03", number="V3")) == ("AE", "records.visit_not_matched")
+    assert speaking.send(adt(code, "MZ1", "A04", number="V3")) == ("AA", "")
+    assert speaking.send(adt(code, "MZ1", "A03", number="V3")) == ("AA", "")
+    assert speaking.visits(doctor.token) == []
+    assert speaking.get(f"/api/v1/visits/{visit_id}/timeline", doctor.token)["code"] == "consent.nothing_shared"
+    assert speaking.waiting() == ["records.visit_not_matched"]
+
+
+def test_another_persons_visit_is_not_taken(speaking: Speaking) -> None:
+    other = speaking.city.patient()
+    speaking.city.bind_number(speaking.hospital, other, "MZ2")
+    code = speaking.hospital.code
+    assert speaking.send(adt(code, "MZ2", "A01", number="V4", pv1="I")) == ("AA", "")
+    for message in (
+        adt(code, "MZ1", "A03", number="V4"),
+        adt(code, "MZ1", "A01", number="V4"),
+        oru(code, "MZ1").replace("PV1|1|O", f"PV1|1|O{'|' * 17}V4"),
+        orm(code, "MZ1", number="V4"),
+        adt(code, "MZ1", "A03", number=f"{clock.now():%s}^^^YIMATONG"),
+    ):
+        assert speaking.send(message)[0] == "AE"
+    with db.transaction() as session:
+        (visit,) = session.scalars(select(Visit).filter_by(hospital_id=speaking.hospital.id))
+        assert (visit.kind, visit.closed_at, visit.department) == ("I", None, DEPARTMENT_NOT_SAID)
+
+
+@pytest.mark.parametrize(
+    ("pid", "answer"),
+    [
+        ("张^测试||19850412|", "AA"),
+        ("张测试", "AA"),
+        ("Zhang^Ceshi", "AA"),
+        ("李测试", "AE"),
+        ("张^测试||19850413", "AE"),
+        ("", "AA"),
+    ],
+)
+def test_who_is_verified_is_never_changed_by_a_message(speaking: Speaking, pid: str, answer: str) -> None:
+    found, code = speaking.send(adt(speaking.hospital.code, "MZ1", "A08", pid=pid))
+    assert (found, code) == (answer, "" if answer == "AA" else "records.demographics_differ")
+    with db.transaction() as session:
+        assert health_card.get_plain_demographics(session, speaking.patient.person_id).name == "张测试"
+
+
+def test_another_sex_is_reviewed(speaking: Speaking) -> None:
+    with db.transaction() as session:
+        sex = health_card.get_plain_demographics(session, speaking.patient.person_id).sex
+    written = {"male": "F", "female": "M"}[sex]
+    differing = adt(speaking.hospital.code, "MZ1", "A04", number="V5", pid=f"|||{written}")
+    assert speaking.send(differing) == ("AE", "records.demographics_differ")
+    assert speaking.waiting() == ["records.demographics_differ"]
+
+
+def test_an_update_binds_a_new_number_only_on_proof(speaking: Speaking) -> None:
+    patient, code = speaking.city.patient(), speaking.hospital.code
+    assert speaking.send(adt(code, "NEW1", "A08")) == ("AE", "records.person_not_matched")
+    proof = f"NEW1^^^{code}^MR~{patient.card_number}^^^^HC"
+    assert speaking.send(adt(code, f"NEW1^^^{code}^MR~{resident_id()}^^^^NNCHN", "A08"))[0] == "AE"
+    assert speaking.send(adt(code, f"NEW1~MZ1~{patient.card_number}^^^^HC", "A08"))[0] == "AE"
+    assert speaking.send(adt(code, proof, "A08")) == ("AA", "")
+    assert speaking.send(oru(code, "NEW1")) == ("AA", "")
+    # The person has a number here; a second one comes by a merge.
+    assert speaking.send(adt(code, f"NEW2~{patient.card_number}^^^^HC", "A08"))[0] == "AE"
+    assert speaking.send(oru(code, "NEW2"))[0] == "AE"
+
+
+def test_merged_numbers_both_lead_to_the_person(speaking: Speaking) -> None:
+    code = speaking.hospital.code
+    merge = adt(code, f"MZ9^^^{code}^MR", "A40", "MRG|MZ1")
+    assert [speaking.send(merge), speaking.send(merge)] == [("AA", "")] * 2
+    assert [speaking.send(oru(code, number)) for number in ("MZ1", "MZ9")] == [("AA", "")] * 2
+    assert speaking.send(adt(code, "MZ7", "A40", "MRG|MZ8")) == ("AE", "health_card.patient_number_unknown")
+    other = speaking.city.patient()
+    speaking.city.bind_number(speaking.hospital, other, "MZ2")
+    assert speaking.send(adt(code, "MZ9", "A40", "MRG|MZ2")) == ("AE", "health_card.patient_numbers_reviewed")
+    for broken in (adt(code, "MZ9", "A40"), adt(code, "MZ9", "A40", "MRG|MZ9"), adt(code, "", "A40", "MRG|MZ9")):
+        assert speaking.send(broken) == ("AE", "records.message_not_understood")
+
+
+def test_orders_are_kept_changed_and_shown_at_the_visit(speaking: Speaking) -> None:
+    doctor, code = speaking.city.staff(speaking.hospital), speaking.hospital.code
+    visit_id = speaking.city.visit(doctor, speaking.patient, speaking.hospital)
+    two = ("ORC|NW|P1", "OBR|1|||58410-2^全血细胞计数^LN", "ORC|NW|P2|F2", "OBR|2|||X1^尿常规")
+    assert speaking.send(orm(code, "MZ1", *two)) == ("AA", "")
+    assert speaking.send(orm(code, "MZ1", "ORC|CA|P1|F1", "OBR|1|||58410-2^全血细胞计数^LN")) == ("AA", "")
+    orders = speaking.get(f"/api/v1/visits/{visit_id}/orders", doctor.token)["orders"]
+    assert {(order["placer_number"], order["status"], order.get("filler_number")) for order in orders} == {
+        ("P1", "revoked", "F1"),
+        ("P2", "active", "F2"),
+    }
+    other = speaking.city.patient()
+    speaking.city.bind_number(speaking.hospital, other, "MZ2")
+    assert speaking.send(orm(code, "MZ2", two[0], two[1])) == ("AE", "records.order_of_another_person")
+    elsewhere = speaking.city.staff(speaking.city.hospital())
+    assert speaking.get(f"/api/v1/visits/{visit_id}/orders", elsewhere.token)["code"] == "records.visit_not_found"
+    with db.transaction() as session:
+        assert {order.person_id for order in session.scalars(select(LabOrder))} >= {speaking.patient.person_id}
+
+
+@pytest.mark.parametrize(
+    "orders",
+    [
+        ("ORC|NW|P1",),
+        ("OBR|1|P1||X^y",),
+        ("ORC|NW", "OBR|1|||X^y"),
+        ("ORC|ZZ|P1", "OBR|1|||X^y"),
+        ("ORC|SC|P1|||ZZ", "OBR|1|||X^y"),
+        ("ORC|NW|P1", "OBR|1|||X^y", "ORC|NW|P1", "OBR|1|||X^y"),
+        ("ORC|NW|P1", "OBR|1|||^按名称"),
+    ],
+    ids=range(7),
+)
+def test_an_order_that_is_not_understood_waits(speaking: Speaking, orders: tuple[str, ...]) -> None:
+    assert speaking.send(orm(speaking.hospital.code, "MZ1", *orders)) == ("AE", "records.message_not_understood")
+
+
+def test_a_told_visit_is_closed_when_its_days_are_over(speaking: Speaking) -> None:
+    speaking.send(adt(speaking.hospital.code, "MZ1", "A04", number="V8"))
+    with db.transaction() as session:
+        visit = session.scalars(select(Visit).filter_by(hospital_id=speaking.hospital.id)).one()
+        due = session.scalars(select(OutboxMessage).filter_by(topic="records.visit_expiring")).all()
+        assert any(
+            message.payload == {"visit_id": str(visit.id)} and message.due_at == visit.opened_at + timedelta(days=1)
+            for message in due
+        )

@@ -47,9 +47,12 @@ import records.dicomweb.routes
 import records.fhir.routes
 import records.hl7v2.refusals  # worker.py speaks HL7 v2, but its codes stand at /docs/errors too
 import records.images.routes
-import records.intake.routes
+import records.quarantine.pages
+import records.quarantine.routes
 import records.reports.routes
 import records.timeline.routes
+import records.uploads.pages
+import records.uploads.routes
 import records.visits.pages
 import records.visits.routes
 import records.visits.service
@@ -102,7 +105,8 @@ BLUEPRINTS = [
     consent.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,
-    records.intake.routes.api,
+    records.quarantine.routes.api,
+    records.uploads.routes.api,
     records.reports.routes.api,
     records.fhir.routes.api,
     recognition.routes.api,
@@ -123,6 +127,8 @@ PAGES = [
     health_card.tencent.pages.pages,
     records.visits.pages.pages,
     records.chart.pages.pages,
+    records.quarantine.pages.pages,
+    records.uploads.pages.pages,
 ]
 
 MIGRATIONS = str(Path(__file__).parent / "migrations")

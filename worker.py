@@ -14,6 +14,8 @@ import health_card.notices.jobs
 import health_card.printing.jobs
 import health_card.realname.jobs
 import payments.jobs
+import records.quarantine.jobs
+import records.uploads.jobs
 import records.visits.jobs
 from app import create_app
 from core import key_commands, observe
@@ -32,6 +34,8 @@ HANDLERS: dict[str, Handler] = {
     **health_card.printing.jobs.HANDLERS,
     **payments.jobs.HANDLERS,
     **records.visits.jobs.HANDLERS,
+    **records.quarantine.jobs.HANDLERS,
+    **records.uploads.jobs.HANDLERS,
 }
 DISPATCHERS = 2
 

@@ -64,6 +64,11 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "health_card:carrier:resolve",
         "health_card:carrier:bind",
         "health_card:holder:check",
+        "records:quarantine:read",
+        "records:quarantine:replay",
+        "records:quarantine:assign",
+        "records:quarantine:dismiss",
+        "records:upload:manage",
     },
     Role.DOCTOR: _SIGNED_IN
     | _AT_A_DESK
@@ -71,6 +76,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "records:shared_timeline:read",
         "records:report:read",
         "records:image:read",
+        "records:upload:manage",
         "recognition:order:check",
         "recognition:decision:record",
     },
@@ -82,6 +88,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "accounts:terminal:manage",
         "accounts:staff:manage",
         "records:quarantine:read",
+        "records:quarantine:replay",
         "health_card:batch:manage",
         "health_card:card:count",
         "health_card:match:review",
@@ -104,6 +111,7 @@ SCOPE_PERMISSIONS: dict[str, frozenset[str]] = {
     "dicomweb.write": frozenset({"records:image:submit"}),
     "billing.write": frozenset({"payments:charge:capture"}),
     "quarantine.read": frozenset({"records:quarantine:read"}),
+    "quarantine.write": frozenset({"records:quarantine:replay", "records:quarantine:dismiss"}),
     "patient_numbers.write": frozenset({"health_card:patient_number:bind"}),
 }
 

@@ -30,6 +30,7 @@ SCOPES = {
     "dicomweb.write": "上传影像（DICOMweb）",
     "billing.write": "信用就医扣费",
     "quarantine.read": "查看本院待处理消息",
+    "quarantine.write": "重试或作废本院待处理消息",
 }
 
 

@@ -4,6 +4,7 @@ from health_card.carriers.models import Kind as CarrierKind
 from health_card.carriers.service.identification import identify_carrier
 from health_card.desk.models import Way
 from health_card.desk.service.look_ups import open_look_up
+from health_card.matching.likeness import Comparison, compare_with_person
 from health_card.models import Relation
 from health_card.notices.models import NoticeKind
 from health_card.notices.service import tell as tell_person
@@ -16,7 +17,6 @@ from health_card.service.demographics import (
     VISITOR,
     Demographics,
     PlainDemographics,
-    fits_person,
     get_demographics,
     get_plain_demographics,
     get_visitor,
@@ -45,6 +45,7 @@ __all__ = [
     "VISITOR",
     "CardView",
     "CarrierKind",
+    "Comparison",
     "Demographics",
     "Details",
     "Holding",
@@ -59,13 +60,13 @@ __all__ = [
     "ask_real_name",
     "bind_patient_number",
     "check_details",
+    "compare_with_person",
     "counting_failures",
     "end_codes",
     "find_holding",
     "find_own_person_id",
     "find_person",
     "find_real_name_state",
-    "fits_person",
     "get_demographics",
     "get_life_stage",
     "get_patient_number",

@@ -17,13 +17,13 @@ from core import clock
 from records.fhir import systems
 from records.fhir.observations import read_coding, translate_observation
 from records.fhir.refusals import FhirContentUnsupported, FhirInvalid
+from records.intake.subjects import Subject
 from records.reports.incoming import (
     LONGEST_IDENTIFIER,
     MOST_OBSERVATIONS,
     Incoming,
     IncomingObservation,
     IncomingReport,
-    Subject,
     categorise,
     is_plausible,
 )
@@ -213,9 +213,11 @@ def _read_moment(given: object, at: str) -> datetime:
 def _read_subject(resources: Iterable[Any]) -> Subject:
     """Everything by which any resource of the Bundle names the patient: all of it must lead to one person."""
     cards, numbers, certificates = set(), set(), set()
+    names: set[str] = set()
     for resource in resources:
         if resource.subject is None and isinstance(resource, Observation):
             continue
+        names |= {resource.subject.display} if resource.subject and resource.subject.display else set()
         system, value = _logical(resource.subject, "subject")
         if system == systems.CARD:
             cards.add(value)
@@ -225,7 +227,9 @@ def _read_subject(resources: Iterable[Any]) -> Subject:
             certificates.add((system.removeprefix(systems.CERTIFICATE), value))
         else:
             raise FhirContentUnsupported(("subject.identifier.system", "docs/interfaces/fhir.md lists the systems."))
-    return Subject(frozenset(cards), frozenset(numbers), frozenset(certificates))
+    if len(names) > 1:
+        raise FhirInvalid(("subject.display", "One name of the patient is expected."))
+    return Subject(frozenset(cards), frozenset(numbers), frozenset(certificates), frozenset(names))
 
 
 def _read_visit(resources: Iterable[Any]) -> UUID | None:

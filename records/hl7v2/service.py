@@ -1,6 +1,7 @@
 """Taking in one HL7 v2 message."""
 
 import re
+from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
@@ -16,15 +17,19 @@ from records.hl7v2.refusals import (
 )
 from records.intake import service as intake
 from records.intake.service import Arrival
+from records.intake.subjects import Assignment
 from records.reports import service as reports
 
 CONTENT_TYPE = "x-application/hl7-v2+er7"
 
 
-def file_message(session: Session, actor: Actor, *, message: Message, body: bytes) -> str:
+def file_message(
+    session: Session, actor: Actor, *, message: Message, body: bytes, assigned: Assignment | None = None
+) -> str:
     """File the reports of an ORU^R01.
 
     :param body: the message byte for byte, as it is kept.
+    :param assigned: whose it is, as somebody of the hospital has said since it was set aside.
     :returns: the acknowledgement (AA); of a message that came before, the one it got then.
     :raises FacilityWrong: it names another hospital than the actor's.
     :raises MessageTypeUnsupported: not an ORU^R01 of version 2.
@@ -42,7 +47,7 @@ def file_message(session: Session, actor: Actor, *, message: Message, body: byte
     return reports.file_reports(
         session,
         actor,
-        incoming=incoming,
+        incoming=replace(incoming, subject=replace(incoming.subject, assigned=assigned)),
         arrival=arrival,
         answer=lambda _filed: acknowledgement.accept(message),
     )

@@ -27,7 +27,14 @@ from records.timeline import service as timeline
 from records.timeline.service import Placement
 from tests.support import dicom
 
-ALL_SCOPES = ["system/*.write", "dicomweb.write", "billing.write", "quarantine.read", "patient_numbers.write"]
+ALL_SCOPES = [
+    "system/*.write",
+    "dicomweb.write",
+    "billing.write",
+    "quarantine.read",
+    "quarantine.write",
+    "patient_numbers.write",
+]
 
 
 def resident_id(born: str = "19850412", sex: str | None = None) -> str:

@@ -15,8 +15,9 @@ from core.ids import new_id
 from health_card import service as health_card
 from records.intake import service as intake
 from records.intake.service import Arrival
-from records.refusals import PersonNotMatched, VisitNotFound
-from records.reports.incoming import Incoming, IncomingObservation, IncomingReport, Subject
+from records.intake.subjects import match_person
+from records.refusals import VisitNotFound
+from records.reports.incoming import Incoming, IncomingObservation, IncomingReport
 from records.reports.models import Observation, Report, ReportStatus
 from records.reports.refusals import MessageKeyReused, ReportOfAnotherPerson, ReportOutdated, VisitNotMatched
 from records.timeline import service as timeline
@@ -61,10 +62,12 @@ def file_reports(
     :param answer: makes the protocol's answer, given the reports in the order of ``incoming``.
     :returns: the answer; of a message that came before, the one it got then.
     :raises PersonNotMatched: the subject leads to nobody, or to more than one person.
+    :raises PersonContradicts: it leads to a person of another name, sex or birth date.
     :raises VisitNotMatched: the visit named is not one of this person at the actor's hospital.
     :raises ReportOfAnotherPerson: the identifier belongs to another person's report.
     :raises ReportOutdated: a later version is filed already.
     :raises MessageKeyReused: the message's id was used for other content. All of these keep the message in quarantine.
+    :raises MessageDismissed: the hospital has dismissed this very message.
     """
     try:
         return _file_once(session, actor, incoming, arrival, answer)
@@ -87,7 +90,7 @@ def _file_once(
         if not intake.is_same_content(earlier, arrival) or earlier.reply is None:
             raise MessageKeyReused
         return earlier.reply
-    person_id = _match_person(session, actor, incoming.subject)
+    person_id = match_person(session, actor, incoming.subject)
     _check_visit(session, actor, person_id, incoming.visit_id)
     # In one order for everybody, so that two messages about the same reports wait instead of locking each other out.
     decisions = {
@@ -103,19 +106,6 @@ def _file_once(
             )
             _write(session, actor, decision, (visit_id, message_id), arrival.channel)
     return reply
-
-
-def _match_person(session: Session, actor: Actor, subject: Subject) -> UUID:
-    found = [health_card.find_person(session, actor, card_number=number) for number in subject.card_numbers]
-    found += [health_card.find_person(session, actor, patient_number=number) for number in subject.patient_numbers]
-    found += [health_card.find_person(session, actor, certificate=certificate) for certificate in subject.certificates]
-    # An identifier that leads to nobody counts as a contradiction: better asked about than filed on half the proof.
-    if not found or None in found:
-        raise PersonNotMatched
-    first, *others = [person_id for person_id in found if person_id is not None]
-    if not all(health_card.is_same_person(session, first, other) for other in others):
-        raise PersonNotMatched
-    return first
 
 
 def _check_visit(session: Session, actor: Actor, person_id: UUID, visit_id: UUID | None) -> None:

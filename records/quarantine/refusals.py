@@ -18,17 +18,13 @@ class MessageNotWaiting(Conflict):
 class PurposeMissing(Invalid):
     code = "records.purpose_missing"
     title = "查看其他机构的消息内容须说明事由"
-    detail = (
-        "Whoever acts for no hospital says why the content is opened: send `purpose` (support, complaint or audit)."
-    )
+    detail = "Whoever acts for no hospital says why the content is opened: send `purpose` (support, complaint, audit)."
 
 
 class AssigneeNotFound(Invalid):
     code = "records.assignee_not_found"
     title = "该号码没有对应的患者"
-    detail = (
-        "Send one card number, or one patient number of the hospital that sent the message, of a registered person."
-    )
+    detail = "Send a card number, or a patient number of the hospital that sent the message, of a registered person."
 
 
 class ReplayNotFound(NotFound):

@@ -18,9 +18,7 @@ COLUMNS = {
     "report_number": Column(
         ("报告编号", "报告单号"), True, "本单位内唯一；编号相同的各行合为一份报告。更正时沿用原编号", "示例-0001", 64
     ),
-    "patient_number": Column(
-        ("患者号", "门诊号", "病历号"), False, "本单位患者号、健康卡号、证件号码至少填一项", "", 64
-    ),
+    "patient_number": Column(("患者号", "门诊号", "病历号"), False, "患者号、健康卡号、证件号码至少填一项", "", 64),
     "card_number": Column(("健康卡号",), False, "64 位，可由读卡程序填入", "", 64),
     "certificate_type": Column(("证件类型",), False, "01 居民身份证（默认）、03 护照等代码", "01", 3),
     "certificate_number": Column(("证件号码", "身份证号"), False, "请先将该列设为“文本”格式", "99000019850412000X", 32),

@@ -24,9 +24,7 @@ class UploadProtected(Invalid):
 class UploadTooLong(Invalid):
     code = "records.upload_too_long"
     title = "文件过大,请分成几份上传"
-    detail = (
-        "At most 5,000 rows, 1,000 reports and 5 MB a file; delete formatted empty rows below the list, or split it."
-    )
+    detail = "At most 5,000 rows, 1,000 reports and 5 MB; delete formatted empty rows below the list, or split it."
 
 
 class UploadHeaderUnknown(Invalid):

@@ -1,7 +1,7 @@
 """Rows of a list to reports: the same rules when it is checked, filed, and tried again from quarantine. Pure."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -28,6 +28,8 @@ _CATEGORIES = {"": "laboratory", "检验": "laboratory", "检查": "imaging", "�
 _STATUSES = {"": "final", "正式": "final", "初步": "preliminary", "更正": "corrected", "作废": "cancelled"}
 _FLAGS = {"高": "H", "↑": "H", "低": "L", "↓": "L", "正常": "N", "异常": "A", "阳性": "POS", "阴性": "NEG"}
 _CODED_FLAGS = {"H", "HH", "L", "LL", "N", "A", "AA", "POS", "NEG"}
+_WORDS: dict[str, dict[str, str]] = {"sex": _SEXES, "category": _CATEGORIES, "status": _STATUSES}
+_MOMENTS = {"performed_at", "issued_at", "birth_date"}
 _OF_AN_ITEM = {"report_number", "item_code", "item_name", "result", "unit", "reference", "flag"}
 # These say the same in every row of a report, where they are said at all.
 _OF_THE_REPORT = [name for name in COLUMNS if name not in _OF_AN_ITEM]
@@ -105,7 +107,7 @@ def _read_row(row: Row) -> tuple[dict[str, str], list[RowError]]:
     for name, column in COLUMNS.items():
         cell = row.cells.get(name)
         text = cell.text if cell else ""
-        if cell and cell.moment and name in {"performed_at", "issued_at", "birth_date"}:
+        if cell and cell.moment and name in _MOMENTS:
             text = cell.moment
         code = (cell.problem if cell else None) or _check_cell(name, text, column.longest)
         if code is None and not text and column.is_needed:
@@ -124,23 +126,19 @@ def _read_row(row: Row) -> tuple[dict[str, str], list[RowError]]:
 def _check_cell(name: str, text: str, longest: int) -> str | None:
     if len(text) > longest:
         return "too_long"
-    if not text:
-        return None
     if name == "report_number" and text.startswith(EXAMPLE):
         return "example"
-    if name in {"performed_at", "issued_at", "birth_date"}:
-        return None if _is_moment(text) else "bad_date"
-    words: Mapping[str, object] | None = {"sex": _SEXES, "category": _CATEGORIES, "status": _STATUSES}.get(name)
-    if words is not None and text not in words:
+    if name in _MOMENTS and text and not _is_moment(text):
+        return "bad_date"
+    if text and not _is_known_word(name, text):
         return "bad_word"
-    if name == "flag" and text not in _FLAGS and text.upper() not in _CODED_FLAGS:
-        return "bad_word"
-    if name == "result" and _BOUNDED.fullmatch(text):
-        try:
-            _read_result(text)
-        except ValueError:
-            return "bad_number"
-    return None
+    return "bad_number" if name == "result" and not _is_result(text) else None
+
+
+def _is_known_word(name: str, text: str) -> bool:
+    if name == "flag":
+        return text in _FLAGS or text.upper() in _CODED_FLAGS
+    return name not in _WORDS or text in _WORDS[name]
 
 
 def _check_together(group: Group) -> Iterator[RowError]:
@@ -228,6 +226,14 @@ def _read_moment(text: str) -> datetime:
 
 def _read_day(text: str) -> date:
     return _read_moment(text).date()
+
+
+def _is_result(text: str) -> bool:
+    try:
+        _read_result(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_moment(text: str) -> bool:

@@ -59,7 +59,10 @@ def assign_message(
     """
     message = _lock_message(session, actor, message_id, "quarantined")
     kind, given = number
-    person_id = health_card.find_person(session, actor, **{kind: given})
+    by_card = kind == "card_number"
+    person_id = health_card.find_person(
+        session, actor, card_number=given if by_card else None, patient_number=None if by_card else given
+    )
     if person_id is None:
         raise AssigneeNotFound
     attempt = Attempt(message, card_issuer, Assignment(person_id, is_confirmed))
@@ -76,7 +79,7 @@ def dismiss_message(session: Session, actor: Actor, *, message_id: UUID, why: st
     message = _lock_message(session, actor, message_id, "quarantined")
     message.state = "dismissed"
     _note(session, actor, message, "dismissed", why)
-    return _record(session, actor, message, "dismissed", {"why": why})
+    return _record(session, actor, message, "dismissed", facts={"why": why})
 
 
 def reopen_message(session: Session, actor: Actor, *, message_id: UUID) -> Resolved:
@@ -88,7 +91,7 @@ def reopen_message(session: Session, actor: Actor, *, message_id: UUID) -> Resol
     message = _lock_message(session, actor, message_id, "dismissed")
     message.state = "quarantined"
     message.resolution = message.resolution_reason = message.resolved_by = message.resolved_at = None
-    return _record(session, actor, message, "reopened", {})
+    return _record(session, actor, message, "reopened")
 
 
 def _lock_message(session: Session, actor: Actor, message_id: UUID, state: str) -> InboundMessage:
@@ -117,7 +120,7 @@ def _try_again(session: Session, actor: Actor, attempt: Attempt, resolution: str
         message.state, message.reason = "accepted", None
         _note(session, actor, message, resolution, why)
     facts = {"outcome": message.reason or "accepted"} | ({"why": why} if why else {})
-    return _record(session, actor, message, resolution, facts, attempt.assigned)
+    return _record(session, actor, message, resolution, facts=facts, assigned=attempt.assigned)
 
 
 def _note(session: Session, actor: Actor, message: InboundMessage, resolution: str, why: str | None) -> None:
@@ -131,7 +134,8 @@ def _record(
     actor: Actor,
     message: InboundMessage,
     act: str,
-    facts: dict[str, str],
+    *,
+    facts: dict[str, str] | None = None,
     assigned: Assignment | None = None,
 ) -> Resolved:
     session.flush()
@@ -141,6 +145,6 @@ def _record(
         f"records.message.{act}",
         subject_id=assigned.person_id if assigned else message.person_id,
         of=("inbound_message", message.id),
-        facts={"channel": message.channel} | facts,
+        facts={"channel": message.channel} | (facts or {}),
     )
     return Resolved(message.id, message.state, message.reason)

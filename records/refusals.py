@@ -1,5 +1,7 @@
 """How records says no."""
 
+from collections.abc import Sequence
+
 from core.errors import Conflict, Invalid, NotFound
 
 
@@ -59,9 +61,9 @@ class PersonContradicts(Invalid):
         "which. Kept whole in quarantine: correct it at the sender and send it again, or assign it there."
     )
 
-    def __init__(self, differing: list[str]) -> None:
+    def __init__(self, differing: Sequence[str] = ()) -> None:
         """:param differing: name, sex, birth_date; never what they are."""
-        super().__init__(differing=differing)
+        super().__init__(differing=list(differing))
 
 
 class MessageDismissed(Conflict):

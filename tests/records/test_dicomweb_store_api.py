@@ -342,6 +342,7 @@ def test_a_large_body_is_not_held_in_memory(city: City) -> None:
         ("records.person_not_matched", 0xC001),
         ("records.person_contradicts", 0xC002),
         ("records.study_of_another_person", 0xC003),
+        ("records.message_dismissed", 0xC004),
         ("records.transfer_syntax_not_supported", 0xC122),
     ],
 )

@@ -66,7 +66,9 @@ def read_rows(body: bytes) -> list[Row]:
     if body.startswith(_COMPOUND_FILE):
         raise UploadProtected if "EncryptedPackage".encode("utf-16-le") in body else UploadFormatUnsupported
     lines = _read_workbook(body) if body.startswith(b"PK\x03\x04") else _read_csv(body)
-    header, *rest = lines or [(0, [])]
+    if not lines:
+        raise UploadUnreadable
+    header, *rest = lines
     columns = _find_columns([cell.text for cell in header[1]])
     rows = [_name_cells(line, cells, columns) for line, cells in rest]
     if not rows:

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
@@ -166,7 +166,13 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=5,
+    deadline=None,
+    # A failure is told as it was found: the tokens would not outlive its shrinking.
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(steps=STEPS)
 def test_every_message_is_accepted_waits_or_was_dismissed(city: City, steps: list[tuple[str, int]]) -> None:
     house = House(city) if not hasattr(city, "house") else city.house
@@ -192,9 +198,10 @@ def test_every_message_is_accepted_waits_or_was_dismissed(city: City, steps: lis
                     body["card_number"] = patients[which].card_number
                 assert house.act(str(found[which]), act, **body).status_code in {200, 404, 409}
     messages = {message.id: message for message in every_message(house)}
-    assert set(found) == sent
+    # An image that is filed at once is no message; everything else that was sent is there.
+    assert sent - set(found) <= {AT_ONCE.index("dicomweb")}
     for which, patient in enumerate(patients):
-        state = messages[found[which]].state if which in found else None
+        state = messages[found[which]].state if which in found else "accepted" if which in sent else None
         assert state in {None, "accepted", "quarantined", "dismissed"}
         assert len(lines(city, patient)) == (state == "accepted")
 

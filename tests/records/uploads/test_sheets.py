@@ -3,7 +3,7 @@
 import io
 import zipfile
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import openpyxl
@@ -54,7 +54,7 @@ def test_a_workbook_says_what_the_csv_says() -> None:
 @pytest.mark.parametrize(
     ("column", "value", "shown_as", "read"),
     [
-        (4, datetime(2026, 3, 5, 8, 30), "yyyy-mm-dd hh:mm", "2026-03-05 08:30:00"),
+        (4, datetime(2026, 3, 5, 8, 30, tzinfo=UTC).replace(tzinfo=None), "yyyy-mm-dd hh:mm", "2026-03-05 08:30:00"),
         (4, 46086.354166666664, "General", "2026-03-05 08:30:00"),
         (4, 20260305, "General", "20260305"),
         (1, 10023, "General", "10023"),
@@ -115,10 +115,10 @@ OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600
         (lambda: OLD + "EncryptedPackage".encode("utf-16-le"), "records.upload_protected"),
         (bomb, "records.upload_too_long"),
         (lambda: workbook(GOOD, change=lambda sheet: sheet.cell(900_000, 1, "R2")), "records.upload_too_long"),
-        (lambda: (",".join(TITLES) + "\n" + ("," * 5 + "1\n") * 5001).encode(), "records.upload_too_long"),
+        ((",".join(TITLES) + "\n" + ("," * 5 + "1\n") * 5001).encode, "records.upload_too_long"),
         (lambda: workbook(GOOD, GOOD, change=lambda sheet: sheet.merge_cells("A2:A3")), "records.upload_cells_merged"),
         (lambda: b"a,b\n1,2\n", "records.upload_header_unknown"),
-        (lambda: (",".join([*TITLES, "姓名"]) + "\n1").encode(), "records.upload_header_unknown"),
+        ((",".join([*TITLES, "姓名"]) + "\n1").encode, "records.upload_header_unknown"),
     ],
 )
 def test_a_file_that_is_no_list_is_refused_whole(make: Callable[[], bytes], code: str) -> None:

@@ -7,13 +7,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from accounts.models import Role
 from core import db, storage
+from core.outbox import OutboxMessage
 from records.uploads import jobs
 from records.uploads.columns import ERRORS
 from records.uploads.models import Upload
-from tests.conftest import SteppingClock
 from tests.support.browsing import Browser
 from tests.support.channels import ROW, House, write_upload
 from tests.support.city import City, Patient, bearer
@@ -138,17 +139,16 @@ def test_only_staff_of_the_house_sees_an_upload(city: City, house: House, patien
     assert machine.json["code"] == "core.permission_missing"
 
 
-def test_what_nobody_confirmed_is_gone_after_a_day(
-    house: House, patient: Patient, stepping_clock: SteppingClock
-) -> None:
+def test_what_nobody_confirmed_is_gone_after_a_day(house: House, patient: Patient) -> None:
     upload = house.upload(write_upload(row()))
     with db.transaction() as session:
         kept = session.get_one(Upload, upload["id"])
         address, key = kept.storage_key, kept.data_key
+        due = select(OutboxMessage.due_at).where(OutboxMessage.payload["upload_id"].astext == upload["id"])
+        assert session.scalars(due).all() == [kept.created_at + timedelta(hours=24)]
     assert key is not None
     with storage.open_file(address, key) as stream:
         assert "血红蛋白".encode() in stream.read()
-    stepping_clock.forward(hours=timedelta(hours=24).total_seconds() / 3600)
     jobs.expire_list({"upload_id": upload["id"]})
     jobs.expire_list({"upload_id": upload["id"]})
     with pytest.raises(storage.FileDamaged):

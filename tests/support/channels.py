@@ -36,13 +36,14 @@ ROW = {
 class House:
     """A hospital that speaks every channel."""
 
-    def __init__(self, city: City) -> None:
+    def __init__(self, city: City, *, speaks_hl7v2: bool = True) -> None:
         self.city = city
         self.hospital: Hospital = city.hospital()
         self.machine: Machine = city.machine(self.hospital)
         self.registrar: Staff = city.staff(self.hospital, Role.REGISTRAR)
-        with db.transaction() as session:
-            accounts.open_mllp_port(session, SYSTEM, hospital_id=self.hospital.id, port=MLLP_PORT)
+        if speaks_hl7v2:
+            with db.transaction() as session:
+                accounts.open_mllp_port(session, SYSTEM, hospital_id=self.hospital.id, port=MLLP_PORT)
 
     def waiting(self, query: str = "") -> list[dict[str, Any]]:
         reply = self.city.client.get(f"/api/v1/quarantine{query}", headers=bearer(self.registrar.token))

@@ -48,18 +48,21 @@ import records.entries.routes
 import records.fhir.routes
 import records.hl7v2.routes
 import records.images.routes
-import records.intake.routes
 import records.items.pages
 import records.items.routes
 import records.items.service
 import records.life.routes
 import records.orders.routes
+import records.quarantine.pages
+import records.quarantine.routes
 import records.releasing.pages
 import records.releasing.relabelling
 import records.releasing.routes
 import records.reports.routes
 import records.timeline.routes
 import records.trends.routes
+import records.uploads.pages
+import records.uploads.routes
 import records.visits.pages
 import records.visits.routes
 import records.visits.service
@@ -114,7 +117,8 @@ BLUEPRINTS = [
     records.timeline.routes.api,
     records.life.routes.api,
     records.releasing.routes.api,
-    records.intake.routes.api,
+    records.quarantine.routes.api,
+    records.uploads.routes.api,
     records.reports.routes.api,
     records.items.routes.api,
     records.trends.routes.api,
@@ -143,6 +147,8 @@ PAGES = [
     records.chart.pages.pages,
     records.items.pages.pages,
     records.releasing.pages.pages,
+    records.quarantine.pages.pages,
+    records.uploads.pages.pages,
 ]
 
 MIGRATIONS = str(Path(__file__).parent / "migrations")

@@ -15,7 +15,9 @@ import health_card.printing.jobs
 import health_card.realname.jobs
 import payments.jobs
 import records.items.jobs
+import records.quarantine.jobs
 import records.releasing.jobs
+import records.uploads.jobs
 import records.visits.jobs
 from app import create_app
 from core import key_commands, observe
@@ -36,6 +38,8 @@ HANDLERS: dict[str, Handler] = {
     **records.visits.jobs.HANDLERS,
     **records.items.jobs.HANDLERS,
     **records.releasing.jobs.HANDLERS,
+    **records.quarantine.jobs.HANDLERS,
+    **records.uploads.jobs.HANDLERS,
 }
 DISPATCHERS = 2
 

@@ -89,6 +89,11 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "health_card:carrier:bind",
         "health_card:holder:check",
         "payments:credit_line:sign_up",
+        "records:quarantine:read",
+        "records:quarantine:replay",
+        "records:quarantine:assign",
+        "records:quarantine:dismiss",
+        "records:upload:manage",
     },
     Role.DOCTOR: _SIGNED_IN
     | _AT_A_DESK
@@ -99,6 +104,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "records:entry:read",
         "records:image:read",
         "records:held_item:release",
+        "records:upload:manage",
         "recognition:order:check",
         "recognition:decision:record",
     },
@@ -114,6 +120,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "records:item:manage",
         "records:code_mapping:manage",
         "records:release_rule:manage",
+        "records:quarantine:replay",
         "health_card:batch:manage",
         "health_card:card:count",
         "health_card:match:review",
@@ -139,6 +146,7 @@ SCOPE_PERMISSIONS: dict[str, frozenset[str]] = {
     "billing.write": frozenset({"payments:charge:capture"}),
     "quarantine.read": frozenset({"records:quarantine:read"}),
     "code_mappings.write": frozenset({"records:item:read", "records:code_mapping:manage"}),
+    "quarantine.write": frozenset({"records:quarantine:replay", "records:quarantine:dismiss"}),
     "patient_numbers.write": frozenset({"health_card:patient_number:bind"}),
 }
 

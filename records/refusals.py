@@ -1,5 +1,7 @@
 """How records says no."""
 
+from collections.abc import Sequence
+
 from core.errors import Conflict, Invalid, NotFound
 
 
@@ -60,6 +62,31 @@ class PersonNotMatched(Invalid):
     )
 
 
+class PersonContradicts(Invalid):
+    """Kept in quarantine."""
+
+    keeps_changes = True
+    code = "records.person_contradicts"
+    title = "所送姓名、性别或出生日期与该号码的持有人不符,已转入待处理"
+    detail = (
+        "The number leads to a person whose name, sex or birth date is not the one that was sent; `differing` says "
+        "which. Kept whole in quarantine: correct it at the sender and send it again, or assign it there."
+    )
+
+    def __init__(self, differing: Sequence[str] = ()) -> None:
+        """:param differing: name, sex, birth_date; never what they are."""
+        super().__init__(differing=list(differing))
+
+
+class MessageDismissed(Conflict):
+    code = "records.message_dismissed"
+    title = "相同内容的消息已被本院作废,不再登记"
+    detail = (
+        "The hospital dismissed this very message in quarantine, so it is not tried again. Send a corrected one under "
+        "a new id, or reopen the dismissed one."
+    )
+
+
 class ImageUnreadable(Invalid):
     code = "records.image_unreadable"
     title = "影像文件无法识别"
@@ -85,18 +112,6 @@ class StudyMismatch(Invalid):
     code = "records.study_mismatch"
     title = "影像不属于所指定的检查"
     detail = "The instance's StudyInstanceUID is not the one in the address it was sent to."
-
-
-class ImageContradictsPerson(Invalid):
-    """Kept in quarantine."""
-
-    keeps_changes = True
-    code = "records.image_contradicts_person"
-    title = "影像中的性别或出生日期与患者不符,已转入待处理"
-    detail = (
-        "PatientID leads to a person whose sex or birth date is not the one in the file. The file is kept whole in "
-        "quarantine; correct PatientID, PatientSex or PatientBirthDate at the modality and send it again."
-    )
 
 
 class StudyOfAnotherPerson(Invalid):

@@ -6,6 +6,7 @@ from health_card.confirmation.service import check_pin, consume_confirmation
 from health_card.desk.models import Way
 from health_card.desk.service.look_ups import open_look_up
 from health_card.family.service.visitors import open_confirmed_look_up
+from health_card.matching.likeness import Comparison, compare_with_person, find_agreeing
 from health_card.models import Relation
 from health_card.notices.models import NoticeKind
 from health_card.notices.service import tell as tell_person
@@ -18,7 +19,6 @@ from health_card.service.demographics import (
     VISITOR,
     Demographics,
     PlainDemographics,
-    fits_person,
     get_demographics,
     get_plain_demographics,
     get_visitor,
@@ -51,6 +51,7 @@ __all__ = [
     "VISITOR",
     "CardView",
     "CarrierKind",
+    "Comparison",
     "Demographics",
     "Details",
     "Holding",
@@ -66,16 +67,17 @@ __all__ = [
     "bind_patient_number",
     "check_details",
     "check_pin",
+    "compare_with_person",
     "confided_person_ids",
     "consume_confirmation",
     "counting_failures",
     "end_codes",
+    "find_agreeing",
     "find_holding",
     "find_own_person_id",
     "find_person",
     "find_persons",
     "find_real_name_state",
-    "fits_person",
     "get_demographics",
     "get_life_stage",
     "get_patient_number",

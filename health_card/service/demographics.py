@@ -6,7 +6,6 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
@@ -14,8 +13,7 @@ from core import clock, statements
 from core.actor import Actor
 from core.vault import vault
 from health_card.masks import mask_name, mask_number, mask_phone
-from health_card.models import Person
-from health_card.service.identities import ADDRESS, CERTIFICATE, NAME, PHONE, same_person_ids
+from health_card.service.identities import ADDRESS, CERTIFICATE, NAME, PHONE
 from health_card.service.numbers import PATIENT_NUMBER
 
 
@@ -118,21 +116,6 @@ def get_demographics(session: Session, person_id: UUID, *, masked: bool = True) 
 def get_plain_demographics(session: Session, person_id: UUID) -> PlainDemographics:
     """As ``get_demographics``, with nothing masked."""
     return _unseal(_read_person(session, person_id))
-
-
-def fits_person(session: Session, person_id: UUID, *, sex: str, birth_date: date | None) -> bool:
-    """Whether one of the person's records says this sex and birth date, or leaves them open.
-
-    A hospital goes on writing what the record that it knew said, also when another one stands for the person now.
-
-    :param sex: ``unknown`` fits everybody, as does no birth date.
-    """
-    fitting = select(Person.id).where(Person.id.in_(same_person_ids(person_id)))
-    if sex != "unknown":
-        fitting = fitting.where(Person.sex.in_((sex, "unknown")))
-    if birth_date is not None:
-        fitting = fitting.where(or_(Person.birth_date == birth_date, Person.birth_date.is_(None)))
-    return session.scalar(fitting.limit(1)) is not None
 
 
 def _read_person(session: Session, person_id: UUID, *, hospital_id: UUID | None = None) -> _KnownPerson:

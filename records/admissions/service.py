@@ -10,8 +10,8 @@ from core import clock
 from core.actor import Actor
 from health_card import service as health_card
 from records.admissions.refusals import DemographicsDiffer
+from records.intake.subjects import Subject, match_person
 from records.refusals import PersonNotMatched, VisitNotFound
-from records.reports.incoming import Subject
 from records.reports.refusals import VisitNotMatched
 from records.visits import service as visits
 
@@ -108,6 +108,8 @@ def _match(session: Session, actor: Actor, told: Told) -> tuple[UUID, list[str]]
     A number that leads to nobody is a new one when card or certificate lead to the person; by itself it proves nothing.
     """
     subject = told.subject
+    if subject.assigned:
+        return match_person(session, actor, subject), []
     proven = [health_card.find_person(session, actor, card_number=number) for number in subject.card_numbers]
     proven += [health_card.find_person(session, actor, certificate=one) for one in subject.certificates]
     numbered = {
@@ -124,8 +126,10 @@ def _match(session: Session, actor: Actor, told: Told) -> tuple[UUID, list[str]]
 
 
 def _check_demographics(session: Session, person_id: UUID, told: Told) -> None:
-    fits = health_card.fits_person(session, person_id, sex=told.sex, birth_date=told.birth_date)
-    if not fits or (told.names and health_card.get_plain_demographics(session, person_id).name not in told.names):
+    compared = health_card.compare_with_person(
+        session, person_id, names=told.names, sex=told.sex, birth_date=told.birth_date
+    )
+    if compared.differing:
         raise DemographicsDiffer
 
 

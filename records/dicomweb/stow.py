@@ -14,12 +14,13 @@ from records.dicomweb.model import Dataset, to_dataset
 from records.dicomweb.multipart import MultipartReader
 from records.images.dicom import Header, read_header
 from records.refusals import (
-    ImageContradictsPerson,
     ImageIncomplete,
     ImageUnreadable,
     InstanceDiffers,
     MediaTypeUnsupported,
+    MessageDismissed,
     MultipartMalformed,
+    PersonContradicts,
     PersonNotMatched,
     StudyMismatch,
     StudyOfAnotherPerson,
@@ -39,8 +40,9 @@ _FAILURE_REASONS: dict[type[Refusal], int] = {
     StudyMismatch: 0xA901,
     ImageUnreadable: 0xC000,
     PersonNotMatched: 0xC001,
-    ImageContradictsPerson: 0xC002,
+    PersonContradicts: 0xC002,
     StudyOfAnotherPerson: 0xC003,
+    MessageDismissed: 0xC004,
     TransferSyntaxNotSupported: 0xC122,
 }
 

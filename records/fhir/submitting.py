@@ -57,6 +57,19 @@ def read_single(
     return Submission(incoming, Arrival("fhir", body, CONTENT_TYPE), [translation.Place(resource_type, 0)])
 
 
+def read_kept(body: bytes) -> Submission:
+    """What was kept of a transaction, of an entry of a batch, or of a single resource, read again.
+
+    An update that was set aside names its resource by its identifier.
+    """
+    resource_type = json.loads(body)["resourceType"]
+    return (
+        read_transaction(body, *reading.read_bundle(body))
+        if resource_type == "Bundle"
+        else read_single(body, resource_type)
+    )
+
+
 def read_filed(reply: str) -> tuple[UUID, int, bool]:
     """Id, version and whether it is new, of the one resource in a transaction-response."""
     response = json.loads(reply)["entry"][0]["response"]

@@ -20,13 +20,13 @@ from records.fhir import systems
 from records.fhir.entries import SHAPES, list_references, read_encounters, read_subject, translate_entry
 from records.fhir.observations import read_coding, translate_observation
 from records.fhir.refusals import FhirContentUnsupported, FhirIfMatchMissing, FhirInvalid
+from records.intake.subjects import Subject
 from records.reports.incoming import (
     LONGEST_IDENTIFIER,
     MOST_OBSERVATIONS,
     Incoming,
     IncomingObservation,
     IncomingReport,
-    Subject,
     categorise,
     is_plausible,
 )
@@ -318,9 +318,11 @@ def _read_subject(references: Iterable[tuple[Reference | None, bool]]) -> Subjec
     :param references: each with whether it may be missing.
     """
     cards, numbers, certificates, person_ids = set(), set(), set(), set()
+    names: set[str] = set()
     for reference, may_miss in references:
         if reference is None and may_miss:
             continue
+        names |= {reference.display} if reference and reference.display else set()
         known = _PERSON.fullmatch((reference and reference.reference) or "")
         if known:
             person_ids.add(UUID(known[1]))
@@ -334,7 +336,11 @@ def _read_subject(references: Iterable[tuple[Reference | None, bool]]) -> Subjec
             certificates.add((system.removeprefix(systems.CERTIFICATE), value))
         else:
             raise FhirContentUnsupported(("subject.identifier.system", "docs/interfaces/fhir.md lists the systems."))
-    return Subject(frozenset(cards), frozenset(numbers), frozenset(certificates), frozenset(person_ids))
+    if len(names) > 1:
+        raise FhirInvalid(("subject.display", "One name of the patient is expected."))
+    return Subject(
+        frozenset(cards), frozenset(numbers), frozenset(certificates), frozenset(person_ids), names=frozenset(names)
+    )
 
 
 def _read_visit(encounters: Iterable[Reference]) -> UUID | None:

@@ -18,6 +18,8 @@ _ERROR_CODES = {
     "records.message_not_for_production": "202^Unsupported processing id",
     "records.facility_wrong": "204^Unknown key identifier",
     "records.person_not_matched": "204^Unknown key identifier",
+    "records.person_contradicts": "204^Unknown key identifier",
+    "records.message_dismissed": "205^Duplicate key identifier",
     "records.visit_not_matched": "204^Unknown key identifier",
     "records.message_key_reused": "205^Duplicate key identifier",
     "records.report_of_another_person": "205^Duplicate key identifier",

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -12,6 +12,7 @@ from core.actor import Actor
 from core.errors import PermissionMissing, Refusal
 from health_card.patient_numbers import service as patient_numbers
 from records.admissions import service as admissions
+from records.admissions.service import Told
 from records.hl7v2 import acknowledgement, administration, ordering, translation
 from records.hl7v2.parsing import Message
 from records.hl7v2.refusals import (
@@ -22,6 +23,7 @@ from records.hl7v2.refusals import (
 )
 from records.intake import service as intake
 from records.intake.service import Arrival
+from records.intake.subjects import Assignment
 from records.orders import service as orders
 from records.reports import service as reports
 from records.reports.refusals import MessageKeyReused
@@ -38,6 +40,7 @@ class _Asked:
     message: Message
     hospital_code: str
     visit_days: int
+    assigned: Assignment | None
 
 
 # What a message asks for: files it, and says whom it is about.
@@ -61,11 +64,20 @@ def file_together(session: Session, actor: Actor, *, messages: Sequence[tuple[Me
     return {place: one.reply for place, one in enumerate(offered) if one is not None and place in filed}
 
 
-def file_message(session: Session, actor: Actor, *, message: Message, body: bytes, visit_days: int) -> str:
+def file_message(
+    session: Session,
+    actor: Actor,
+    *,
+    message: Message,
+    body: bytes,
+    visit_days: int,
+    assigned: Assignment | None = None,
+) -> str:
     """File what a message says.
 
     :param body: the message byte for byte, as it is kept.
     :param visit_days: after how many days a visit is over.
+    :param assigned: whose it is, as somebody of the hospital has said since it was set aside.
     :returns: the acknowledgement (AA); of a message that came before, the one it got then.
     :raises FacilityWrong: it names another hospital than the actor's.
     :raises MessageTypeUnsupported: not of a type that is taken in.
@@ -79,7 +91,7 @@ def file_message(session: Session, actor: Actor, *, message: Message, body: byte
     arrival = Arrival("hl7v2", body, CONTENT_TYPE, message.control_id)
     act = _ACTS.get(_type_of(message))
     if act is not None:
-        return _act_once(session, actor, arrival, _Asked(message, hospital.code, visit_days), act)
+        return _act_once(session, actor, arrival, _Asked(message, hospital.code, visit_days, assigned), act)
     try:
         incoming = translation.translate(message, hospital.code)
     except MessageNotUnderstood as refusal:
@@ -88,7 +100,7 @@ def file_message(session: Session, actor: Actor, *, message: Message, body: byte
     return reports.file_reports(
         session,
         actor,
-        incoming=incoming,
+        incoming=replace(incoming, subject=replace(incoming.subject, assigned=assigned)),
         arrival=arrival,
         answer=lambda _filed: acknowledgement.accept(message),
     )
@@ -126,16 +138,20 @@ def _act_once(session: Session, actor: Actor, arrival: Arrival, asked: _Asked, a
 
 
 def _admit(session: Session, actor: Actor, asked: _Asked) -> UUID:
-    told = administration.read_told(asked.message, asked.hospital_code)
-    return admissions.open_visit(session, actor, told=told, visit_days=asked.visit_days)
+    return admissions.open_visit(session, actor, told=_read_told(asked), visit_days=asked.visit_days)
 
 
 def _discharge(session: Session, actor: Actor, asked: _Asked) -> UUID:
-    return admissions.end_visit(session, actor, told=administration.read_told(asked.message, asked.hospital_code))
+    return admissions.end_visit(session, actor, told=_read_told(asked))
 
 
 def _update(session: Session, actor: Actor, asked: _Asked) -> UUID:
-    return admissions.change_visit(session, actor, told=administration.read_told(asked.message, asked.hospital_code))
+    return admissions.change_visit(session, actor, told=_read_told(asked))
+
+
+def _read_told(asked: _Asked) -> Told:
+    told = administration.read_told(asked.message, asked.hospital_code)
+    return replace(told, subject=replace(told.subject, assigned=asked.assigned))
 
 
 def _merge(session: Session, actor: Actor, asked: _Asked) -> None:
@@ -147,6 +163,7 @@ def _merge(session: Session, actor: Actor, asked: _Asked) -> None:
 
 def _order(session: Session, actor: Actor, asked: _Asked) -> UUID:
     placed = ordering.read_orders(asked.message, asked.hospital_code)
+    placed = replace(placed, subject=replace(placed.subject, assigned=asked.assigned))
     return orders.place_orders(session, actor, placed=placed)
 
 

@@ -1,18 +1,19 @@
 """ORU^R01 to what reports file (HL7 v2.5.1, section 7.3.1)."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from records.hl7v2.parsing import Message, Segment, part
 from records.hl7v2.refusals import MessageNotUnderstood
 from records.hl7v2.results import read_code, read_document, read_moment, translate_observation
+from records.intake.subjects import Subject
 from records.reports.incoming import (
     LONGEST_IDENTIFIER,
     MOST_OBSERVATIONS,
     Incoming,
     IncomingObservation,
     IncomingReport,
-    Subject,
     categorise,
 )
 from records.reports.models import ObservationStatus, ReportStatus
@@ -25,6 +26,9 @@ LONGEST_VISIT_NUMBER = 64
 FILLER_ORDER = "urn:yimatong:hl7v2:filler-order"
 
 _CERTIFICATES = {"NNCHN": "01", "NI": "01", "PPN": "03"}
+_PSEUDONYMS = {"S", "U"}
+# HL7 table 0001, and how systems in the field write the same (GB/T 2261.1).
+_SEXES = {"M": "male", "F": "female", "男": "male", "女": "female", "1": "male", "2": "female"}
 _PATIENT_NUMBERS = {"", "MR", "PI", "PT", "PN"}
 # HL7 table 0123; what has no results to file (I, O, S, Y, Z) is missing.
 _STATUSES = {
@@ -66,7 +70,7 @@ def translate(message: Message, hospital_code: str) -> Incoming:
     if sum(len(report.observations) for report in reports) > MOST_OBSERVATIONS:
         raise MessageNotUnderstood("OBX", f"More than {MOST_OBSERVATIONS} OBX segments.")
     visit_id, visit_number = read_visit(message)
-    return Incoming(read_subject(patient, hospital_code), visit_id, tuple(reports), visit_number)
+    return Incoming(read_subject(patient, hospital_code), visit_id, tuple(reports), visit_number=visit_number)
 
 
 def get_patient(message: Message) -> Segment:
@@ -164,7 +168,33 @@ def read_subject(pid: Segment, hospital_code: str) -> Subject:
             certificates.add((_CERTIFICATES[kind], value))
         elif authority == CERTIFICATE_TABLE:
             certificates.add((kind, value))
-    return Subject(frozenset(cards), frozenset(read_numbers(pid, 3, hospital_code)), frozenset(certificates))
+    return Subject(
+        frozenset(cards),
+        frozenset(read_numbers(pid, 3, hospital_code)),
+        frozenset(certificates),
+        names=_read_names(pid),
+        sex=_SEXES.get(pid.component(8).upper(), "unknown"),
+        birth_date=_read_birth_date(pid),
+    )
+
+
+def _read_names(pid: Segment) -> frozenset[str]:
+    """PID-5: family and given names of every repetition that is the person's own (HL7 table 0200)."""
+    written = [
+        " ".join(part(name, number) for number in (1, 2, 3)).strip()
+        for name in pid.repetitions(5)
+        if part(name, 7) not in _PSEUDONYMS
+    ]
+    # Chinese names are written without a space between the two.
+    return frozenset(name if name.isascii() else name.replace(" ", "") for name in written if name)
+
+
+def _read_birth_date(pid: Segment) -> date | None:
+    """PID-7, its first eight digits; a date that is none compares nothing."""
+    try:
+        return datetime.strptime(pid.component(7)[:8], "%Y%m%d").replace(tzinfo=UTC).date()
+    except ValueError:
+        return None
 
 
 def read_numbers(segment: Segment, field: int, hospital_code: str) -> set[str]:

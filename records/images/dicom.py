@@ -33,6 +33,7 @@ _WANTED = [
     "SOPInstanceUID",
     "StudyInstanceUID",
     "SeriesInstanceUID",
+    "PatientName",
     "PatientID",
     "IssuerOfPatientID",
     "PatientBirthDate",
@@ -63,6 +64,7 @@ class Header:
     transfer_syntax_uid: str
     patient_id: str | None
     issuer_of_patient_id: str | None
+    patient_names: tuple[str, ...]
     birth_date: date | None
     sex: str | None
     accession_number: str | None
@@ -148,6 +150,7 @@ def _header(found: pydicom.Dataset, syntax: str) -> Header:
         transfer_syntax_uid=syntax,
         patient_id=_text(found, "PatientID"),
         issuer_of_patient_id=_text(found, "IssuerOfPatientID"),
+        patient_names=_names(found),
         birth_date=read_date(_text(found, "PatientBirthDate")),
         sex=_text(found, "PatientSex"),
         accession_number=_text(found, "AccessionNumber"),
@@ -176,6 +179,11 @@ def _text(found: pydicom.Dataset, keyword: str) -> str | None:
     printable = "".join(character for character in str(value or "") if character.isprintable())
     # Half a surrogate pair comes out of a text whose declared character set is wrong; no database takes it.
     return printable.encode("utf-8", "replace").decode()[:256].strip() or None
+
+
+def _names(found: pydicom.Dataset) -> tuple[str, ...]:
+    """The alphabetic, ideographic and phonetic ways of writing the name (PS3.5, section 6.2.1.1)."""
+    return tuple(group.replace("^", " ").strip() for group in (_text(found, "PatientName") or "").split("="))
 
 
 def _integer(found: pydicom.Dataset, keyword: str) -> int | None:

@@ -1,1 +1,1 @@
-"""Everything that a hospital sent is kept; what cannot be filed waits in quarantine."""
+"""Everything that a hospital sent is kept, and about whom it is decided in one place."""

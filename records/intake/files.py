@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from core import audit, clock, storage
 from core.actor import Actor
 from records.intake.models import InboundMessage
+from records.intake.service import lock_key
+from records.refusals import MessageDismissed
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,8 @@ def quarantine_file(session: Session, actor: Actor, arrival: FileArrival, *, rea
 
     :param reason: the code of the refusal.
     """
-    lock = f"{actor.house_id}/{arrival.channel}/{arrival.message_key}"
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(lock, 0))))
-    waiting = session.scalars(_waiting(actor, arrival)).first()
+    lock_key(session, actor.house_id, arrival.channel, arrival.message_key)
+    waiting = session.scalars(_kept(actor, arrival, "quarantined")).first()
     if waiting is not None:
         return waiting.id
     message = InboundMessage(
@@ -55,9 +56,15 @@ def quarantine_file(session: Session, actor: Actor, arrival: FileArrival, *, rea
     return message.id
 
 
+def check_not_dismissed(session: Session, actor: Actor, arrival: FileArrival) -> None:
+    """:raises MessageDismissed: the hospital has dismissed this very file."""
+    if session.scalars(_kept(actor, arrival, "dismissed").limit(1)).one_or_none() is not None:
+        raise MessageDismissed
+
+
 def accept_waiting_file(session: Session, actor: Actor, arrival: FileArrival, *, person_id: UUID) -> None:
     """Let a file leave quarantine: sent again after what was missing had been put right, it was filed."""
-    for message in session.scalars(_waiting(actor, arrival)).all():
+    for message in session.scalars(_kept(actor, arrival, "quarantined").with_for_update()).all():
         message.state, message.reason, message.person_id = "accepted", None, person_id
         session.flush()
         audit.record_act(
@@ -70,11 +77,11 @@ def accept_waiting_file(session: Session, actor: Actor, arrival: FileArrival, *,
         )
 
 
-def _waiting(actor: Actor, arrival: FileArrival) -> Select[tuple[InboundMessage]]:
+def _kept(actor: Actor, arrival: FileArrival, state: str) -> Select[tuple[InboundMessage]]:
     return select(InboundMessage).filter_by(
         hospital_id=actor.house_id,
         channel=arrival.channel,
         message_key=arrival.message_key,
         digest=arrival.file.sha256,
-        state="quarantined",
+        state=state,
     )

@@ -3,18 +3,17 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session, load_only
+from sqlalchemy import Select, func, select, union_all
+from sqlalchemy.orm import Session
 
-from accounts import service as accounts
 from core import audit, clock, db, statements, storage
 from core.actor import Actor
 from core.vault import vault
 from records.intake.models import InboundMessage
+from records.refusals import MessageDismissed
 
 BODY = "inbound_messages.body"
 
@@ -27,14 +26,14 @@ WHERE EXISTS (
 ) OR EXISTS (
     SELECT FROM inbound_messages
     WHERE hospital_id = %(hospital_id)s AND channel = asked.channel AND message_key = asked.key
-        AND state = 'quarantined'
+        AND state IN ('quarantined', 'dismissed')
 )
 """
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """A message as it arrived at the edge. ``channel``: fhir, hl7v2 or dicomweb."""
+    """A message as it arrived at the edge. ``channel``: fhir, hl7v2, dicomweb or upload."""
 
     channel: str
     body: bytes
@@ -52,34 +51,40 @@ class Kept:
     reply: str
 
 
-@dataclass(frozen=True)
-class WaitingMessage:
-    """A message in quarantine, without what it says. ``reason``: the code of the refusal."""
-
-    id: UUID
-    hospital_name: str
-    channel: str
-    reason: str
-    message_key: str | None
-    received_at: datetime
-
-
 def find_repeat(session: Session, actor: Actor, arrival: Arrival) -> InboundMessage | None:
-    """The accepted message with this key, when it came before; two of one key at the same moment wait here."""
-    if arrival.message_key is None:
-        return None
-    lock = message_lock(actor, arrival)
+    """The accepted message with this key, when it came before; two of one key at the same moment wait here.
+
+    :raises MessageDismissed: the hospital has dismissed this very message. A machine that goes on sending it does not
+        undo what a person decided.
+    """
+    key, own = arrival.message_key, _sent_by(actor, arrival)
+    dismissed = own.where(InboundMessage.state == "dismissed", InboundMessage.digest == _digest(arrival.body))
+    if key is None:
+        found = session.scalars(dismissed.where(InboundMessage.message_key.is_(None))).all()
+    else:
+        lock_key(session, actor.house_id, arrival.channel, key)
+        accepted = own.where(InboundMessage.state == "accepted").where(InboundMessage.message_key == key)
+        found = session.scalars(select(InboundMessage).from_statement(union_all(accepted, dismissed))).all()
+    # What was accepted in the meantime, because it was reopened, counts for more.
+    repeat = next((message for message in found if message.state == "accepted"), None)
+    if repeat is None and found:
+        raise MessageDismissed
+    return repeat
+
+
+def lock_key(session: Session, hospital_id: UUID, channel: str, message_key: str) -> None:
+    """Whoever files or resolves a message of this key at this moment waits until we have committed."""
+    lock = _lock(hospital_id, channel, message_key)
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(lock, 0))))
-    return session.scalars(
-        select(InboundMessage).filter_by(
-            hospital_id=actor.house_id, channel=arrival.channel, message_key=arrival.message_key, state="accepted"
-        )
-    ).one_or_none()
 
 
 def message_lock(actor: Actor, arrival: Arrival) -> str:
     """Who decides about a message of this key holds this advisory lock."""
-    return f"{actor.house_id}/{arrival.channel}/{arrival.message_key}"
+    return _lock(actor.house_id, arrival.channel, arrival.message_key or "")
+
+
+def _lock(hospital_id: UUID, channel: str, message_key: str) -> str:
+    return f"{hospital_id}/{channel}/{message_key}"
 
 
 def find_known(session: Session, actor: Actor, arrivals: Mapping[int, Arrival]) -> set[int]:
@@ -128,43 +133,10 @@ def quarantine(session: Session, actor: Actor, arrival: Arrival, *, reason: str)
     """Keep a message that could not be filed, whole, until somebody resolves it. Sent again, it is kept once.
 
     :param reason: the code of the refusal.
+    :raises MessageDismissed: the hospital has dismissed this very message.
     """
+    find_repeat(session, actor, arrival)
     return _keep(session, actor, arrival, person_id=None, reply=None, reason=reason)
-
-
-def list_quarantine(
-    session: Session, actor: Actor, *, before: UUID | None = None, limit: int = 50
-) -> list[WaitingMessage]:
-    """What waits in quarantine, newest first: the actor's own hospital's, or all of it for one who acts for none.
-
-    :param before: the id of the last line of the page before.
-    """
-    waiting = select(InboundMessage).where(InboundMessage.state == "quarantined")
-    if actor.hospital_id is not None:
-        waiting = waiting.where(InboundMessage.hospital_id == actor.hospital_id)
-    if before is not None:
-        waiting = waiting.where(InboundMessage.id < before)
-    columns = load_only(
-        InboundMessage.hospital_id,
-        InboundMessage.channel,
-        InboundMessage.reason,
-        InboundMessage.message_key,
-        InboundMessage.received_at,
-    )
-    messages = session.scalars(waiting.options(columns).order_by(InboundMessage.id.desc()).limit(limit)).all()
-    hospitals = accounts.list_hospitals(session, {message.hospital_id for message in messages})
-    audit.record_act(session, actor, "records.quarantine.listed", facts={"lines": len(messages)})
-    return [
-        WaitingMessage(
-            id=message.id,
-            hospital_name=hospitals[message.hospital_id].name,
-            channel=message.channel,
-            reason=message.reason or "",
-            message_key=message.message_key,
-            received_at=message.received_at,
-        )
-        for message in messages
-    ]
 
 
 def read_body(message: InboundMessage) -> bytes:
@@ -207,14 +179,14 @@ def _keep(
 
 
 def _find_waiting(session: Session, actor: Actor, arrival: Arrival) -> InboundMessage | None:
-    waiting = select(InboundMessage).filter_by(
-        hospital_id=actor.house_id,
-        channel=arrival.channel,
-        message_key=arrival.message_key,
-        digest=_digest(arrival.body),
-        state="quarantined",
+    waiting = _sent_by(actor, arrival).filter_by(
+        message_key=arrival.message_key, digest=_digest(arrival.body), state="quarantined"
     )
-    return session.scalars(waiting.order_by(InboundMessage.id).limit(1)).one_or_none()
+    return session.scalars(waiting.order_by(InboundMessage.id).limit(1).with_for_update()).one_or_none()
+
+
+def _sent_by(actor: Actor, arrival: Arrival) -> Select[tuple[InboundMessage]]:
+    return select(InboundMessage).filter_by(hospital_id=actor.house_id, channel=arrival.channel)
 
 
 def _new_message(actor: Actor, arrival: Arrival) -> InboundMessage:

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from core import audit, clock
 from core.actor import Actor
 from health_card import service as health_card
+from records.intake.subjects import Subject
 from records.orders.models import LabOrder
 from records.orders.refusals import OrderOfAnotherPerson
 from records.reports import service as reports
-from records.reports.incoming import Subject
 from records.visits import service as visits
 
 

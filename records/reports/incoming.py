@@ -8,6 +8,7 @@ from uuid import UUID
 
 from core import clock
 from records.entries.incoming import IncomingEntry
+from records.intake.subjects import Subject
 from records.reports.models import ReportCategory
 
 # HL7 ObservationInterpretation (http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation; HL7 v2 table
@@ -34,20 +35,6 @@ LONGEST_IDENTIFIER = 255
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 _MOST_DIGITS = 38
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
-
-
-@dataclass(frozen=True)
-class Subject:
-    """Everything by which a message names its patient. All of it must lead to one person.
-
-    :ivar certificates: type (WS 364.3 CV02.01.101) and number each.
-    :ivar person_ids: our own ids, which count only where the sender may know the person by them.
-    """
-
-    card_numbers: frozenset[str] = frozenset()
-    patient_numbers: frozenset[str] = frozenset()
-    certificates: frozenset[tuple[str, str]] = frozenset()
-    person_ids: frozenset[UUID] = frozenset()
 
 
 @dataclass(frozen=True)

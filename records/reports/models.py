@@ -56,7 +56,7 @@ class Report(Base):
     __table_args__ = (
         Unique("hospital_id", "identifier_system", "identifier_value", "version", name="uq_reports_identifier"),
         CheckConstraint("version > 0", name="version"),
-        CheckConstraint("channel IN ('fhir', 'hl7v2')", name="channel"),
+        CheckConstraint("channel IN ('fhir', 'hl7v2', 'upload')", name="channel"),
         CheckConstraint("category IN ('laboratory', 'imaging', 'other')", name="category"),
         CheckConstraint("status IN ('preliminary', 'final', 'amended', 'corrected', 'cancelled')", name="status"),
         Index("uq_reports_current", "id", unique=True, postgresql_where=text("is_current")),

@@ -186,10 +186,11 @@ def test_another_hospitals_number_means_nobody_here(city: City, patient: Patient
         ({"PatientBirthDate": "19850413"}, False),
         ({"PatientBirthDate": "nonsense"}, True),
         ({"PatientSex": "O"}, True),
-        ({"PatientName": "LI^SI"}, True),
+        ({"PatientName": "LI^SI"}, False),
+        ({"PatientName": "CE SHI ZHANG=張^测试"}, True),
     ],
 )
-def test_sex_or_birth_date_of_another_person_is_set_aside(
+def test_name_sex_or_birth_date_of_another_person_is_set_aside(
     city: City, hospital: Hospital, pacs: Machine, patient: Patient, attributes: dict[str, str], is_filed: bool | None
 ) -> None:
     is_male = int(patient.certificate_number[16]) % 2 == 1
@@ -198,7 +199,7 @@ def test_sex_or_birth_date_of_another_person_is_set_aside(
     assert reply.status_code == (200 if expected else 409)
     if not expected:
         assert reasons(reply) == [0xC002]
-        assert [reason for reason, _ in quarantined(hospital)] == ["records.image_contradicts_person"]
+        assert [reason for reason, _ in quarantined(hospital)] == ["records.person_contradicts"]
 
 
 def test_a_study_is_one_persons(city: City, hospital: Hospital, pacs: Machine, patient: Patient) -> None:
@@ -339,8 +340,9 @@ def test_a_large_body_is_not_held_in_memory(city: City) -> None:
         ("records.study_mismatch", 0xA901),
         ("records.image_unreadable", 0xC000),
         ("records.person_not_matched", 0xC001),
-        ("records.image_contradicts_person", 0xC002),
+        ("records.person_contradicts", 0xC002),
         ("records.study_of_another_person", 0xC003),
+        ("records.message_dismissed", 0xC004),
         ("records.transfer_syntax_not_supported", 0xC122),
     ],
 )

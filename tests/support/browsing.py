@@ -1,6 +1,7 @@
 """A browser without scripts: keeps cookies, reads the forms it is shown."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask
@@ -19,9 +20,9 @@ class Browser:
     def get(self, path: str, **options: Any) -> TestResponse:
         return self._seen(self.client.get(path, **options))
 
-    def post(self, path: str, form: dict[str, str], **options: Any) -> TestResponse:
+    def post(self, path: str, form: Mapping[str, Any], **options: Any) -> TestResponse:
         """Send a form; ``csrf_token`` is filled in unless given."""
-        sent = {"csrf_token": self.csrf_token} | form
+        sent = {"csrf_token": self.csrf_token, **form}
         return self._seen(self.client.post(path, data=sent, **options))
 
     def sign_in(self, staff: Staff, path: str = "/staff/sign-in") -> TestResponse:

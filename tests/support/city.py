@@ -35,6 +35,11 @@ ALL_SCOPES = [
     "quarantine.read",
     "patient_numbers.write",
     "code_mappings.write",
+    "dicomweb.write",
+    "billing.write",
+    "quarantine.read",
+    "quarantine.write",
+    "patient_numbers.write",
 ]
 
 

@@ -22,6 +22,7 @@ from health_card.matching.service.links import (
     was_undone,
 )
 from health_card.matching.service.review import suggest_standing
+from health_card.matching.traits import index_trait
 from health_card.matching.weights import CLAIMS, REVIEW_THRESHOLD, score
 from health_card.models import Holder, Person, PersonCertificate, Relation
 from health_card.service.identities import CERTIFICATE, NAME, PHONE
@@ -30,7 +31,6 @@ from health_card.service.persons import is_holding
 # What more records share than this (the telephone of a village) tells nothing.
 _MOST_SHARING = 300
 _MOST_CANDIDATES = 100
-_INDEX_BYTES = 16
 _FOR_ANOTHER = (Relation.CHILD, Relation.WARD)
 CERTAIN = "certain"
 NOTHING_SHARED: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ NOTHING_SHARED: tuple[str, ...] = ()
 def note_traits(session: Session, person_ids: Iterable[UUID]) -> None:
     """Keep what the records can be found by. What was noted before stays, so that former names and phones find too."""
     rows = [
-        {"person_id": person_id, "kind": kind.value, "value_index": _index(kind.value, text)}
+        {"person_id": person_id, "kind": kind.value, "value_index": index_trait(kind, text)}
         for person_id in person_ids
         for kind, text in list_traits(_read(session, person_id))
     ]
@@ -196,7 +196,3 @@ def _read(session: Session, person_id: UUID) -> Known:
         holders=frozenset(relations),
         guardians=frozenset(login_id for login_id, relation in relations.items() if relation in _FOR_ANOTHER),
     )
-
-
-def _index(kind: str, text: str) -> bytes:
-    return vault().blind_index(text, context=f"persons.trait.{kind}")[:_INDEX_BYTES]

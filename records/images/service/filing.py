@@ -1,7 +1,7 @@
 """Filing one DICOM instance: whose it is, which study it belongs to, whether it came before."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -19,9 +19,10 @@ from records.images.dicom import Header
 from records.images.models import Instance, Series, Study
 from records.intake import files
 from records.intake.files import FileArrival
+from records.intake.subjects import Assignment, Subject, match_person
 from records.refusals import (
-    ImageContradictsPerson,
     InstanceDiffers,
+    PersonContradicts,
     PersonNotMatched,
     StudyMismatch,
     StudyOfAnotherPerson,
@@ -69,27 +70,30 @@ def file_instance(
     header: Header,
     card_issuer: str,
     into_study: str | None = None,
+    assigned: Assignment | None = None,
 ) -> Filed:
     """File a staged DICOM file that the actor's hospital sent. The same file again changes nothing.
 
     :param staged: finished; it is kept when, and only when, a row names it.
     :param card_issuer: what IssuerOfPatientID says when PatientID is a card number.
     :param into_study: the StudyInstanceUID that it was sent to, when it was.
+    :param assigned: whose it is, as somebody of the hospital has said since it was set aside.
     :raises StudyMismatch: it is of another study than it was sent to.
     :raises InstanceDiffers: the hospital sent other content under this SOPInstanceUID before.
     :raises PersonNotMatched: PatientID leads to nobody; kept in quarantine.
-    :raises ImageContradictsPerson: PatientSex or PatientBirthDate are not that person's; kept in quarantine.
+    :raises PersonContradicts: PatientName, PatientSex or PatientBirthDate are not that person's; kept in quarantine.
     :raises StudyOfAnotherPerson: other instances of the study are somebody else's; kept in quarantine.
+    :raises MessageDismissed: the hospital has dismissed this very file.
     """
     if into_study is not None and into_study != header.study_instance_uid:
         raise StudyMismatch
     if _find_same(session, actor, staged, header):
         return _filed(header, is_new=False)
-    person_id = _match_person(session, actor, header, card_issuer)
-    if person_id is None:
-        raise _set_aside(session, actor, staged, header, PersonNotMatched())
-    if _contradicts(session, person_id, header):
-        raise _set_aside(session, actor, staged, header, ImageContradictsPerson())
+    files.check_not_dismissed(session, actor, _arrival(staged, header))
+    try:
+        person_id = _match_person(session, actor, header, card_issuer, assigned)
+    except (PersonNotMatched, PersonContradicts) as refusal:
+        raise _set_aside(session, actor, staged, header, refusal) from None
     study = _lock_study(session, actor, person_id, header)
     if not health_card.is_same_person(session, study.person_id, person_id):
         raise _set_aside(session, actor, staged, header, StudyOfAnotherPerson())
@@ -125,24 +129,28 @@ def _find_same(session: Session, actor: Actor, staged: storage.Staged, header: H
     return known is not None
 
 
-def _match_person(session: Session, actor: Actor, header: Header, card_issuer: str) -> UUID | None:
-    """Whose the file is, by PatientID as its issuer means it (docs/interfaces/dicomweb.md)."""
+def _match_person(
+    session: Session, actor: Actor, header: Header, card_issuer: str, assigned: Assignment | None
+) -> UUID:
+    """Whose the file is, by PatientID as its issuer means it (docs/interfaces/dicomweb.md), and what else it says.
+
+    :raises PersonNotMatched: another house's number, or one that leads to nobody.
+    :raises PersonContradicts: name, sex or birth date are another person's.
+    """
+    said = Subject(
+        names=frozenset(header.patient_names),
+        sex=_SEXES.get(header.sex or "", "unknown"),
+        birth_date=header.birth_date,
+        assigned=assigned,
+    )
     number, issuer = header.patient_id, header.issuer_of_patient_id
-    if number is None:
-        return None
-    looks_like_card = re.fullmatch(r"[0-9A-Fa-f]{64}", number) is not None
-    if issuer == card_issuer or (issuer is None and looks_like_card):
-        return health_card.find_person(session, actor, card_number=number)
+    looks_like_card = re.fullmatch(r"[0-9A-Fa-f]{64}", number or "") is not None
+    if number and (issuer == card_issuer or (issuer is None and looks_like_card)):
+        said = replace(said, card_numbers=frozenset({number}))
     # A number of another house means somebody else here, so only our sender's own numbers are looked up.
-    if issuer is None or issuer == accounts.get_hospital(session, actor.house_id).code:
-        return health_card.find_person(session, actor, patient_number=number)
-    return None
-
-
-def _contradicts(session: Session, person_id: UUID, header: Header) -> bool:
-    """Whether sex or birth date are another person's. Names are not compared: PACS write them in pinyin."""
-    sex = _SEXES.get(header.sex or "", "unknown")
-    return not health_card.fits_person(session, person_id, sex=sex, birth_date=header.birth_date)
+    elif number and (issuer is None or issuer == accounts.get_hospital(session, actor.house_id).code):
+        said = replace(said, patient_numbers=frozenset({number}))
+    return match_person(session, actor, said)
 
 
 def _set_aside(session: Session, actor: Actor, staged: storage.Staged, header: Header, refusal: Refusal) -> Refusal:

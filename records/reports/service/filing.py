@@ -9,7 +9,6 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from consent import service as consent
 from core.actor import Actor
 from core.errors import Refusal
 from core.ids import new_id
@@ -18,8 +17,9 @@ from records.entries import service as entries
 from records.entries.incoming import IncomingEntry
 from records.intake import service as intake
 from records.intake.service import Arrival
-from records.refusals import PersonNotMatched, VisitNotFound
-from records.reports.incoming import Incoming, IncomingReport, Subject
+from records.intake.subjects import Subject, match_person
+from records.refusals import VisitNotFound
+from records.reports.incoming import Incoming, IncomingReport
 from records.reports.models import Observation, Report, ReportAttachment, ReportStatus
 from records.reports.refusals import MessageKeyReused, ReportOfAnotherPerson, ReportOutdated, VisitNotMatched
 from records.reports.service.plain import report_lock
@@ -63,11 +63,13 @@ def file_reports(
         ids as ``report_id``).
     :returns: the answer; of a message that came before, the one it got then.
     :raises PersonNotMatched: the subject leads to nobody, or to more than one person.
+    :raises PersonContradicts: it leads to a person of another name, sex or birth date.
     :raises VisitNotMatched: the visit named is not one of this person at the actor's hospital.
     :raises ReportOfAnotherPerson: the identifier belongs to another person's report.
     :raises ReportOutdated: a later version is filed already.
     :raises MessageKeyReused: the message's id was used for other content. All of these keep the message in quarantine.
     :raises EntryNotFound: see ``entries.decide_entries``, which raises more.
+    :raises MessageDismissed: the hospital has dismissed this very message.
     """
     try:
         return _file_once(session, actor, incoming, arrival, answer)
@@ -138,9 +140,10 @@ def match_subject(
     """Whom a message means, and under which visit it belongs when it names one that is known.
 
     :raises PersonNotMatched: the subject leads to nobody, or to more than one person.
+    :raises PersonContradicts: it leads to a person of another name, sex or birth date.
     :raises VisitNotMatched: the visit named is not one of this person at the actor's hospital.
     """
-    person_id = _match_person(session, actor, subject)
+    person_id = match_person(session, actor, subject)
     named = dict.fromkeys(_list_named(session, actor, visit_id, visit_number))
     if len(named) > 1:
         raise VisitNotMatched
@@ -162,27 +165,6 @@ def _list_named(
         yield NumberedVisit(visit.visit_id, visit.person_id)
     if visit_number is not None:
         yield from visits.find_numbered(session, actor, {visit_number}).values()
-
-
-def _match_person(session: Session, actor: Actor, subject: Subject) -> UUID:
-    found = [health_card.find_person(session, actor, card_number=number) for number in subject.card_numbers]
-    found += [health_card.find_person(session, actor, patient_number=number) for number in subject.patient_numbers]
-    found += [health_card.find_person(session, actor, certificate=certificate) for certificate in subject.certificates]
-    found += [_find_known(session, actor, person_id) for person_id in subject.person_ids]
-    # An identifier that leads to nobody counts as a contradiction: better asked about than filed on half the proof.
-    if not found or None in found:
-        raise PersonNotMatched
-    first, *others = [person_id for person_id in found if person_id is not None]
-    if not all(health_card.is_same_person(session, first, other) for other in others):
-        raise PersonNotMatched
-    return first
-
-
-def _find_known(session: Session, actor: Actor, person_id: UUID) -> UUID | None:
-    """A person by our own id, when the sender can know it: it has a number for him, or he shares with it now."""
-    if health_card.get_patient_number(session, actor, person_id) is not None:
-        return person_id
-    return person_id if consent.find_access_until(session, actor, person_id=person_id) else None
 
 
 def _find_visit(session: Session, actor: Actor, person_id: UUID, entry: IncomingEntry) -> UUID | None:

@@ -65,12 +65,16 @@ def file_plain(session: Session, actor: Actor, offered: Sequence[Offered | None]
     for place in _find_known(session, actor, chosen):
         chosen.pop(place, None)
     found = health_card.find_persons(session, actor, {place: one.incoming.subject for place, one in chosen.items()})
+    # Whoever is said to be somebody else goes the ordinary way, which looks closer.
+    agreeing = health_card.find_agreeing(
+        session, {place: (person_id, chosen[place].incoming.subject) for place, person_id in found.items()}
+    )
     numbers = {one.incoming.visit_number or "" for one in chosen.values()} - {""}
     named = visits.find_numbered(session, actor, numbers)
     chosen = {
         place: one
         for place, one in chosen.items()
-        if place in found and _fits(named.get(one.incoming.visit_number or ""), found[place])
+        if place in agreeing and _fits(named.get(one.incoming.visit_number or ""), found[place])
     }
     _file(session, actor, chosen, found, named)
     return set(chosen)

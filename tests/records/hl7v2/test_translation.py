@@ -1,7 +1,7 @@
 """ORU^R01 to reports: every branch."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -241,9 +241,23 @@ def test_several_orders_are_several_reports_with_their_own_notes() -> None:
     ],
 )
 def test_whom_pid_3_names(written: str, kind: str | None, found: object) -> None:
-    subject = vars(translated(oru("H1", written)).subject)
-    expected = {name: frozenset({found} if name == kind else ()) for name in subject}
-    assert subject == expected
+    subject = translated(oru("H1", written)).subject
+    for name in ("card_numbers", "patient_numbers", "certificates"):
+        assert getattr(subject, name) == frozenset({found} if name == kind else ())
+
+
+@pytest.mark.parametrize(
+    ("written", "names", "sex", "birth_date"),
+    [
+        ("张^三||19850412|M", {"张三"}, "male", date(1985, 4, 12)),
+        ("张三^^^^^^L~ZHANG^SAN^^^^^L||198504120830|男", {"张三", "ZHANG SAN"}, "male", date(1985, 4, 12)),
+        ("某^某^^^^^S||1985|O", set(), "unknown", None),
+        ("||nonsense|2", set(), "female", None),
+    ],
+)
+def test_what_else_pid_says_of_the_patient(written: str, names: set[str], sex: str, birth_date: date | None) -> None:
+    subject = translated(oru("H1", f"A1||{written}")).subject
+    assert (set(subject.names), subject.sex, subject.birth_date) == (names, sex, birth_date)
 
 
 def test_every_identifier_of_pid_3_counts() -> None:

@@ -44,10 +44,13 @@ import payments.routes
 import recognition.routes
 import records.chart.pages
 import records.dicomweb.routes
+import records.documents.models  # T
+import records.exports.models  # T
 import records.fhir.routes
 import records.hl7v2.refusals  # worker.py speaks HL7 v2, but its codes stand at /docs/errors too
 import records.images.routes
 import records.intake.routes
+import records.news.routes
 import records.reports.routes
 import records.timeline.routes
 import records.visits.pages
@@ -104,6 +107,7 @@ BLUEPRINTS = [
     records.timeline.routes.api,
     records.intake.routes.api,
     records.reports.routes.api,
+    records.news.routes.api,
     records.fhir.routes.api,
     recognition.routes.api,
     records.images.routes.api,

@@ -14,6 +14,7 @@ import health_card.notices.jobs
 import health_card.printing.jobs
 import health_card.realname.jobs
 import payments.jobs
+import records.news.jobs
 import records.visits.jobs
 from app import create_app
 from core import key_commands, observe
@@ -32,6 +33,7 @@ HANDLERS: dict[str, Handler] = {
     **health_card.printing.jobs.HANDLERS,
     **payments.jobs.HANDLERS,
     **records.visits.jobs.HANDLERS,
+    **records.news.jobs.HANDLERS,
 }
 DISPATCHERS = 2
 

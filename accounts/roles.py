@@ -23,6 +23,8 @@ PATIENT_PERMISSIONS = frozenset(
         "records:timeline:read",
         "records:timeline:hide",
         "records:report:read",
+        "records:export:order",
+        "records:export:read",
         "records:image:read",
         "records:visit:disown",
         "consent:grant:read",
@@ -70,6 +72,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
     | {
         "records:shared_timeline:read",
         "records:report:read",
+        "records:correction:read",
         "records:image:read",
         "recognition:order:check",
         "recognition:decision:record",

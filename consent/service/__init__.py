@@ -12,7 +12,7 @@ from consent.service.grants import (
     revoke_grant,
     treatment_grant,
 )
-from consent.service.hiding import PART_OF, hide_item, list_hidden, show_item
+from consent.service.hiding import PART_OF, hide_item, is_hidden, list_hidden, show_item
 from consent.service.release import ACCESS_UNTIL, Release, find_access_until, is_readable, release
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "end_visit_grants",
     "find_access_until",
     "hide_item",
+    "is_hidden",
     "is_readable",
     "list_access",
     "list_grants",

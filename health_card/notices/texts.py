@@ -76,4 +76,12 @@ TEXTS: dict[NoticeKind, Text] = {
         "您的档案被紧急查看",
         "{hospital}于 {time} 因紧急情况查看了您的健康档案，原因已记录并将复核。",
     ),
+    NoticeKind.REPORT_NEW: Text(
+        "您有新的检查检验报告", "{hospital}于 {time} 上传了您的检查检验报告，请在健康档案中查看。"
+    ),
+    NoticeKind.REPORT_AMENDED: Text(
+        "您的一份报告已有更改",
+        "{hospital}于 {time} 更改了一份已被查看过的检查检验报告，请以最新版本为准。",
+    ),
+    NoticeKind.EXPORT_READY: Text("您申请的档案导出已完成", "您的健康档案已导出完成，请在七天内下载。"),
 }

@@ -11,7 +11,7 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 
-from health_card.printing.typeface import typeface
+from core.typeface import typeface
 
 # ISO/IEC 7810, ID-1.
 CARD_WIDTH, CARD_HEIGHT = 85.6 * mm, 53.98 * mm

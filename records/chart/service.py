@@ -11,6 +11,7 @@ from core.actor import Actor
 from health_card import service as health_card
 from records.images import service as images
 from records.images.schemas import StudyShown, show_study
+from records.news import service as news
 from records.reports import service as reports
 from records.timeline import service as timeline
 from records.visits import service as visits
@@ -18,13 +19,17 @@ from records.visits import service as visits
 
 @dataclass(frozen=True)
 class Chart:
-    """What a doctor sees. ``is_missing``: what was asked to be opened is not on this patient's timeline."""
+    """What a doctor sees. ``is_missing``: what was asked to be opened is not on this patient's timeline.
+
+    ``corrections``: reports that changed after this hospital had read them, until somebody opens them again.
+    """
 
     visit: visits.VisitContext
     person: health_card.Demographics
     access_until: datetime | None
     items: list[timeline.TimelineItem]
     has_older: bool
+    corrections: list[news.CorrectionView]
     report: reports.ReportView | None = None
     study: StudyShown | None = None
     is_missing: bool = False
@@ -46,12 +51,16 @@ def open_chart(
     # Only now: the line above has decided that the actor may see this person, and recorded it.
     person = health_card.get_demographics(session, visit.person_id, masked=False)
     kind = timeline.find_kind(session, actor, person_id=visit.person_id, object_id=open_id) if open_id else None
+    corrections = news.list_unseen_of(session, actor, person_id=visit.person_id)
+    if open_id and kind == "report":
+        news.see_report(session, actor, report_id=open_id)
     return Chart(
         visit=visit,
         person=person,
         access_until=consent.find_access_until(session, actor, person_id=visit.person_id),
         items=items,
         has_older=len(items) == timeline.PAGE,
+        corrections=corrections,
         report=reports.get_report(session, actor, open_id) if open_id and kind == "report" else None,
         study=show_study(images.get_study(session, actor, open_id)) if open_id and kind == "study" else None,
         is_missing=open_id is not None and kind is None,

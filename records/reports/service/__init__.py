@@ -1,6 +1,19 @@
 """What protocols and other slices of records may ask of reports."""
 
-from records.reports.service.filing import FiledReport, file_reports
+from records.reports.service.filing import FILED_TOPIC, FiledReport, file_reports
 from records.reports.service.reading import ObservationView, ReportView, ResultView, get_report, list_results
+from records.reports.service.versions import VersionFacts, get_version_facts, list_version_facts
 
-__all__ = ["FiledReport", "ObservationView", "ReportView", "ResultView", "file_reports", "get_report", "list_results"]
+__all__ = [
+    "FILED_TOPIC",
+    "FiledReport",
+    "ObservationView",
+    "ReportView",
+    "ResultView",
+    "VersionFacts",
+    "file_reports",
+    "get_report",
+    "get_version_facts",
+    "list_results",
+    "list_version_facts",
+]

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
-from core import audit, clock
+from core import audit, clock, outbox
 from core.actor import Actor
 from core.errors import Refusal
 from core.ids import new_id
@@ -22,6 +22,9 @@ from records.reports.refusals import MessageKeyReused, ReportOfAnotherPerson, Re
 from records.timeline import service as timeline
 from records.timeline.service import Placement
 from records.visits import service as visits
+
+# A version of a report stands on the timeline: ``report_id``, ``version``.
+FILED_TOPIC = "records.report_filed"
 
 _OBSERVED = tuple(IncomingObservation.__dataclass_fields__)
 _REPORTED = ("status", "category", "code", "code_system", "name", "effective_at", "issued_at", "conclusion")
@@ -221,6 +224,7 @@ def _write(
         of=("report", filed.report_id),
         facts={"version": filed.version, "status": report.status, "category": report.category},
     )
+    outbox.announce(session, FILED_TOPIC, {"report_id": str(filed.report_id), "version": filed.version}, wakes=False)
 
 
 def _write_observations(session: Session, filed: FiledReport, observations: tuple[IncomingObservation, ...]) -> None:

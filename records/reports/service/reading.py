@@ -43,6 +43,7 @@ class ReportView:
     """The current version of a report. ``performed_at``: when the specimen was taken or the examination done."""
 
     id: UUID
+    person_id: UUID
     version: int
     status: str
     category: str
@@ -66,9 +67,10 @@ class ResultView:
     performed_at: datetime
 
 
-def get_report(session: Session, actor: Actor, report_id: UUID) -> ReportView:
+def get_report(session: Session, actor: Actor, report_id: UUID, *, action: str = "records.report.read") -> ReportView:
     """The current version of a report of a person whose records the actor may see now; leaves an access row.
 
+    :param action: what is done with it, for the access row.
     :raises ReportNotFound: none such for this actor.
     """
     report = session.scalars(
@@ -84,24 +86,11 @@ def get_report(session: Session, actor: Actor, report_id: UUID) -> ReportView:
         session,
         actor,
         person_id=report.person_id,
-        action="records.report.read",
+        action=action,
         of=("report", report.id),
         facts={"version": report.version},
     )
-    return ReportView(
-        id=report.id,
-        version=report.version,
-        status=report.status,
-        category=report.category,
-        code=report.code,
-        code_system=report.code_system,
-        name=report.name,
-        hospital_name=accounts.get_hospital(session, report.hospital_id).name,
-        performed_at=report.effective_at,
-        issued_at=report.issued_at,
-        conclusion=report.conclusion,
-        observations=_list_observations(session, report),
-    )
+    return _view(session, report)
 
 
 def list_results(
@@ -128,6 +117,24 @@ def list_results(
         .distinct()
     )
     return [ResultView(*row) for row in rows]
+
+
+def _view(session: Session, report: Report) -> ReportView:
+    return ReportView(
+        id=report.id,
+        person_id=report.person_id,
+        version=report.version,
+        status=report.status,
+        category=report.category,
+        code=report.code,
+        code_system=report.code_system,
+        name=report.name,
+        hospital_name=accounts.get_hospital(session, report.hospital_id).name,
+        performed_at=report.effective_at,
+        issued_at=report.issued_at,
+        conclusion=report.conclusion,
+        observations=_list_observations(session, report),
+    )
 
 
 def _list_observations(session: Session, report: Report) -> list[ObservationView]:

@@ -44,8 +44,9 @@ import payments.routes
 import recognition.routes
 import records.chart.pages
 import records.dicomweb.routes
-import records.documents.models  # T
-import records.exports.models  # T
+import records.documents.pages
+import records.documents.proof
+import records.documents.routes
 import records.fhir.routes
 import records.hl7v2.refusals  # worker.py speaks HL7 v2, but its codes stand at /docs/errors too
 import records.images.routes
@@ -107,6 +108,7 @@ BLUEPRINTS = [
     records.timeline.routes.api,
     records.intake.routes.api,
     records.reports.routes.api,
+    records.documents.routes.api,
     records.news.routes.api,
     records.fhir.routes.api,
     recognition.routes.api,
@@ -127,12 +129,13 @@ PAGES = [
     health_card.tencent.pages.pages,
     records.visits.pages.pages,
     records.chart.pages.pages,
+    records.documents.pages.pages,
 ]
 
 MIGRATIONS = str(Path(__file__).parent / "migrations")
 
 # The purposes for which the platform signs.
-KEY_RINGS = [tokens.PURPOSE, KEY_PURPOSE]
+KEY_RINGS = [tokens.PURPOSE, KEY_PURPOSE, records.documents.proof.PURPOSE]
 
 
 def create_app(config: Config | None = None) -> Flask:

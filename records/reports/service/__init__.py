@@ -2,7 +2,13 @@
 
 from records.reports.service.filing import FILED_TOPIC, FiledReport, file_reports
 from records.reports.service.reading import ObservationView, ReportView, ResultView, get_report, list_results
-from records.reports.service.versions import VersionFacts, get_version_facts, list_version_facts
+from records.reports.service.versions import (
+    VersionFacts,
+    get_current_version,
+    get_version,
+    get_version_facts,
+    list_version_facts,
+)
 
 __all__ = [
     "FILED_TOPIC",
@@ -12,7 +18,9 @@ __all__ = [
     "ResultView",
     "VersionFacts",
     "file_reports",
+    "get_current_version",
     "get_report",
+    "get_version",
     "get_version_facts",
     "list_results",
     "list_version_facts",

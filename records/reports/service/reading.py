@@ -44,6 +44,7 @@ class ReportView:
 
     id: UUID
     person_id: UUID
+    hospital_id: UUID
     version: int
     status: str
     category: str
@@ -90,7 +91,7 @@ def get_report(session: Session, actor: Actor, report_id: UUID, *, action: str =
         of=("report", report.id),
         facts={"version": report.version},
     )
-    return _view(session, report)
+    return show_version(session, report)
 
 
 def list_results(
@@ -119,10 +120,12 @@ def list_results(
     return [ResultView(*row) for row in rows]
 
 
-def _view(session: Session, report: Report) -> ReportView:
+def show_version(session: Session, report: Report) -> ReportView:
+    """What one version says. The caller has decided who may read it."""
     return ReportView(
         id=report.id,
         person_id=report.person_id,
+        hospital_id=report.hospital_id,
         version=report.version,
         status=report.status,
         category=report.category,

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from records.reports.models import Report, ReportStatus
+from records.reports.service.reading import ReportView, show_version
 
 
 @dataclass(frozen=True)
@@ -58,3 +59,14 @@ def get_version_facts(session: Session, *, report_id: UUID, version: int) -> Ver
 def list_version_facts(session: Session, versions: set[tuple[UUID, int]]) -> dict[tuple[UUID, int], VersionFacts]:
     """As ``get_version_facts``, for some at once."""
     return {key: get_version_facts(session, report_id=key[0], version=key[1]) for key in versions}
+
+
+def get_version(session: Session, *, report_id: UUID, version: int) -> ReportView:
+    """What a version says, to be compared with what was said of it before; it is shown to nobody."""
+    return show_version(session, session.get_one(Report, (report_id, version)))
+
+
+def get_current_version(session: Session, *, report_id: UUID) -> tuple[int, str]:
+    """Number and status of the version that is current."""
+    current = select(Report.version, Report.status).where(Report.id == report_id, Report.is_current)
+    return session.execute(current).tuples().one()

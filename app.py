@@ -47,6 +47,7 @@ import records.dicomweb.routes
 import records.documents.pages
 import records.documents.proof
 import records.documents.routes
+import records.exports.routes
 import records.fhir.routes
 import records.hl7v2.refusals  # worker.py speaks HL7 v2, but its codes stand at /docs/errors too
 import records.images.routes
@@ -109,6 +110,7 @@ BLUEPRINTS = [
     records.intake.routes.api,
     records.reports.routes.api,
     records.documents.routes.api,
+    records.exports.routes.api,
     records.news.routes.api,
     records.fhir.routes.api,
     recognition.routes.api,

@@ -14,6 +14,7 @@ import health_card.notices.jobs
 import health_card.printing.jobs
 import health_card.realname.jobs
 import payments.jobs
+import records.exports.jobs
 import records.news.jobs
 import records.visits.jobs
 from app import create_app
@@ -34,6 +35,7 @@ HANDLERS: dict[str, Handler] = {
     **payments.jobs.HANDLERS,
     **records.visits.jobs.HANDLERS,
     **records.news.jobs.HANDLERS,
+    **records.exports.jobs.HANDLERS,
 }
 DISPATCHERS = 2
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
+from typing import Any
 
 from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
@@ -82,7 +83,7 @@ def draw_report(printed: PrintedReport, *, base_url: str, issuer_name: str) -> b
 
 def _printable(printed: PrintedReport) -> PrintedReport:
     def cleaned(line: ObservationView) -> ObservationView:
-        texts = {name: clean(text) for name, text in vars(line).items() if isinstance(text, str)}
+        texts: dict[str, Any] = {name: clean(text) for name, text in vars(line).items() if isinstance(text, str)}
         return replace(line, **texts)
 
     report = printed.report

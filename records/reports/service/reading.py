@@ -94,6 +94,27 @@ def get_report(session: Session, actor: Actor, report_id: UUID, *, action: str =
     return show_version(session, report)
 
 
+def list_history(
+    session: Session, actor: Actor, *, person_id: UUID, until: datetime, after: UUID | None, limit: int
+) -> list[ReportView]:
+    """The reports of a person as they were at a time, in the order of their ids.
+
+    The caller releases and records the read (``consent.release``); what the actor may not see is not among them.
+
+    :param after: the id of the last report of the page before.
+    """
+    current = select(Report).where(
+        Report.person_id.in_(health_card.same_person_ids(person_id)),
+        Report.is_current,
+        consent.is_readable(actor, person_id=Report.person_id, object_id=Report.id),
+    )
+    if after is not None:
+        current = current.where(Report.id > after)
+    found = session.scalars(current.order_by(Report.id).limit(limit)).all()
+    then = [report if report.filed_at <= until else _find_version(session, report.id, until) for report in found]
+    return [show_version(session, report) for report in then if report is not None]
+
+
 def list_results(
     session: Session, actor: Actor, *, person_id: UUID, code: str, since: datetime, code_system: str = LOINC
 ) -> list[ResultView]:
@@ -138,6 +159,11 @@ def show_version(session: Session, report: Report) -> ReportView:
         conclusion=report.conclusion,
         observations=_list_observations(session, report),
     )
+
+
+def _find_version(session: Session, report_id: UUID, until: datetime) -> Report | None:
+    earlier = select(Report).where(Report.id == report_id, Report.filed_at <= until)
+    return session.scalars(earlier.order_by(Report.version.desc()).limit(1)).one_or_none()
 
 
 def _list_observations(session: Session, report: Report) -> list[ObservationView]:

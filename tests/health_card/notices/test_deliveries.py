@@ -300,7 +300,7 @@ def test_each_holder_has_acceptances_of_his_own_and_what_is_own_reaches_the_pers
     town.accept(other)
     with db.transaction() as session:
         now = clock.now()
-        relation = {"relation": "spouse", "created_at": now, "confirmed_at": now}
+        relation: dict[str, Any] = {"relation": "spouse", "created_at": now, "confirmed_at": now}
         session.add(Holder(login_id=other.actor.id, person_id=patient.person_id, **relation))
     report(town, other, "ban")
     payload = tell(patient)

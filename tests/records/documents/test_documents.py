@@ -21,6 +21,7 @@ from records.documents.drawing import draw_report
 from records.documents.models import ReportDocument
 from records.documents.service import PrintedReport
 from records.reports import service as reports
+from tests.support.browsing import Browser
 from tests.support.city import City, Hospital, Machine, Patient, Staff, bearer
 from tests.support.fhir import bundle, card, observation, report, report_id_of, send
 from tests.support.papers import read_codes, read_pdf
@@ -112,6 +113,17 @@ def test_printed_again_it_has_the_same_number_and_each_file_is_known(office: Off
             action="records.report.printed", object_id=UUID(office.report_id)
         )
         assert list(session.scalars(acts.order_by(AuditEntry.id))) == ["patient", "staff"]
+
+
+def test_a_doctor_prints_from_the_chart(office: Office) -> None:
+    hospital = office.city.hospital()
+    doctor, browser = office.city.staff(hospital), Browser(office.city.app)
+    visit_id = office.city.visit(doctor, office.patient, hospital)
+    browser.sign_in(doctor)
+    (path,) = re.findall(
+        r'href="(/api/v1/[^"]+\.pdf)"', browser.get(f"/visits/{visit_id}?open={office.report_id}").text
+    )
+    assert browser.client.get(path).mimetype == "application/pdf"
 
 
 def test_a_newer_version_supersedes_what_was_printed(office: Office) -> None:

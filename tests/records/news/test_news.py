@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 
 from accounts.models import Role
+from consent import service as consent
 from core import db
 from core.dispatch import Dispatcher
 from health_card import service as health_card
@@ -171,8 +172,12 @@ def test_a_look_that_was_under_way_counts_too(ward: Ward, app: Flask) -> None:
     ward.change(report_id)
     Dispatcher(app, jobs.HANDLERS).run_due()
     with db.transaction() as session:
-        look = {"person_id": ward.patient.person_id, "action": "records.report.read", "facts": {"version": 1}}
-        service.consent.release(session, reader.actor, of=("report", report_id), **look)
+        look: dict[str, Any] = {
+            "person_id": ward.patient.person_id,
+            "action": "records.report.read",
+            "facts": {"version": 1},
+        }
+        consent.release(session, reader.actor, of=("report", report_id), **look)
     ward.tell()
     assert len(ward.corrections(reader)) == 1
 
@@ -228,8 +233,7 @@ def test_a_hidden_report_is_news_to_the_minor_alone(ward: Ward) -> None:
     ward.tell()
     assert (ward.kinds(minor), ward.kinds(mother)) == (["report_new", "report_amended"], [])
     with db.transaction() as session:
-        told = {"person_id": minor.person_id, "kind": "report_new", "own_only": True}
-        health_card.tell_person(session, **told)
+        health_card.tell_person(session, person_id=minor.person_id, kind="report_new", own_only=True)
     assert "report_new" not in ward.kinds(mother)
     assert household.post(minor, f"/timeline/{report_id}/show", {}).status_code == 200
     assert ward.kinds(mother) == ["report_new", "report_amended"]

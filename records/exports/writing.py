@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, cast
 
 from flask import render_template
 
+from accounts import service as accounts
 from core import storage
 from core.pages import city_time
 from records.documents import words
@@ -55,6 +56,7 @@ def write_archive(file: storage.Staged, step: Step, cover: Cover, parts: Iterabl
             until=step.until,
             base_url=base_url,
             sex_words=words.SEX,
+            departments=accounts.DEPARTMENTS,
         )
         hashes["index.html"] = _add(archive, "index.html", index)
         manifest = {"as_of": step.until.isoformat(), "sha256": hashes}

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from uuid import UUID
 
 from sqlalchemy import func, select
 
@@ -62,16 +61,23 @@ def test_a_report_printed_by_many_has_one_number(committing_city: City) -> None:
 
 def test_reports_told_at_once_are_one_notice(committing_city: City) -> None:
     hospital, patient = committing_city.hospital(), committing_city.patient()
-    report_ids = [send_report(committing_city, hospital, patient) for _ in range(4)]
+    first, second = (send_report(committing_city, hospital, patient) for _ in range(2))
+    is_told, is_second_told = threading.Event(), threading.Event()
 
-    def tell(report_id: UUID) -> Callable[[], None]:
-        def act() -> None:
-            with db.transaction() as session:
-                news.tell_of_version(session, report_id=report_id, version=1)
+    def tell_first() -> None:
+        with db.transaction() as session:
+            news.tell_of_version(session, report_id=first, version=1)
+            is_told.set()
+            # The second one waits for our commit: this only gives it the time to go past us if it does not.
+            is_second_told.wait(0.5)
 
-        return act
+    def tell_second() -> None:
+        is_told.wait()
+        with db.transaction() as session:
+            news.tell_of_version(session, report_id=second, version=1)
+        is_second_told.set()
 
-    all_at_once(committing_city, [tell(report_id) for report_id in report_ids * 2])
+    all_at_once(committing_city, [tell_first, tell_second])
     with db.transaction() as session:
         told = select(func.count(Notice.id)).filter_by(person_id=patient.person_id, kind="report_new")
         assert session.scalar(told) == 1

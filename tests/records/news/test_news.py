@@ -157,13 +157,13 @@ def test_a_change_is_told_to_the_patient_and_to_the_hospitals_that_had_read_it(w
     assert len(ward.corrections(reader)) == 1
 
 
-def test_who_read_the_new_version_already_is_not_told_of_it(ward: Ward) -> None:
-    report_id, reader = ward.file(), ward.treat(ward.city.hospital())
+@pytest.mark.parametrize("is_doctor", [True, False])
+def test_who_read_the_new_version_already_is_not_told_of_it(ward: Ward, is_doctor: bool) -> None:
+    report_id, doctor = ward.file(), ward.treat(ward.city.hospital())
     ward.change(report_id)
-    ward.read(reader, report_id)
-    ward.read(ward.patient, report_id)
+    ward.read(doctor if is_doctor else ward.patient, report_id)
     ward.tell()
-    assert (ward.kinds(), ward.corrections(reader)) == (["report_new"], [])
+    assert (ward.kinds(), ward.corrections(doctor)) == (["report_new"], [])
 
 
 def test_a_look_that_was_under_way_counts_too(ward: Ward, app: Flask) -> None:

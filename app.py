@@ -44,7 +44,11 @@ import payments.routes
 import recognition.routes
 import records.chart.pages
 import records.dicomweb.routes
+import records.documents.pages
+import records.documents.proof
+import records.documents.routes
 import records.entries.routes
+import records.exports.routes
 import records.fhir.routes
 import records.hl7v2.routes
 import records.images.routes
@@ -52,6 +56,7 @@ import records.items.pages
 import records.items.routes
 import records.items.service
 import records.life.routes
+import records.news.routes
 import records.orders.routes
 import records.quarantine.pages
 import records.quarantine.routes
@@ -123,6 +128,9 @@ BLUEPRINTS = [
     records.items.routes.api,
     records.trends.routes.api,
     records.entries.routes.api,
+    records.documents.routes.api,
+    records.exports.routes.api,
+    records.news.routes.api,
     records.fhir.routes.api,
     records.fhir.routes.discovery,
     records.hl7v2.routes.api,
@@ -149,12 +157,13 @@ PAGES = [
     records.releasing.pages.pages,
     records.quarantine.pages.pages,
     records.uploads.pages.pages,
+    records.documents.pages.pages,
 ]
 
 MIGRATIONS = str(Path(__file__).parent / "migrations")
 
 # The purposes for which the platform signs.
-KEY_RINGS = [tokens.PURPOSE, KEY_PURPOSE]
+KEY_RINGS = [tokens.PURPOSE, KEY_PURPOSE, records.documents.proof.PURPOSE]
 
 
 def create_app(config: Config | None = None) -> Flask:

@@ -14,7 +14,9 @@ import health_card.notices.jobs
 import health_card.printing.jobs
 import health_card.realname.jobs
 import payments.jobs
+import records.exports.jobs
 import records.items.jobs
+import records.news.jobs
 import records.quarantine.jobs
 import records.releasing.jobs
 import records.uploads.jobs
@@ -40,6 +42,8 @@ HANDLERS: dict[str, Handler] = {
     **records.releasing.jobs.HANDLERS,
     **records.quarantine.jobs.HANDLERS,
     **records.uploads.jobs.HANDLERS,
+    **records.news.jobs.HANDLERS,
+    **records.exports.jobs.HANDLERS,
 }
 DISPATCHERS = 2
 

@@ -163,6 +163,14 @@ def ring(session: Session, purpose: str) -> Ring:
     return loaded
 
 
+def find_public_key(session: Session, purpose: str, kid: str) -> Ed25519PublicKey | None:
+    """A key of this purpose also after it has expired, for signatures that outlive it; None when it was killed."""
+    row = session.get(SigningKey, kid)
+    if row is None or row.purpose != purpose or row.killed_at is not None:
+        return None
+    return Ed25519PublicKey.from_public_bytes(row.public_key)
+
+
 def forget_rings() -> None:
     """Drop the cache (another database, or a key was killed in this process)."""
     _rings.clear()

@@ -13,7 +13,7 @@ from consent.service.grants import (
     revoke_grant,
     treatment_grant,
 )
-from consent.service.hiding import PART_OF, hide_item, list_hidden, show_item
+from consent.service.hiding import PART_OF, hide_item, is_hidden, list_hidden, show_item
 from consent.service.release import (
     ACCESS_UNTIL,
     Release,
@@ -49,6 +49,7 @@ __all__ = [
     "end_visit_grants",
     "find_access_until",
     "hide_item",
+    "is_hidden",
     "is_known_to",
     "is_readable",
     "is_released",

@@ -44,17 +44,22 @@ class AccessRow:
     grant_version: int | None
 
 
-def list_access(session: Session, actor: Actor, *, before: UUID | None = None) -> list[AccessRow]:
+def list_access(
+    session: Session, actor: Actor, *, before: UUID | None = None, person_id: UUID | None = None
+) -> list[AccessRow]:
     """What was done with the data of the persons whom the actor may act for, newest first.
 
     What was done with an item that the actor may not know of (hidden, sensitive, not released yet) is not in it.
 
     :param before: the id of the last row of the page before.
+    :param person_id: of this one only.
     """
     item_id = func.coalesce(cast(AuditEntry.facts[PART_OF].astext, Uuid), AuditEntry.object_id)
     mine = select(AuditEntry).where(
         AuditEntry.subject_id.in_(health_card.held_person_ids(actor)), is_known_to(actor, item_id)
     )
+    if person_id is not None:
+        mine = mine.where(AuditEntry.subject_id.in_(health_card.same_person_ids(person_id)))
     if before is not None:
         last = select(AuditEntry.at, AuditEntry.id).where(AuditEntry.id == before).subquery()
         mine = mine.where(tuple_(AuditEntry.at, AuditEntry.id) < select(last.c.at, last.c.id).scalar_subquery())

@@ -42,6 +42,7 @@ def hide_item(session: Session, actor: Actor, *, person_id: UUID, of: tuple[str,
         where=HiddenItem.shown_at.is_not(None),
     )
     if session.scalar(changed.returning(HiddenItem.id)):
+        health_card.keep_notices_own(session, person_id=person_id, object_id=of[1], own_only=True)
         _record(session, actor, "consent.item.hidden", person_id, of)
 
 
@@ -53,6 +54,7 @@ def show_item(session: Session, actor: Actor, *, person_id: UUID, of: tuple[str,
     _check_may_hide(session, actor, person_id)
     shown = update(HiddenItem).where(HiddenItem.object_id == of[1], HiddenItem.shown_at.is_(None))
     if session.scalar(shown.values(shown_at=clock.now()).returning(HiddenItem.id)):
+        health_card.keep_notices_own(session, person_id=person_id, object_id=of[1], own_only=False)
         _record(session, actor, "consent.item.shown", person_id, of)
 
 
@@ -62,6 +64,12 @@ def list_hidden(session: Session, actor: Actor, *, object_ids: set[UUID]) -> set
         return set()
     hidden = select(HiddenItem.object_id).where(HiddenItem.object_id.in_(object_ids), HiddenItem.shown_at.is_(None))
     return set(session.scalars(hidden))
+
+
+def is_hidden(session: Session, *, object_id: UUID) -> bool:
+    """Whether the person keeps this item from those who act for him: then they are not told of it either."""
+    hidden = select(HiddenItem.id).where(HiddenItem.object_id == object_id, HiddenItem.shown_at.is_(None))
+    return session.scalar(hidden) is not None
 
 
 def is_not_hidden_from(actor: Actor, object_id: SQLCoreOperations[UUID]) -> ColumnElement[bool]:

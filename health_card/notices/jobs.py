@@ -11,7 +11,7 @@ from core import clock, db
 from core.circuit import Circuit
 from core.dispatch import Handler, TryLater
 from core.web import current_config
-from health_card.notices import sending
+from health_card.notices import sending, subscriptions
 from health_card.notices.models import DeliveryOutcome
 from health_card.notices.sending import Push
 from health_card.notices.service import WRITTEN_TOPIC
@@ -20,8 +20,6 @@ from health_card.notices.texts import LONGEST_THING
 _RETRY_SECONDS = 30
 # What could not be sent for so long is no news any more.
 GIVE_UP_AFTER = timedelta(hours=24)
-# A template for every kind that has none of its own.
-ANY_KIND = "*"
 
 circuit = Circuit(rest_seconds=10)
 
@@ -35,6 +33,8 @@ _OUTCOMES = {
 def deliver_notice(payload: dict[str, Any]) -> None:
     """Send a notice to each confirmed holder's phone, once each; without a template of its kind it is sent to none.
 
+    A phone that has accepted no more messages is not tried: the notice stands in the app.
+
     A worker killed between WeChat's answer and our row sends that one again: WeChat takes no key that would prevent it.
 
     :raises TryLater: WeChat does not answer or is busy.
@@ -43,8 +43,7 @@ def deliver_notice(payload: dict[str, Any]) -> None:
     with db.transaction() as session:
         sending.raise_two_places_alarm(session, notice_id)
         push = sending.find_push(session, notice_id)
-    templates = current_config().wechat_templates
-    template = templates.get(push.kind, templates.get(ANY_KIND)) if push else None
+    template = subscriptions.find_template(current_config(), push.kind) if push else None
     if push is None or template is None:
         return
     data = {keyword: _words(push)[word] for keyword, word in template.data.items()}
@@ -58,7 +57,12 @@ HANDLERS: dict[str, Handler] = {WRITTEN_TOPIC: deliver_notice}
 
 def _deliver(push: Push, login_id: UUID, template_id: str, data: Mapping[str, str]) -> MessageFate | None:
     if clock.now() >= (push.expires_at or push.created_at + GIVE_UP_AFTER):
-        _record(push, login_id, DeliveryOutcome.TOO_LATE)
+        _record(push, login_id, template_id, DeliveryOutcome.TOO_LATE)
+        return None
+    with db.snapshot() as session:
+        may_send = subscriptions.may_send(session, login_id=login_id, template_id=template_id)
+    if not may_send:
+        _record(push, login_id, template_id, DeliveryOutcome.NOT_ACCEPTED)
         return None
     if circuit.is_open:
         return MessageFate.LATER
@@ -66,13 +70,15 @@ def _deliver(push: Push, login_id: UUID, template_id: str, data: Mapping[str, st
     if fate is MessageFate.LATER:
         circuit.trip()
     else:
-        _record(push, login_id, _OUTCOMES[fate])
+        _record(push, login_id, template_id, _OUTCOMES[fate])
     return fate
 
 
-def _record(push: Push, login_id: UUID, outcome: DeliveryOutcome) -> None:
+def _record(push: Push, login_id: UUID, template_id: str, outcome: DeliveryOutcome) -> None:
     with db.transaction() as session:
-        sending.record_delivery(session, notice_id=push.notice_id, login_id=login_id, outcome=outcome)
+        sending.record_delivery(
+            session, notice_id=push.notice_id, login_id=login_id, template_id=template_id, outcome=outcome
+        )
 
 
 def _words(push: Push) -> dict[str, str]:

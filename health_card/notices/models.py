@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base, WithId
@@ -39,12 +39,15 @@ class NoticeKind(StrEnum):
     BREAK_GLASS = "break_glass"
     CONFIRMATION_ASKED = "confirmation_asked"
     TURNING_FOURTEEN = "turning_fourteen"
+    REPORT_NEW = "report_new"
+    REPORT_AMENDED = "report_amended"
+    EXPORT_READY = "export_ready"
 
 
 class Notice(WithId, Base):
     """One thing that a person is told. ``facts``: ids and codes only; names are looked up when it is shown.
 
-    ``key``: the same key is told once.
+    ``key``: the same key is told once. ``own_only``: who acts for the person is not told.
     """
 
     __tablename__ = "notices"
@@ -61,26 +64,48 @@ class Notice(WithId, Base):
     object_kind: Mapped[str | None]
     object_id: Mapped[UUID | None]
     key: Mapped[str | None] = mapped_column(unique=True)
+    own_only: Mapped[bool] = mapped_column(server_default=false())
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime | None]
 
 
 class DeliveryOutcome(StrEnum):
-    """How sending one notice to one phone ended; all but ``sent`` leave it to the list in the app."""
+    """How sending one notice to one phone ended; all but ``sent`` leave it to the list in the app.
+
+    ``not_accepted``: it is known that nothing is left of what the phone has accepted, so WeChat was not asked.
+    """
 
     SENT = "sent"
     REFUSED = "refused"
     UNDELIVERABLE = "undeliverable"
     TOO_LATE = "too_late"
+    NOT_ACCEPTED = "not_accepted"
 
 
 class NoticeDelivery(Base):
     """One notice at one login's phone has ended: it is never tried again."""
 
     __tablename__ = "notice_deliveries"
-    __table_args__ = (CheckConstraint("outcome IN ('sent', 'refused', 'undeliverable', 'too_late')", name="outcome"),)
+    __table_args__ = (
+        CheckConstraint("outcome IN ('sent', 'refused', 'undeliverable', 'too_late', 'not_accepted')", name="outcome"),
+    )
 
     notice_id: Mapped[UUID] = mapped_column(ForeignKey("notices.id"), primary_key=True)
     login_id: Mapped[UUID] = mapped_column(ForeignKey("logins.id"), primary_key=True)
     outcome: Mapped[str]
     ended_at: Mapped[datetime]
+
+
+class MessageCredit(Base):
+    """How many messages of a template a login has accepted and not been sent yet: WeChat takes one an acceptance.
+
+    A login without a row has never said: WeChat is asked, and its answer makes the row.
+    """
+
+    __tablename__ = "message_credits"
+    __table_args__ = (CheckConstraint("remaining >= 0", name="remaining"),)
+
+    login_id: Mapped[UUID] = mapped_column(ForeignKey("logins.id"), primary_key=True)
+    template_id: Mapped[str] = mapped_column(primary_key=True)
+    remaining: Mapped[int]
+    changed_at: Mapped[datetime]

@@ -16,7 +16,7 @@ from health_card.notices.models import Notice, NoticeKind
 from health_card.notices.refusals import NoticeNotFound
 from health_card.notices.texts import TEXTS
 from health_card.service.demographics import get_demographics
-from health_card.service.persons import held_person_ids
+from health_card.service.persons import held_person_ids, own_person_ids
 
 PAGE = 30
 
@@ -75,7 +75,8 @@ def see_notice(session: Session, actor: Actor, *, notice_id: UUID) -> NoticeView
 
 
 def _mine(actor: Actor) -> Select[tuple[Notice]]:
-    return select(Notice).where(Notice.person_id.in_(held_person_ids(actor)))
+    for_me = Notice.own_only.is_(False) | Notice.person_id.in_(own_person_ids(actor))
+    return select(Notice).where(Notice.person_id.in_(held_person_ids(actor)), for_me)
 
 
 def _show(session: Session, notices: list[Notice]) -> list[NoticeView]:

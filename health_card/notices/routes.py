@@ -4,9 +4,17 @@ from flask import Response
 
 from core import db
 from core.api import Api
-from core.web import current_actor, present, requires
-from health_card.notices import reading
-from health_card.notices.schemas import NoticeList, NoticePath, NoticeQuery, NoticeShown
+from core.web import current_actor, current_config, present, requires
+from health_card.notices import reading, subscriptions
+from health_card.notices.schemas import (
+    NoticeList,
+    NoticePath,
+    NoticeQuery,
+    NoticeShown,
+    SubscriptionAnswers,
+    SubscriptionList,
+    SubscriptionShown,
+)
 
 api = Api("notices", tag="Notices 通知", url_prefix="/api/v1")
 
@@ -28,3 +36,24 @@ def see_notice(path: NoticePath) -> Response:
     with db.transaction() as session:
         notice = reading.see_notice(session, current_actor(), notice_id=path.notice_id)
     return present(NoticeShown.model_validate(notice))
+
+
+@api.get("/notices/subscriptions", responses={200: SubscriptionList})
+@requires("health_card:notice:read")
+def list_subscriptions() -> Response:
+    """Which message templates the phone may ask for, and how many messages of each it has accepted"""
+    with db.snapshot() as session:
+        found = subscriptions.list_subscriptions(session, current_actor(), templates=current_config().wechat_templates)
+    return present(SubscriptionList(subscriptions=[SubscriptionShown.model_validate(each) for each in found]))
+
+
+@api.post("/notices/subscriptions", responses={200: SubscriptionList})
+@requires("health_card:notice:read")
+def record_answers(body: SubscriptionAnswers) -> Response:
+    """What the user answered when WeChat asked: each acceptance allows one message"""
+    answers = [(each.template_id, each.answer) for each in body.answers]
+    with db.transaction() as session:
+        found = subscriptions.record_answers(
+            session, current_actor(), answers=answers, templates=current_config().wechat_templates
+        )
+    return present(SubscriptionList(subscriptions=[SubscriptionShown.model_validate(each) for each in found]))

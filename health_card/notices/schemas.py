@@ -1,7 +1,7 @@
 """Notices as they go out."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -42,3 +42,26 @@ class NoticeShown(Shown):
 class NoticeList(Shown):
     notices: list[NoticeShown]
     unread: int = Field(description="of all notices, not only of this page")
+
+
+class SubscriptionAnswer(Received):
+    template_id: str = Field(max_length=64)
+    answer: Literal["accept", "reject", "ban", "filter"] = Field(
+        description="as wx.requestSubscribeMessage returned it for this template"
+    )
+
+
+class SubscriptionAnswers(Received):
+    answers: list[SubscriptionAnswer] = Field(
+        min_length=1, max_length=3, description="of one tap: WeChat shows 3 at most"
+    )
+
+
+class SubscriptionShown(Shown):
+    template_id: str
+    kinds: list[str] = Field(description="of notices that are sent with it; * is every kind that has none of its own")
+    remaining: int = Field(description="messages that may still be sent; at 0 notices stand in the app only")
+
+
+class SubscriptionList(Shown):
+    subscriptions: list[SubscriptionShown]

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from accounts import service as accounts
 from core import audit, clock
 from core.actor import SYSTEM
-from health_card.models import Holder
+from health_card.models import Holder, Relation
+from health_card.notices import subscriptions
 from health_card.notices.models import DeliveryOutcome, Notice, NoticeDelivery, NoticeKind
 from health_card.notices.reading import expires_at, name_hospitals
 from health_card.notices.service import tell
@@ -43,12 +44,12 @@ def find_push(session: Session, notice_id: UUID) -> Push | None:
     """What is left to send of a notice: to the confirmed holders at whose phones it has not ended."""
     notice = session.get_one(Notice, notice_id)
     ended = select(NoticeDelivery.login_id).where(NoticeDelivery.notice_id == notice_id)
-    waiting = session.scalars(
-        select(Holder.login_id).where(
-            Holder.person_id.in_(same_person_ids(notice.person_id)), is_holding(), Holder.login_id.not_in(ended)
-        )
+    waiting = select(Holder.login_id).where(
+        Holder.person_id.in_(same_person_ids(notice.person_id)), is_holding(), Holder.login_id.not_in(ended)
     )
-    openids = {login_id: accounts.get_openid(session, login_id) for login_id in waiting}
+    if notice.own_only:
+        waiting = waiting.where(Holder.relation == Relation.SELF)
+    openids = {login_id: accounts.get_openid(session, login_id) for login_id in session.scalars(waiting)}
     if not openids:
         return None
     (shown,) = name_hospitals(session, [notice])
@@ -56,13 +57,22 @@ def find_push(session: Session, notice_id: UUID) -> Push | None:
     return Push(notice.id, kind, TEXTS[kind].title, shown["hospital"], notice.created_at, expires_at(notice), openids)
 
 
-def record_delivery(session: Session, *, notice_id: UUID, login_id: UUID, outcome: DeliveryOutcome) -> None:
-    """Remember how a notice ended at a phone. What is recorded stays."""
-    session.execute(
+def record_delivery(
+    session: Session, *, notice_id: UUID, login_id: UUID, template_id: str, outcome: DeliveryOutcome
+) -> None:
+    """Remember how a notice ended at a phone, and what it cost. What is recorded stays."""
+    recorded = (
         insert(NoticeDelivery)
         .values(notice_id=notice_id, login_id=login_id, outcome=outcome.value, ended_at=clock.now())
         .on_conflict_do_nothing()
+        .returning(NoticeDelivery.login_id)
     )
+    if session.scalar(recorded) is None:
+        return
+    if outcome is DeliveryOutcome.SENT:
+        subscriptions.spend_credit(session, login_id=login_id, template_id=template_id)
+    elif outcome is DeliveryOutcome.REFUSED:
+        subscriptions.end_credits(session, login_id=login_id, template_id=template_id)
 
 
 def raise_two_places_alarm(session: Session, notice_id: UUID) -> None:

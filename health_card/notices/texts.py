@@ -89,4 +89,12 @@ TEXTS: dict[NoticeKind, Text] = {
         "这位家庭成员将在 30 天内满14周岁。自生日当天起，监护人的代办权限自动结束，除非孩子本人同意："
         "请一起带关系证明到医院窗口办理，或由孩子用自己的微信登记、核验后接受邀请。",
     ),
+    NoticeKind.REPORT_NEW: Text(
+        "您有新的检查检验报告", "{hospital}于 {time} 上传了您的检查检验报告，请在健康档案中查看。"
+    ),
+    NoticeKind.REPORT_AMENDED: Text(
+        "您的一份报告已有更改",
+        "{hospital}于 {time} 更改了一份已被查看过的检查检验报告，请以最新版本为准。",
+    ),
+    NoticeKind.EXPORT_READY: Text("您申请的档案导出已完成", "您的健康档案已导出完成，请在七天内下载。"),
 }

@@ -4,14 +4,13 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import qrcode
-import qrcode.constants
 from reportlab.lib.colors import Color, HexColor
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 
-from health_card.printing.typeface import typeface
+from core.matrix import draw_matrix
+from core.typeface import typeface
 
 # ISO/IEC 7810, ID-1.
 CARD_WIDTH, CARD_HEIGHT = 85.6 * mm, 53.98 * mm
@@ -33,9 +32,7 @@ _CERTIFICATE_WORDS = {
 _INK, _SOFT, _BRAND, _WHITE = HexColor("#16252b"), HexColor("#53666e"), HexColor("#0f766e"), HexColor("#ffffff")
 _MARGIN = 4.5 * mm
 _BAND = 10.5 * mm
-# With the quiet zone of four modules that ISO/IEC 18004 demands.
 _CODE = 35 * mm
-_QUIET_MODULES = 4
 _GAP = 4 * mm
 _CUT_MARK = 3 * mm
 
@@ -158,27 +155,5 @@ def _draw_face(pen: _Pen, face: CardFace, issuer_name: str) -> None:
     pen.write((_MARGIN, 14 * mm), f"{face.card_number[:8]}…{face.card_number[-8:]}", 8, _INK, room=text_room)
     for line, text in enumerate(ADVICE):
         pen.write((_MARGIN, 7.3 * mm - line * 3 * mm), text, 5.5, _SOFT, room=text_room)
-    _draw_code(canvas, face.code, CARD_WIDTH - _MARGIN - _CODE + 3 * mm, (CARD_HEIGHT - _BAND - _CODE) / 2)
-
-
-def _draw_code(canvas: Canvas, text: str, left: float, bottom: float) -> None:
-    """The QR code at level M, as one path: each run of dark modules is a rectangle."""
-    code = qrcode.QRCode(error_correction=qrcode.constants.ERROR_CORRECT_M, border=0)
-    code.add_data(text)
-    code.make(fit=True)
-    modules = code.modules
-    size = len(modules)
-    unit = _CODE / (size + 2 * _QUIET_MODULES)
-    path = canvas.beginPath()
-    for row, cells in enumerate(modules):
-        y = bottom + (size + _QUIET_MODULES - 1 - row) * unit
-        start = 0
-        while start < size:
-            end = start
-            while end < size and cells[end]:
-                end += 1
-            if end > start:
-                path.rect(left + (start + _QUIET_MODULES) * unit, y, (end - start) * unit, unit)
-            start = end + 1
-    canvas.setFillColor(_INK)
-    canvas.drawPath(path, stroke=0, fill=1)
+    at = CARD_WIDTH - _MARGIN - _CODE + 3 * mm, (CARD_HEIGHT - _BAND - _CODE) / 2
+    draw_matrix(canvas, face.code, at, size=_CODE, color=_INK)

@@ -9,6 +9,7 @@ from health_card.family.service.visitors import open_confirmed_look_up
 from health_card.matching.likeness import Comparison, compare_with_person, find_agreeing
 from health_card.models import Relation
 from health_card.notices.models import NoticeKind
+from health_card.notices.service import is_told_already, keep_notices_own
 from health_card.notices.service import tell as tell_person
 from health_card.realname.asking import ask_real_name, find_real_name_state
 from health_card.service.ages import LifeStage
@@ -86,7 +87,9 @@ __all__ = [
     "held_person_ids",
     "identify_carrier",
     "is_same_person",
+    "is_told_already",
     "issue_code",
+    "keep_notices_own",
     "list_card_numbers",
     "list_cards",
     "list_relations",

@@ -1,7 +1,7 @@
 """entries
 
 Revision ID: 0030
-Revises: 0020
+Revises: 0022
 Create Date: 2026-11-22 10:48:39.167843
 
 """
@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 
 # revision identifiers, used by Alembic.
 revision = "0030"
-down_revision = "0020"
+down_revision = "0022"
 branch_labels = None
 depends_on = None
 

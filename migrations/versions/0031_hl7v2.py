@@ -1,7 +1,7 @@
 """hl7v2
 
 Revision ID: 0031
-Revises: 0020
+Revises: 0030
 Create Date: 2026-11-22 10:32:56.701674
 
 """
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 # revision identifiers, used by Alembic.
 revision = "0031"
-down_revision = "0020"
+down_revision = "0030"
 branch_labels = None
 depends_on = None
 

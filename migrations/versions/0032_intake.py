@@ -1,7 +1,7 @@
 """Messages are resolved, lists are uploaded
 
 Revision ID: 0032
-Revises: 0020
+Revises: 0031
 Create Date: 2026-11-22 10:51:10.444367
 
 """
@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql
 
 # revision identifiers, used by Alembic.
 revision = "0032"
-down_revision = "0020"
+down_revision = "0031"
 branch_labels = None
 depends_on = None
 

@@ -1,7 +1,7 @@
 """items
 
 Revision ID: 0033
-Revises: 0020
+Revises: 0032
 Create Date: 2026-11-22 10:54:09.463437
 
 """
@@ -14,7 +14,7 @@ from core.ids import new_id
 
 # revision identifiers, used by Alembic.
 revision = "0033"
-down_revision = "0020"
+down_revision = "0032"
 branch_labels = None
 depends_on = None
 

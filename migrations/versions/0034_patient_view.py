@@ -1,7 +1,7 @@
 """What is sensitive, what waits for a release, what a login has read
 
 Revision ID: 0034
-Revises: 0020
+Revises: 0033
 Create Date: 2026-11-22 10:42:35.631583
 
 """
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 # revision identifiers, used by Alembic.
 revision = "0034"
-down_revision = "0020"
+down_revision = "0033"
 branch_labels = None
 depends_on = None
 

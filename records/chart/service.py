@@ -12,6 +12,7 @@ from health_card import service as health_card
 from records.entries import service as entries
 from records.images import service as images
 from records.images.schemas import StudyShown, show_study
+from records.news import service as news
 from records.reports import service as reports
 from records.timeline import service as timeline
 from records.visits import service as visits
@@ -22,7 +23,8 @@ class Chart:
     """What a doctor sees.
 
     ``is_missing``: what was asked to be opened is not on this patient's timeline. ``may_release``: the opened report
-    was made by the actor's own house, whose doctors decide when its patient sees it.
+    was made by the actor's own house, whose doctors decide when its patient sees it. ``corrections``: reports that
+    changed after this hospital had read them, until somebody opens them again.
     """
 
     visit: visits.VisitContext
@@ -30,6 +32,7 @@ class Chart:
     access_until: datetime | None
     items: list[timeline.TimelineItem]
     has_older: bool
+    corrections: list[news.CorrectionView]
     report: reports.ReportView | None = None
     study: StudyShown | None = None
     entry: entries.EntryView | None = None
@@ -54,12 +57,16 @@ def open_chart(
     person = health_card.get_demographics(session, visit.person_id, masked=False)
     kind = timeline.find_kind(session, actor, person_id=visit.person_id, object_id=open_id) if open_id else None
     report = reports.get_report(session, actor, open_id) if open_id and kind == "report" else None
+    corrections = news.list_unseen_of(session, actor, person_id=visit.person_id)
+    if report is not None:
+        news.see_report(session, actor, report_id=report.id)
     return Chart(
         visit=visit,
         person=person,
         access_until=consent.find_access_until(session, actor, person_id=visit.person_id),
         items=items,
         has_older=len(items) == timeline.PAGE,
+        corrections=corrections,
         report=report,
         study=show_study(images.get_study(session, actor, open_id)) if open_id and kind == "study" else None,
         entry=entries.get_entry(session, actor, open_id) if open_id and kind == "entry" else None,

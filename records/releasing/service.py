@@ -11,12 +11,15 @@ from sqlalchemy.orm import Session
 from accounts import service as accounts
 from consent import service as consent
 from consent.service import Sensitivity
-from core import audit, clock
+from core import audit, clock, outbox
 from core.actor import Actor
 from records.releasing.classification import classify
 from records.releasing.models import Mode, ReleaseRule
 from records.releasing.refusals import HeldItemNotFound, ReleaseRuleNotFound
 from records.visits import service as visits
+
+# What was held back is open to its patient: ``object_id``.
+RELEASED_TOPIC = "records.item_released"
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,8 @@ def label_item(session: Session, item: Item) -> Sensitivity | None:
             is_held=is_held,
             opens_at=opens_at,
         )
+    if opens_at is not None:
+        outbox.announce(session, RELEASED_TOPIC, {"object_id": str(item.of[1])}, due_at=opens_at, wakes=False)
     return sensitivity
 
 
@@ -101,6 +106,7 @@ def release_item(session: Session, actor: Actor, *, object_id: UUID) -> None:
     """
     if not consent.release_held_item(session, actor, object_id=object_id):
         raise HeldItemNotFound
+    outbox.announce(session, RELEASED_TOPIC, {"object_id": str(object_id)})
 
 
 def set_rule(session: Session, actor: Actor, *, matter: Matter, mode: Mode, review_days: int | None = None) -> RuleView:

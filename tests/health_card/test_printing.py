@@ -10,9 +10,9 @@ import zxingcpp
 from PIL import ImageChops
 from PIL.Image import Image
 
+from core.typeface import MISSING
 from health_card.codes import write_static
 from health_card.printing.drawing import CARDS_A_PAGE, CardFace, draw_card, draw_sheets
-from health_card.printing.typeface import MISSING
 
 ISSUER = "示范市卫生健康委员会"
 

@@ -12,6 +12,7 @@ from accounts import service as accounts
 from consent import service as consent
 from core import clock, storage
 from core.actor import Actor
+from health_card import service as health_card
 from records.images.models import Instance, Series, Study
 from records.refusals import ImageNotFound
 from records.timeline import service as timeline
@@ -131,6 +132,21 @@ def list_studies(
             fold_within=FOLD,
         )
     return _view_studies(session, studies)
+
+
+def list_history(
+    session: Session, actor: Actor, *, person_id: UUID, until: datetime, after: UUID | None, limit: int
+) -> list[StudyView]:
+    """The studies of a person that were filed until a time, in the order of their ids, without their series.
+
+    The caller releases and records the read (``consent.release``); what the actor may not see is not among them.
+
+    :param after: the id of the last study of the page before.
+    """
+    found = _readable(actor).where(Study.person_id.in_(health_card.same_person_ids(person_id)), Study.filed_at <= until)
+    if after is not None:
+        found = found.where(Study.id > after)
+    return _view_studies(session, list(session.scalars(found.order_by(Study.id).limit(limit))))
 
 
 def list_series(session: Session, actor: Actor, *, study_uid: str) -> list[SeriesView]:

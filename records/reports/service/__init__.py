@@ -1,5 +1,13 @@
 """What protocols and other slices of records may ask of reports."""
 
+from records.reports.service.facts import (
+    VersionFacts,
+    get_current_version,
+    get_version,
+    get_version_facts,
+    is_report,
+    list_version_facts,
+)
 from records.reports.service.filing import FiledReport, file_reports, match_subject
 from records.reports.service.plain import Offered, file_plain
 from records.reports.service.reading import (
@@ -8,23 +16,33 @@ from records.reports.service.reading import (
     ReportView,
     ResultView,
     get_report,
+    list_history,
     list_results,
     list_texts,
     open_attachment,
 )
+from records.reports.service.writing import FILED_TOPIC
 
 __all__ = [
+    "FILED_TOPIC",
     "AttachmentView",
     "FiledReport",
     "ObservationView",
     "Offered",
     "ReportView",
     "ResultView",
+    "VersionFacts",
     "file_plain",
     "file_reports",
+    "get_current_version",
     "get_report",
+    "get_version",
+    "get_version_facts",
+    "is_report",
+    "list_history",
     "list_results",
     "list_texts",
+    "list_version_facts",
     "match_subject",
     "open_attachment",
 ]

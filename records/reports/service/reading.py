@@ -65,13 +65,14 @@ class ReportView:
     """
 
     id: UUID
+    person_id: UUID
+    hospital_id: UUID
     version: int
     status: str
     category: str
     code: str
     code_system: str
     name: str
-    hospital_id: UUID
     hospital_name: str
     performed_at: datetime
     issued_at: datetime | None
@@ -94,10 +95,18 @@ class ResultView:
     performed_at: datetime
 
 
-def get_report(session: Session, actor: Actor, report_id: UUID, *, version: int | None = None) -> ReportView:
+def get_report(
+    session: Session,
+    actor: Actor,
+    report_id: UUID,
+    *,
+    version: int | None = None,
+    action: str = "records.report.read",
+) -> ReportView:
     """A report of a person whose records the actor may see now; leaves an access row. The patient has then seen it.
 
     :param version: an older one; None: the current one.
+    :param action: what is done with it, for the access row.
     :raises ReportNotFound: none such for this actor.
     """
     report = _load(session, actor, report_id, version=version)
@@ -105,32 +114,33 @@ def get_report(session: Session, actor: Actor, report_id: UUID, *, version: int 
         session,
         actor,
         person_id=report.person_id,
-        action="records.report.read",
+        action=action,
         of=("report", report.id),
         facts={"version": report.version},
     )
     timeline.mark_seen(session, actor, object_id=report.id, version=report.version)
-    restriction = consent.list_restrictions(session, object_ids={report.id}).get(report.id)
-    return ReportView(
-        id=report.id,
-        version=report.version,
-        status=report.status,
-        category=report.category,
-        code=report.code,
-        code_system=report.code_system,
-        name=report.name,
-        hospital_id=report.hospital_id,
-        hospital_name=accounts.get_hospital(session, report.hospital_id).name,
-        performed_at=report.effective_at,
-        issued_at=report.issued_at,
-        conclusion=report.conclusion,
-        observations=_list_observations(session, report),
-        versions=list_versions(session, report.id),
-        is_current=report.is_current,
-        is_held=bool(restriction and restriction.is_held),
-        sensitivity=restriction.sensitivity if restriction else None,
-        attachments=_list_attachments(session, report),
+    return show_version(session, report)
+
+
+def list_history(
+    session: Session, actor: Actor, *, person_id: UUID, until: datetime, after: UUID | None, limit: int
+) -> list[ReportView]:
+    """The reports of a person as they were at a time, in the order of their ids.
+
+    The caller releases and records the read (``consent.release``); what the actor may not see is not among them.
+
+    :param after: the id of the last report of the page before.
+    """
+    current = select(Report).where(
+        Report.person_id.in_(health_card.same_person_ids(person_id)),
+        Report.is_current,
+        consent.is_readable(actor, person_id=Report.person_id, object_id=Report.id),
     )
+    if after is not None:
+        current = current.where(Report.id > after)
+    found = session.scalars(current.order_by(Report.id).limit(limit)).all()
+    then = [report if report.filed_at <= until else _find_version(session, report.id, until) for report in found]
+    return [show_version(session, report) for report in then if report is not None]
 
 
 def open_attachment(session: Session, actor: Actor, report_id: UUID, number: int) -> tuple[AttachmentView, BinaryIO]:
@@ -221,6 +231,37 @@ def _list_attachments(session: Session, report: Report) -> list[AttachmentView]:
         .order_by(ReportAttachment.number)
     )
     return [AttachmentView(*line) for line in kept]
+
+
+def show_version(session: Session, report: Report) -> ReportView:
+    """What one version says. The caller has decided who may read it."""
+    restriction = consent.list_restrictions(session, object_ids={report.id}).get(report.id)
+    return ReportView(
+        id=report.id,
+        person_id=report.person_id,
+        hospital_id=report.hospital_id,
+        version=report.version,
+        status=report.status,
+        category=report.category,
+        code=report.code,
+        code_system=report.code_system,
+        name=report.name,
+        hospital_name=accounts.get_hospital(session, report.hospital_id).name,
+        performed_at=report.effective_at,
+        issued_at=report.issued_at,
+        conclusion=report.conclusion,
+        observations=_list_observations(session, report),
+        versions=list_versions(session, report.id),
+        is_current=report.is_current,
+        is_held=bool(restriction and restriction.is_held),
+        sensitivity=restriction.sensitivity if restriction else None,
+        attachments=_list_attachments(session, report),
+    )
+
+
+def _find_version(session: Session, report_id: UUID, until: datetime) -> Report | None:
+    earlier = select(Report).where(Report.id == report_id, Report.filed_at <= until)
+    return session.scalars(earlier.order_by(Report.version.desc()).limit(1)).one_or_none()
 
 
 def _list_observations(session: Session, report: Report) -> list[ObservationView]:

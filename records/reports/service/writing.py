@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from core import audit, clock, db, storage
+from core import audit, clock, db, outbox, storage
 from core.actor import Actor
 from records.items import service as items
 from records.releasing import service as releasing
@@ -16,6 +16,9 @@ from records.reports.incoming import IncomingAttachment, IncomingObservation, In
 from records.reports.models import Observation, Report, ReportAttachment
 from records.timeline import service as timeline
 from records.timeline.service import Placement
+
+# A version of a report stands on the timeline: ``report_id``, ``version``.
+FILED_TOPIC = "records.report_filed"
 
 OBSERVED = tuple(IncomingObservation.__dataclass_fields__)
 REPORTED = ("status", "category", "code", "code_system", "name", "effective_at", "issued_at", "conclusion")
@@ -61,6 +64,8 @@ def write_reports(session: Session, actor: Actor, filings: Sequence[Filing]) -> 
             of=("report", filing.report_id),
             facts={"version": filing.version, "status": filing.report.status, "category": filing.report.category},
         )
+        filed = {"report_id": str(filing.report_id), "version": filing.version}
+        outbox.announce(session, FILED_TOPIC, filed, wakes=False)
 
 
 def _row_of(actor: Actor, filing: Filing) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from sqlalchemy.exc import IntegrityError
 
 from accounts import wechat
 from accounts.service import MessageFate
-from core import db
+from core import clock, db
 from core.config import MessageTemplate
 from core.dispatch import TryLater
 from health_card import service as health_card
-from health_card.models import Person
+from health_card.models import Holder, Person
 from health_card.notices import jobs
 from health_card.notices.models import NoticeDelivery
 from health_card.notices.service import WRITTEN_TOPIC
@@ -258,3 +258,73 @@ def test_how_a_delivery_ended_stays(town: Town, patient: Patient, change: str) -
     jobs.deliver_notice(tell(patient))
     with pytest.raises(IntegrityError, match="append-only"), db.transaction() as session:
         session.execute(text(change))
+
+
+def report(town: Town, patient: Patient, *answers: str, template: str = TEMPLATE) -> Any:
+    """The phone tells what the user answered when WeChat asked."""
+    body = {"answers": [{"template_id": template, "answer": answer} for answer in answers]}
+    return town.city.client.post("/api/v1/notices/subscriptions", json=body, headers=bearer(patient.token))
+
+
+def remaining(town: Town, patient: Patient) -> int:
+    reply = town.city.client.get("/api/v1/notices/subscriptions", headers=bearer(patient.token))
+    (subscription,) = reply.json["subscriptions"]
+    assert (subscription["template_id"], subscription["kinds"]) == (TEMPLATE, ["*"])
+    return int(subscription["remaining"])
+
+
+def test_each_acceptance_is_one_message_and_then_the_app_alone_says_it(town: Town, patient: Patient) -> None:
+    openid = town.accept(patient)
+    assert report(town, patient, "accept", "accept", "reject").status_code == 200
+    payloads = [tell(patient) for _ in range(3)]
+    for payload in payloads:
+        jobs.deliver_notice(payload)
+    assert [outcomes(payload)[patient.actor.id] for payload in payloads] == ["sent", "sent", "not_accepted"]
+    assert (len(town.control.list_messages(openid)), remaining(town, patient)) == (2, 0)
+    shown = town.city.client.get("/api/v1/notices", headers=bearer(patient.token)).json
+    assert len(shown["notices"]) == 3
+    report(town, patient, "accept")
+    jobs.deliver_notice(tell(patient))
+    assert len(town.control.list_messages(openid)) == 3
+
+
+def test_what_wechat_says_counts_more_than_what_the_phone_said(town: Town, patient: Patient) -> None:
+    town.accept(patient, times=1)
+    report(town, patient, "accept", "accept", "accept")
+    for _ in range(2):
+        jobs.deliver_notice(tell(patient))
+    assert remaining(town, patient) == 0, "43101 came with the second"
+    report(town, patient, "accept")
+    assert remaining(town, patient) == 1
+    report(town, patient, "ban")
+    assert remaining(town, patient) == 0
+
+
+def test_a_template_that_is_not_ours_counts_nothing(town: Town, patient: Patient) -> None:
+    assert (
+        report(town, patient, "accept", template="somebody-elses").json["code"]
+        == "health_card.message_template_unknown"
+    )
+    assert remaining(town, patient) == 0
+
+
+def test_each_holder_has_acceptances_of_his_own_and_what_is_own_reaches_the_person_alone(
+    town: Town, patient: Patient
+) -> None:
+    other = town.city.patient()
+    town.accept(patient)
+    town.accept(other)
+    with db.transaction() as session:
+        now = clock.now()
+        relation: dict[str, Any] = {"relation": "spouse", "created_at": now, "confirmed_at": now}
+        session.add(Holder(login_id=other.actor.id, person_id=patient.person_id, **relation))
+    report(town, other, "ban")
+    payload = tell(patient)
+    jobs.deliver_notice(payload)
+    assert outcomes(payload) == {patient.actor.id: "sent", other.actor.id: "not_accepted"}
+    report(town, other, "accept")
+    own = tell(patient, own_only=True)
+    jobs.deliver_notice(own)
+    assert outcomes(own) == {patient.actor.id: "sent"}
+    shown = town.city.client.get("/api/v1/notices", headers=bearer(other.token)).json
+    assert [notice["id"] for notice in shown["notices"]] == [payload["notice_id"]]

@@ -1,4 +1,4 @@
-"""The typeface of printed cards: Noto Sans SC (SIL OFL 1.1), as much of it as one document needs.
+"""The typeface of printed documents: Noto Sans SC (SIL OFL 1.1), as much of it as one document needs.
 
 The font comes with PostScript outlines (CFF); documents carry TrueType, which every viewer and printer understands. So
 the glyphs of a document's characters are converted, and nothing else of the font's eight megabytes is read.

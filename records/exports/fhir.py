@@ -1,0 +1,166 @@
+"""Records as FHIR R4 resources, to take away: one way only, nothing is read from them. Pure.
+
+Source: HL7 FHIR R4 (4.0.1); lines as in Bulk Data: one resource a line (NDJSON).
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from core import clock
+from health_card.service import PlainDemographics
+from records.images.service import StudyView
+from records.reports.incoming import UCUM
+from records.reports.service import ObservationView, ReportView
+from records.visits.history import OwnVisit
+
+_CERTIFICATE = "urn:yimatong:id:certificate:"
+_INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
+_SECTION = "http://terminology.hl7.org/CodeSystem/v2-0074"
+_SECTIONS = {"laboratory": "LAB", "imaging": "RAD", "other": "OTH"}
+_ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+_ACTS = {"I": "IMP", "E": "EMER"}
+_DICOM = "http://dicom.nema.org/resources/ontology/DCM"
+# Kept texts hold no U+0000: around a number it says that it goes out as it is, 5.10 as 5.10.
+_EXACT = re.compile(r'"\\u0000([^"\\]+)\\u0000"')
+
+
+def write_lines(resources: Iterable[Mapping[str, Any]]) -> str:
+    """NDJSON; what is None is left out."""
+    return "".join(f"{_EXACT.sub(_number, _dump(each))}\n" for each in resources)
+
+
+def show_patient(person_id: UUID, person: PlainDemographics) -> dict[str, Any]:
+    """Patient: his own details, whole."""
+    number = person.certificate_number
+    return {
+        "resourceType": "Patient",
+        "id": str(person_id),
+        "identifier": [{"system": f"{_CERTIFICATE}{person.certificate_type}", "value": number}] if number else None,
+        "name": [{"text": person.name}],
+        "telecom": [{"system": "phone", "value": person.phone}],
+        "gender": person.sex,
+        "birthDate": person.birth_date.isoformat() if person.birth_date else None,
+        "address": [{"text": person.address}] if person.address else None,
+    }
+
+
+def show_visit(person_id: UUID, visit: OwnVisit) -> dict[str, Any]:
+    """Encounter. One that the patient disowned is entered in error."""
+    status = "finished" if visit.closed_at else "in-progress"
+    return {
+        "resourceType": "Encounter",
+        "id": str(visit.id),
+        "status": "entered-in-error" if visit.disowned_at else status,
+        "class": {"system": _ACT, "code": _ACTS.get(visit.kind, "AMB")},
+        "subject": _subject(person_id),
+        "period": {
+            "start": _moment(visit.opened_at),
+            "end": _moment(visit.closed_at) if visit.closed_at else None,
+        },
+        "serviceProvider": {"display": visit.hospital_name},
+    }
+
+
+def show_report(person_id: UUID, report: ReportView) -> dict[str, Any]:
+    """DiagnosticReport; its results are Observations of the same export."""
+    return {
+        "resourceType": "DiagnosticReport",
+        "id": str(report.id),
+        "meta": {"versionId": str(report.version)},
+        "status": report.status,
+        "category": [{"coding": [{"system": _SECTION, "code": _SECTIONS[report.category]}]}],
+        "code": _concept(report.code_system, report.code, report.name),
+        "subject": _subject(person_id),
+        "effectiveDateTime": _moment(report.performed_at),
+        "issued": _moment(report.issued_at) if report.issued_at else None,
+        "performer": [{"display": report.hospital_name}],
+        "result": [{"reference": f"Observation/{_line_id(report, line)}"} for line in report.observations] or None,
+        "conclusion": report.conclusion,
+    }
+
+
+def show_lines(person_id: UUID, report: ReportView) -> list[dict[str, Any]]:
+    """An Observation for each line of a report."""
+    return [_show_line(person_id, report, line) for line in report.observations]
+
+
+def show_study(person_id: UUID, study: StudyView) -> dict[str, Any]:
+    """ImagingStudy: what there is to fetch, not the images."""
+    return {
+        "resourceType": "ImagingStudy",
+        "id": str(study.id),
+        "identifier": [{"system": "urn:dicom:uid", "value": f"urn:oid:{study.study_instance_uid}"}],
+        "status": "available",
+        "modality": [{"system": _DICOM, "code": modality} for modality in study.modalities] or None,
+        "subject": _subject(person_id),
+        "started": _moment(study.studied_at),
+        "numberOfSeries": study.series_count,
+        "numberOfInstances": study.instance_count,
+        "description": study.description,
+    }
+
+
+def _show_line(person_id: UUID, report: ReportView, line: ObservationView) -> dict[str, Any]:
+    low, high = line.reference_low, line.reference_high
+    reference = {"low": _quantity(low), "high": _quantity(high), "text": line.reference_text}
+    flag = line.interpretation
+    has_value = line.value is not None or line.text is not None
+    return {
+        "resourceType": "Observation",
+        "id": _line_id(report, line),
+        "status": line.status,
+        "code": _concept(line.code_system, line.code, line.name),
+        "subject": _subject(person_id),
+        "effectiveDateTime": _moment(report.performed_at),
+        "valueQuantity": _quantity(line.value, line),
+        "valueString": line.text,
+        "dataAbsentReason": None if has_value else {"text": line.note or "未给出结果"},
+        "interpretation": [{"coding": [{"system": _INTERPRETATION, "code": flag}]}] if flag else None,
+        "note": [{"text": line.note}] if line.note and has_value else None,
+        "referenceRange": [reference] if any(reference.values()) else None,
+    }
+
+
+def _quantity(value: Decimal | None, line: ObservationView | None = None) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    exact = {"value": f"\0{value:f}\0"}
+    if line is None:
+        return exact
+    coded = {"system": UCUM, "code": line.unit_code} if line.unit_code else {}
+    return {**exact, "comparator": line.comparator, "unit": line.unit, **coded}
+
+
+def _concept(system: str, code: str, name: str) -> dict[str, Any]:
+    return {"coding": [{"system": system, "code": code}], "text": name}
+
+
+def _line_id(report: ReportView, line: ObservationView) -> str:
+    return f"{report.id}.{line.position}"
+
+
+def _subject(person_id: UUID) -> dict[str, str]:
+    return {"reference": f"Patient/{person_id}"}
+
+
+def _moment(moment: datetime) -> str:
+    return clock.in_city(moment).isoformat(timespec="seconds")
+
+
+def _number(found: re.Match[str]) -> str:
+    return found[1]
+
+
+def _dump(resource: Mapping[str, Any]) -> str:
+    return json.dumps(_without_nothing(resource), ensure_ascii=False, separators=(",", ":"))
+
+
+def _without_nothing(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _without_nothing(inner) for name, inner in value.items() if inner is not None}
+    return [_without_nothing(inner) for inner in value] if isinstance(value, list) else value

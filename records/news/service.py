@@ -1,0 +1,272 @@
+"""Telling of reports: the patient of new ones, and of a changed one whoever has read what it said before."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Select, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from accounts import service as accounts
+from consent import service as consent
+from core import audit, clock
+from core.actor import SYSTEM, Actor, ActorKind
+from core.audit import AuditEntry
+from core.ids import new_id
+from health_card import service as health_card
+from health_card.service import NoticeKind
+from records.news.models import ReportCorrection
+from records.news.refusals import CorrectionNotFound
+from records.reports import service as reports
+from records.reports.service import VersionFacts
+from records.visits import service as visits
+
+# So many reports come together when a laboratory releases a morning's work: one notice for all of them.
+FOLD_WITHIN = timedelta(minutes=10)
+# A look that was under way while the change was filed has left its row after this time.
+SETTLED_AFTER = timedelta(seconds=5)
+PAGE = 30
+
+# What is in the audit trail as a look at a report, by whatever way it was read.
+_LOOKS = "records.report.%"
+_NO_LOOKS = ("records.report.filed",)
+
+
+@dataclass(frozen=True)
+class CorrectionView:
+    """A report changed after the actor's hospital had read it; not a word of what it says.
+
+    ``person_name``: masked. ``hospital_name``: whose report it is. ``visit_id``: the visit at the actor's hospital
+    under which it was read, as far as that is known.
+    """
+
+    id: UUID
+    report_id: UUID
+    person_name: str
+    patient_number: str | None
+    visit_id: UUID | None
+    hospital_name: str
+    category: str
+    status: str
+    performed_at: datetime
+    report_version: int
+    read_version: int
+    read_at: datetime
+    noted_at: datetime
+    seen_at: datetime | None
+
+
+@dataclass(frozen=True)
+class _Looks:
+    """``hospital_id``: None for the patient and those who act for him."""
+
+    hospital_id: UUID | None
+    version: int
+    at: datetime
+
+
+def find_settling_seconds(session: Session, *, report_id: UUID, version: int) -> int:
+    """How long to wait before ``tell_of_version``: until no look at the version before can be under way; or 0."""
+    told = reports.get_version_facts(session, report_id=report_id, version=version)
+    left = (told.filed_at + SETTLED_AFTER - clock.now()).total_seconds() if told.is_change else 0
+    return max(0, -int(-left // 1))
+
+
+def tell_of_version(session: Session, *, report_id: UUID, version: int) -> None:
+    """Tell the patient of a new report; of a changed one, when anybody had read it, him and the hospitals that had.
+
+    Several new reports of one hospital within ten minutes are told once. Done again, it changes nothing.
+    """
+    told = reports.get_version_facts(session, report_id=report_id, version=version)
+    is_released = consent.is_released(session, told.report_id)
+    if told.is_change:
+        _tell_readers(session, told, is_released=is_released)
+    elif is_released and not told.is_withdrawn:
+        _tell_of_new(session, told)
+
+
+def tell_of_release(session: Session, *, object_id: UUID) -> None:
+    """Tell the patient of a report that was held back and is open to him now; of other things nothing is told."""
+    if not reports.is_report(session, report_id=object_id) or not consent.is_released(session, object_id):
+        return
+    version, _ = reports.get_current_version(session, report_id=object_id)
+    told = reports.get_version_facts(session, report_id=object_id, version=version)
+    if not told.is_withdrawn:
+        _tell_of_new(session, told)
+
+
+def list_corrections(
+    session: Session, actor: Actor, *, before: UUID | None = None, is_seen: bool | None = None, limit: int = PAGE
+) -> list[CorrectionView]:
+    """Reports that changed after the actor's hospital had read them, newest first.
+
+    :param before: the id of the last line of the page before.
+    :param is_seen: only those that somebody has taken note of, or only those that nobody has.
+    """
+    page = _of_house(actor)
+    if is_seen is not None:
+        page = page.where(ReportCorrection.seen_at.is_not(None) if is_seen else ReportCorrection.seen_at.is_(None))
+    if before is not None:
+        page = page.where(ReportCorrection.id < before)
+    found = session.scalars(page.order_by(ReportCorrection.id.desc()).limit(limit)).all()
+    audit.record_act(session, actor, "records.correction.listed", facts={"lines": len(found)})
+    return _show(session, actor, found)
+
+
+def list_unseen_of(session: Session, actor: Actor, *, person_id: UUID) -> list[CorrectionView]:
+    """Of one patient those that nobody of the actor's hospital has noted yet; the caller has released the person."""
+    mine = _of_house(actor).where(
+        ReportCorrection.person_id.in_(health_card.same_person_ids(person_id)), ReportCorrection.seen_at.is_(None)
+    )
+    return _show(session, actor, session.scalars(mine.order_by(ReportCorrection.id.desc()).limit(PAGE)).all())
+
+
+def see_correction(session: Session, actor: Actor, *, correction_id: UUID) -> CorrectionView:
+    """Somebody of the hospital has taken note. Again: nothing changes.
+
+    :raises CorrectionNotFound: none such of the actor's hospital.
+    """
+    wanted = _of_house(actor).where(ReportCorrection.id == correction_id).with_for_update()
+    correction = session.scalars(wanted).one_or_none()
+    if correction is None:
+        raise CorrectionNotFound
+    if correction.seen_at is None:
+        correction.seen_at, correction.seen_by = clock.now(), actor.id
+        _record_seen(session, actor, correction.person_id, correction.report_id)
+    return _show(session, actor, [correction])[0]
+
+
+def see_report(session: Session, actor: Actor, *, report_id: UUID) -> None:
+    """The hospital has read the report as it is now: what was noted of its changes is seen."""
+    now_seen = (
+        update(ReportCorrection)
+        .where(
+            ReportCorrection.report_id == report_id,
+            ReportCorrection.hospital_id == actor.house_id,
+            ReportCorrection.seen_at.is_(None),
+        )
+        .values(seen_at=clock.now(), seen_by=actor.id)
+        .returning(ReportCorrection.person_id)
+    )
+    for person_id in set(session.scalars(now_seen)):
+        _record_seen(session, actor, person_id, report_id)
+
+
+def _tell_of_new(session: Session, told: VersionFacts) -> None:
+    own_only = _is_own_only(session, told)
+    if health_card.is_told_already(
+        session,
+        person_id=told.person_id,
+        kind=NoticeKind.REPORT_NEW,
+        hospital_id=told.hospital_id,
+        within=FOLD_WITHIN,
+        own_only=own_only,
+    ):
+        return
+    _tell(session, told, NoticeKind.REPORT_NEW, own_only)
+
+
+def _is_own_only(session: Session, told: VersionFacts) -> bool:
+    """Who acts for the person is told nothing of what he may not see: hidden from him, or of a sensitive kind."""
+    restricted = consent.list_restrictions(session, object_ids={told.report_id}).get(told.report_id)
+    return consent.is_hidden(session, object_id=told.report_id) or bool(restricted and restricted.sensitivity)
+
+
+def _tell_readers(session: Session, told: VersionFacts, *, is_released: bool) -> None:
+    looks = _list_looks(session, told)
+    if not looks:
+        return
+    if is_released:
+        _tell(session, told, NoticeKind.REPORT_AMENDED, _is_own_only(session, told))
+    for look in looks:
+        if look.hospital_id is not None:
+            _note(session, told, look)
+
+
+def _tell(session: Session, told: VersionFacts, kind: NoticeKind, own_only: bool) -> None:
+    health_card.tell_person(
+        session,
+        person_id=told.person_id,
+        kind=kind,
+        facts={"version": told.version},
+        hospital_id=told.hospital_id,
+        of=("report", told.report_id),
+        key=f"{kind}:{told.report_id}:{told.version}",
+        own_only=own_only,
+    )
+
+
+def _list_looks(session: Session, told: VersionFacts) -> list[_Looks]:
+    """Who has read an earlier version, and which one last: one line a hospital, and one for the patient's side."""
+    version = AuditEntry.facts["version"].as_integer()
+    looked = (
+        select(AuditEntry.hospital_id, func.max(version), func.max(AuditEntry.at))
+        .where(
+            AuditEntry.subject_id.in_(health_card.same_person_ids(told.person_id)),
+            AuditEntry.object_id == told.report_id,
+            AuditEntry.action.like(_LOOKS),
+            AuditEntry.action.not_in(_NO_LOOKS),
+            AuditEntry.actor_kind != ActorKind.SYSTEM,
+            version < told.version,
+        )
+        .group_by(AuditEntry.hospital_id)
+    )
+    return [_Looks(*row) for row in session.execute(looked).tuples()]
+
+
+def _note(session: Session, told: VersionFacts, look: _Looks) -> None:
+    noted = (
+        insert(ReportCorrection)
+        .values(
+            id=new_id(),
+            report_id=told.report_id,
+            report_version=told.version,
+            read_version=look.version,
+            read_at=look.at,
+            hospital_id=look.hospital_id,
+            person_id=told.person_id,
+            noted_at=clock.now(),
+        )
+        .on_conflict_do_nothing()
+        .returning(ReportCorrection.id)
+    )
+    if session.scalar(noted) is not None:
+        facts = {"version": told.version, "reader": str(look.hospital_id)}
+        of = ("report", told.report_id)
+        audit.record_act(session, SYSTEM, "records.correction.noted", subject_id=told.person_id, of=of, facts=facts)
+
+
+def _of_house(actor: Actor) -> Select[tuple[ReportCorrection]]:
+    return select(ReportCorrection).where(ReportCorrection.hospital_id == actor.house_id)
+
+
+def _record_seen(session: Session, actor: Actor, person_id: UUID, report_id: UUID) -> None:
+    audit.record_act(session, actor, "records.correction.seen", subject_id=person_id, of=("report", report_id))
+
+
+def _show(session: Session, actor: Actor, found: Sequence[ReportCorrection]) -> list[CorrectionView]:
+    facts = reports.list_version_facts(session, {(each.report_id, each.report_version) for each in found})
+    hospitals = accounts.list_hospitals(session, {each.hospital_id for each in facts.values()})
+    names = {id_: health_card.get_demographics(session, id_).name for id_ in {each.person_id for each in found}}
+    return [
+        CorrectionView(
+            id=each.id,
+            report_id=each.report_id,
+            person_name=names[each.person_id],
+            patient_number=health_card.get_patient_number(session, actor, each.person_id),
+            visit_id=visits.find_latest_visit_id(session, actor, person_id=each.person_id, at=each.read_at),
+            hospital_name=hospitals[of.hospital_id].name,
+            category=of.category,
+            status=of.status,
+            performed_at=of.performed_at,
+            report_version=each.report_version,
+            read_version=each.read_version,
+            read_at=each.read_at,
+            noted_at=each.noted_at,
+            seen_at=each.seen_at,
+        )
+        for each in found
+        for of in [facts[each.report_id, each.report_version]]
+    ]

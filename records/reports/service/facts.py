@@ -1,0 +1,77 @@
+"""Versions of reports, whoever may read them: for what the platform itself says about them, never what they say."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from records.reports.models import Report, ReportStatus
+from records.reports.service.reading import ReportView, show_version
+
+
+@dataclass(frozen=True)
+class VersionFacts:
+    """One version of a report, without a word of its content.
+
+    ``previous_status``: of the version before, if any. ``is_withdrawn``: the version that is current is a cancellation.
+    """
+
+    report_id: UUID
+    version: int
+    is_withdrawn: bool
+    person_id: UUID
+    hospital_id: UUID
+    status: str
+    previous_status: str | None
+    category: str
+    performed_at: datetime
+    filed_at: datetime
+
+    @property
+    def is_change(self) -> bool:
+        """Whether it changes what was final, or withdraws what was said; otherwise it says what was still to come."""
+        if self.previous_status is None:
+            return False
+        return self.previous_status != ReportStatus.PRELIMINARY or self.status == ReportStatus.CANCELLED
+
+
+def get_version_facts(session: Session, *, report_id: UUID, version: int) -> VersionFacts:
+    """What is known of a version that was filed."""
+    report = session.get_one(Report, (report_id, version))
+    previous = session.get(Report, (report_id, version - 1))
+    current = session.scalars(select(Report).where(Report.id == report_id, Report.is_current)).one()
+    return VersionFacts(
+        report_id=report.id,
+        version=report.version,
+        is_withdrawn=current.status == ReportStatus.CANCELLED,
+        person_id=report.person_id,
+        hospital_id=report.hospital_id,
+        status=report.status,
+        previous_status=previous.status if previous else None,
+        category=report.category,
+        performed_at=report.effective_at,
+        filed_at=report.filed_at,
+    )
+
+
+def list_version_facts(session: Session, versions: set[tuple[UUID, int]]) -> dict[tuple[UUID, int], VersionFacts]:
+    """As ``get_version_facts``, for some at once."""
+    return {key: get_version_facts(session, report_id=key[0], version=key[1]) for key in versions}
+
+
+def get_version(session: Session, *, report_id: UUID, version: int) -> ReportView:
+    """What a version says, to be compared with what was said of it before; it is shown to nobody."""
+    return show_version(session, session.get_one(Report, (report_id, version)))
+
+
+def is_report(session: Session, *, report_id: UUID) -> bool:
+    """Whether this id is a report's, and not that of something else on a timeline."""
+    return session.scalar(select(Report.id).where(Report.id == report_id, Report.is_current)) is not None
+
+
+def get_current_version(session: Session, *, report_id: UUID) -> tuple[int, str]:
+    """Number and status of the version that is current."""
+    current = select(Report.version, Report.status).where(Report.id == report_id, Report.is_current)
+    return session.execute(current).tuples().one()

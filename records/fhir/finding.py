@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from core.actor import Actor
 from records.fhir import people, presenting
-from records.fhir.catalogue import Kind
+from records.fhir.catalogue import KINDS, Kind
 from records.fhir.parameters import Filter, Place, Search, TokenValue
 from records.fhir.presenting import Resource
 from records.fhir.refusals import FhirResourceNotFound
@@ -71,7 +71,11 @@ def _search_records(session: Session, actor: Actor, resource_types: Sequence[str
     hits, following = reading.search_records(session, actor, resource_types, search)
     wanted = {one.partition(":")[2] for one in search.includes}
     included = [
-        resource for name, include in _INCLUDES.items() if wanted & name for resource in include(session, actor, hits)
+        resource
+        for names, (included_type, include) in _INCLUDES.items()
+        # A token that may not read the type by itself does not get it beside another.
+        if wanted & names and actor.can(KINDS[included_type].permission)
+        for resource in include(session, actor, hits)
     ]
     return Found(_show(session, hits), included, following)
 
@@ -102,11 +106,11 @@ def _include_hospitals(session: Session, _actor: Actor, hits: Sequence[Hit]) -> 
 
 
 _Include = Callable[[Session, Actor, Sequence[Hit]], list[Resource]]
-_INCLUDES: dict[frozenset[str], _Include] = {
-    frozenset({"patient", "subject"}): _include_persons,
-    frozenset({"encounter"}): _include_visits,
-    frozenset({"result"}): _include_results,
-    frozenset({"performer"}): _include_hospitals,
+_INCLUDES: dict[frozenset[str], tuple[str, _Include]] = {
+    frozenset({"patient", "subject"}): ("Patient", _include_persons),
+    frozenset({"encounter"}): ("Encounter", _include_visits),
+    frozenset({"result"}): ("Observation", _include_results),
+    frozenset({"performer"}): ("Organization", _include_hospitals),
 }
 
 

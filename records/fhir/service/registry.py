@@ -10,6 +10,7 @@ from consent import service as consent
 from core.actor import Actor, ActorKind
 from health_card import service as health_card
 from records.fhir import systems
+from records.fhir.catalogue import KINDS
 from records.fhir.parameters import ReferenceValue, Search
 from records.fhir.refusals import FhirResourceNotFound, FhirSearchUnsupported
 from records.fhir.service import conditions, reading
@@ -139,6 +140,8 @@ def list_origins(session: Session, actor: Actor, search: Search) -> list[Hit]:
         raise FhirSearchUnsupported(("target", "One target of a type with versions is expected: Condition/<id>."))
     (target,) = targets
     assert target.resource_type is not None
+    if not actor.can(KINDS[target.resource_type].permission):
+        return []
     try:
         return [hit for hit in reading.list_versions(session, actor, target.resource_type, target.id) if hit.version]
     except FhirResourceNotFound:
@@ -154,6 +157,8 @@ def get_origin(session: Session, actor: Actor, resource_id: str) -> Hit:
     if not (version.isascii() and version.isdecimal() and 0 < int(version[:9]) < 2**31 and len(version) < 10):
         raise FhirResourceNotFound
     for resource_type in _KINDS_WITH_VERSIONS:
+        if not actor.can(KINDS[resource_type].permission):
+            continue
         try:
             return reading.get_record(session, actor, resource_type, found, int(version))
         except FhirResourceNotFound:

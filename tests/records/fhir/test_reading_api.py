@@ -283,12 +283,19 @@ def test_the_summary_is_a_document_that_says_what_is_not_known(scene: Scene) -> 
 
 
 def test_scopes_are_checked_type_by_type(scene: Scene) -> None:
-    narrow = scene.city.machine(scene.hospital, scopes=["system/Condition.read", "system/Patient.read"])
+    scopes = ["system/Condition.read", "system/Patient.read", "system/Provenance.read"]
+    narrow = scene.city.machine(scene.hospital, scopes=scopes)
     assert matches(get(scene.city, narrow.token, "Condition"))
     for path in ("Observation", f"Procedure/{scene.entries['Procedure']}", "Observation/_search"):
         method = "POST" if path.endswith("_search") else "GET"
         reply = call(scene.city, narrow.token, method, path)
         assert refusal_of(reply) == (403, "core.permission_missing")
+    reports = scene.city.machine(scene.hospital, scopes=["system/DiagnosticReport.read"])
+    asked = "DiagnosticReport?_include=DiagnosticReport:result&_include=DiagnosticReport:patient"
+    found = get(scene.city, reports.token, asked)
+    assert (len(matches(found)), matches(found, "include")) == (1, [])
+    assert matches(get(scene.city, narrow.token, f"Provenance?target=DiagnosticReport/{scene.report_id}")) == []
+    assert call(scene.city, narrow.token, "GET", f"Provenance/{scene.report_id}.1").status_code == 404
     everything = get(scene.city, narrow.token, f"Patient/{scene.patient.person_id}/$everything")
     assert {one["resourceType"] for one in matches(everything)} == {"Patient", "Condition"}
     summary = get(scene.city, narrow.token, f"Patient/{scene.patient.person_id}/$summary")

@@ -165,6 +165,18 @@ def test_a_family_s_lines_come_in_one_order_page_by_page(city: City) -> None:
     assert len(phone.lines(f"?person_id={child['person_id']}")) == 3
 
 
+def test_a_person_of_two_records_has_each_line_once(phone: Phone) -> None:
+    other, doctor = phone.city.patient("陈测试"), phone.city.staff(phone.hospital)
+    phone.place(clock.now())
+    visits = [phone.city.visit(doctor, who, phone.hospital) for who in (phone.patient, other)]
+    with db.transaction() as session:
+        merged = {"root": phone.patient.person_id, "id": other.person_id}
+        session.execute(text("UPDATE persons SET root_id = :root WHERE id = :id"), merged)
+    for visit_id in visits:
+        assert len(phone.get(f"/visits/{visit_id}/timeline", doctor).json["items"]) == 1
+    assert len(phone.lines()) == len(phone.lines(who=other)) == 1
+
+
 def test_a_correction_says_what_it_changed(phone: Phone) -> None:
     potassium = fhir.observation("2823-3", "钾", valueQuantity={"value": 3.1, "unit": "mmol/L"})
     sodium = fhir.observation("2951-2", "钠", valueQuantity={"value": 140, "unit": "mmol/L"})

@@ -105,6 +105,20 @@ def test_a_held_report_waits_for_the_doctor_of_its_house(ward: Ward) -> None:
     assert code_of(ward.release(ward.city.place_report(ward.patient, ward.home)))[0] == 404
 
 
+def test_the_chart_has_the_button_for_the_house_s_own_doctor_alone(ward: Ward) -> None:
+    ward.operator.make(RULES, category="laboratory", mode="after_review")
+    report_id = ward.send()
+    elsewhere = ward.city.hospital("市第二测试医院")
+    for hospital, doctor, may in ((elsewhere, ward.city.staff(elsewhere), False), (ward.home, ward.doctor, True)):
+        page, visit_id = Browser(ward.city.app), ward.city.visit(doctor, ward.patient, hospital)
+        page.sign_in(doctor)
+        address = f"/visits/{visit_id}"
+        assert ("向患者公开</button>" in page.get(f"{address}?open={report_id}").text) is may
+        done = page.post(f"{address}/release", {"object_id": report_id})
+        assert (done.status_code, ward.sees(report_id)) == ((303, True) if may else (404, False))
+        assert ("患者尚不可见" in page.get(f"{address}?open={report_id}").text) is not may
+
+
 def test_after_so_many_days_it_opens_by_itself(ward: Ward, stepping_clock: SteppingClock) -> None:
     ward.operator.make(RULES, mode="after_review", review_days=3)
     report_id = ward.send()

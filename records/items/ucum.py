@@ -119,6 +119,7 @@ def list_readings(written: str) -> list[str]:
     text = re.sub(r"10(?:[*^~]{1,2}|[eE]|(?=(?:3|6|9|12)/))([0-9]{1,2})", r"10*\1", text)
     text = re.sub(r"(?i)(^|/)(?:个)?/?HPF?$", r"\1/[HPF]", text).replace("//", "/")
     text = re.sub(r"/24h(?:r|rs)?$", "/d", re.sub(r"(?i)mmHg", "mm[Hg]", text))
+    text = re.sub(r"\(?min[/.*·]1\.73(?:m\^?2|㎡)\)?$", "min/{1.73_m2}", text)
     text = _WORDS.get(text.lower(), text).replace("个/", "/").replace("个", "1").replace("mOsm", "mosm")
     candidates = [text]
     if (found := re.fullmatch(r"([munkM]?)(IU|U|AU)(/.+)", text)) is not None:

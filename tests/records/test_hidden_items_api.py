@@ -51,6 +51,14 @@ def test_a_guardian_s_timeline_leaves_it_out_and_keeps_the_rest(scene: Scene, it
     assert len(scene.listed("/api/v1/timeline", scene.mother)) == 2
 
 
+def test_a_guardian_s_trend_leaves_it_out(scene: Scene) -> None:
+    path = f"/api/v1/persons/{scene.minor.person_id}/trends/LAB-GLU"
+    assert len(scene.get(path, scene.mother).json["points"]) == 1
+    scene.hide(scene.report_id)
+    assert scene.get(path, scene.mother).json["points"] == []
+    assert len(scene.get(path, scene.minor).json["points"]) == 1
+
+
 def test_a_guardian_s_search_for_images_leaves_it_out(scene: Scene) -> None:
     searches = ("/dicomweb/studies", scene.paths()["search"])
     assert [len(scene.listed(path, scene.mother)) for path in searches] == [1, 1]

@@ -9,6 +9,7 @@ from core import db
 from core.audit import AuditEntry
 from core.ids import new_id
 from records.items.models import Item
+from records.reports.incoming import LOINC
 from records.trends import service as trends
 from tests.records.items.dictionary import file_report, map_code, own_result
 from tests.support import fhir
@@ -55,6 +56,18 @@ def test_it_is_one_line_across_hospitals_and_units(city: City, patient: Patient)
     assert [(each["original_value"], each["original_unit"]) for each in shown["apart"]] == [("3", "S/CO")]
     assert (shown["item"]["unit"], shown.get("older")) == ("mmol/L", None)
     assert read(city, patient.token, patient, item="LAB-XX").json["code"] == "records.dictionary_item_not_found"
+
+
+def test_a_hospitals_own_word_goes_before_everybodys(city: City, patient: Patient) -> None:
+    """Its glucose is that of fasting people, in one unit of another item; everybody's LOINC code says otherwise."""
+    machine = city.machine(city.hospital("丙医院"))
+    for item, unit in (("LAB-HBA1C", "%"), ("LAB-FPG", None)):
+        map_code(city, machine.token, code_system=LOINC, code="2345-7", item=item, unit=unit)
+    percent = fhir.observation(valueQuantity={"value": 6, "unit": "%"})
+    file_report(city, machine, patient, fhir.observation(), percent, **day(9))
+    for item, days in (("LAB-GLU", ["04", "02", "01"]), ("LAB-FPG", ["09"]), ("LAB-HBA1C", ["09"])):
+        points = read(city, patient.token, patient, item=item).json["points"]
+        assert [each["performed_at"][8:10] for each in points] == days
 
 
 def test_its_pages_join_without_a_gap(city: City, patient: Patient) -> None:

@@ -6,8 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, tuple_
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import SQLCoreOperations
 
 from accounts import service as accounts
@@ -200,8 +200,8 @@ def means_item(
     unit: SQLCoreOperations[str | None],
 ) -> ColumnElement[bool]:
     """Whether a result with these columns is of this item, to be used inside the ``where`` of a query."""
-    named, said = aliased(CodeMapping), aliased(CodeMapping)
-    # The first condition is cheap and lets almost nothing through; the second decides between several mappings.
+    # Of the bare table: an alias of the mapped class costs milliseconds at each reading.
+    named, said = CodeMapping.__table__.alias().c, CodeMapping.__table__.alias().c
     candidates = select(named.code_system, named.code).where(named.item_id == item_id, named.ended_at.is_(None))
     meant = (
         select(said.item_id)
@@ -211,7 +211,9 @@ def means_item(
         .order_by(said.hospital_id.is_(None), said.unit.is_(None))
         .limit(1)
     )
-    return and_(tuple_(code_system, code).in_(candidates), meant.scalar_subquery() == item_id)
+    # In this order: the first is looked up in memory and lets little through, the second asks of several mappings.
+    is_candidate = tuple_(code_system, code).in_(candidates)
+    return case((is_candidate, meant.scalar_subquery() == item_id), else_=False)
 
 
 def _keys_by_precedence(

@@ -19,6 +19,7 @@ from health_card import service as health_card
 from records.entries.incoming import IncomingEntry
 from records.entries.models import CATEGORIES, RecordEntry
 from records.entries.refusals import EntryNotFound, EntryOfAnotherPerson, EntryVersionDiffers
+from records.releasing import service as releasing
 from records.timeline import service as timeline
 from records.timeline.service import Placement
 
@@ -118,6 +119,21 @@ def write_entry(
             title=entry.name,
             status=entry.status,
             occurred_at=entry.occurred_at,
+            version=decided.version,
+        ),
+    )
+    releasing.label_item(
+        session,
+        releasing.Item(
+            of=("entry", decided.entry_id),
+            version=decided.version,
+            person_id=decided.person_id,
+            hospital_id=actor.house_id,
+            visit_id=visit_id,
+            category=CATEGORIES[entry.resource_type],
+            code=(entry.code_system, entry.code) if entry.code_system and entry.code else None,
+            codes=(),
+            names=[entry.name],
         ),
     )
     audit.record_act(

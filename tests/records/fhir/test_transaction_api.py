@@ -38,6 +38,7 @@ def test_a_report_is_filed_and_the_patient_reads_it_exactly_as_sent(city: City) 
     assert responses[0]["etag"] == 'W/"1"'
     shown = read(city, patient.token, report_id)
     lines = shown.pop("observations")
+    assert [line.pop("judgement")["item"] for line in lines] == ["LAB-GLU", "LAB-HGB"]
     (first,) = shown.pop("versions")
     assert (first["version"], first["changes"], shown.pop("is_current"), shown.pop("is_held")) == (1, [], True, False)
     assert shown == {
@@ -140,6 +141,7 @@ def test_every_kind_of_value_is_shown(city: City, changes: dict[str, Any], shown
     reply = send(city, machine, bundle(report(card(patient.card_number)), observation(**plain | changes)))
     (line,) = read(city, patient.token, report_id_of(reply))["observations"]
     common = {"position": 1, "status": "final", "code": "2345-7", "code_system": "http://loinc.org", "name": "葡萄糖"}
+    assert line.pop("judgement")["item"] == "LAB-GLU"
     assert {"unit": "g"} | line == {"unit": "g"} | common | shown
 
 

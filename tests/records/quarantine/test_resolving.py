@@ -28,6 +28,9 @@ def house(city: City) -> House:
     return House(city)
 
 
+_OF_ITS_OWN = {"id", "object_id", "person_id", "is_unread", "versions"}
+
+
 def lines(city: City, patient: Patient) -> list[dict[str, Any]]:
     """The timeline with all that stands in its reports, without what differs from one arrival to the next."""
     headers = bearer(patient.token)
@@ -38,7 +41,7 @@ def lines(city: City, patient: Patient) -> list[dict[str, Any]]:
             if item["object_kind"] == "report"
             else {}
         )
-        found.append({name: each for name, each in (item | detail).items() if name not in {"id", "object_id"}})
+        found.append({name: each for name, each in (item | detail).items() if name not in _OF_ITS_OWN})
     return found
 
 

@@ -26,7 +26,7 @@ _NOTICES = (
     "identified code_replayed code_double_used two_places visit_disowned card_lost card_restored card_reissued "
     "card_cancelled card_printed merged unmerged details_corrected login_confirmed login_waiting pin_reset "
     "family_added family_left guardian_ended acting_ended real_name_disagreed real_name_agreed break_glass "
-    "report_new report_amended export_ready"
+    "confirmation_asked turning_fourteen report_new report_amended export_ready"
 )
 _WIDER = (
     ("notices", "kind", _NOTICES),

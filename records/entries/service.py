@@ -122,20 +122,7 @@ def write_entry(
             version=decided.version,
         ),
     )
-    releasing.label_item(
-        session,
-        releasing.Item(
-            of=("entry", decided.entry_id),
-            version=decided.version,
-            person_id=decided.person_id,
-            hospital_id=actor.house_id,
-            visit_id=visit_id,
-            category=CATEGORIES[entry.resource_type],
-            code=(entry.code_system, entry.code) if entry.code_system and entry.code else None,
-            codes=(),
-            names=[entry.name],
-        ),
-    )
+    releasing.label_item(session, _item_of(actor, decided, visit_id))
     audit.record_act(
         session,
         actor,
@@ -143,6 +130,21 @@ def write_entry(
         subject_id=decided.person_id,
         of=("entry", decided.entry_id),
         facts={"version": decided.version, "status": entry.status, "resource_type": entry.resource_type},
+    )
+
+
+def _item_of(actor: Actor, decided: DecidedEntry, visit_id: UUID | None) -> releasing.Item:
+    entry = decided.entry
+    return releasing.Item(
+        of=("entry", decided.entry_id),
+        version=decided.version,
+        person_id=decided.person_id,
+        hospital_id=actor.house_id,
+        visit_id=visit_id,
+        category=CATEGORIES[entry.resource_type],
+        code=(entry.code_system, entry.code) if entry.code_system and entry.code else None,
+        codes=(),
+        names=[entry.name],
     )
 
 

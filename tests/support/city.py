@@ -35,11 +35,7 @@ ALL_SCOPES = [
     "quarantine.read",
     "patient_numbers.write",
     "code_mappings.write",
-    "dicomweb.write",
-    "billing.write",
-    "quarantine.read",
     "quarantine.write",
-    "patient_numbers.write",
 ]
 
 

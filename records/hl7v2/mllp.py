@@ -92,6 +92,8 @@ class _Listener:
         # Every open connection, and whether a message of it is being worked on.
         self._connections: dict[Task[None], bool] = {}
         self._large = asyncio.Semaphore(limits.large_frames)
+        # All of them until their sockets are closed; ``_connections`` are those that may speak.
+        self._serving: set[Task[None]] = set()
         self._stopping = False
 
     async def run(self, stop: threading.Event, poll_seconds: float) -> None:
@@ -140,16 +142,19 @@ class _Listener:
         self._stopping = True
         for port in self._ports.values():
             port.server.close()
+        # Whoever was let in at this moment begins, sees that we stop, and closes.
+        await asyncio.sleep(0)
         for connection, is_busy in list(self._connections.items()):
             if not is_busy:
                 connection.cancel()
-        if self._connections:
-            await asyncio.wait(list(self._connections), timeout=self._limits.stop_seconds)
+        if self._serving:
+            await asyncio.wait(set(self._serving), timeout=self._limits.stop_seconds)
         self._pool.shutdown()
 
     async def _serve(self, number: int, reader: StreamReader, writer: StreamWriter) -> None:
         connection = asyncio.current_task()
         assert connection is not None
+        self._serving.add(connection)
         try:
             if len(self._connections) < self._limits.connections and not self._stopping:
                 self._connections[connection] = False
@@ -164,6 +169,7 @@ class _Listener:
             writer.close()
             with suppress(OSError):
                 await writer.wait_closed()
+            self._serving.discard(connection)
 
     async def _converse(self, connection: Task[None], number: int, reader: StreamReader, writer: StreamWriter) -> None:
         while not self._stopping:

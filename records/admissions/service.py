@@ -1,7 +1,7 @@
 """Visits of which a hospital's system tells: begun, changed, ended."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -9,8 +9,7 @@ from sqlalchemy.orm import Session
 from core import clock
 from core.actor import Actor
 from health_card import service as health_card
-from records.admissions.refusals import DemographicsDiffer
-from records.intake.subjects import Subject, match_person
+from records.intake.subjects import Subject, check_agrees, match_person
 from records.refusals import PersonNotMatched, VisitNotFound
 from records.reports.refusals import VisitNotMatched
 from records.visits import service as visits
@@ -20,20 +19,14 @@ _BINDING = "health_card:patient_number:bind"
 
 @dataclass(frozen=True)
 class Told:
-    """What a message says of a visit and of the patient.
+    """What a message says of a visit.
 
-    :ivar names: as the message writes them, Chinese ones without spaces; the person's must be among them. Empty: not
-        said, or in other letters.
-    :ivar sex: male, female or unknown.
     :ivar visit_id: the platform's; ``visit_number``: the hospital's own.
     :ivar kind: I inpatient, O outpatient, E emergency, H check-up, T other.
     :ivar department: of the national list; None: not said by it.
     """
 
     subject: Subject
-    names: frozenset[str]
-    sex: str
-    birth_date: date | None
     visit_id: UUID | None
     visit_number: str | None
     kind: str
@@ -46,7 +39,7 @@ def open_visit(session: Session, actor: Actor, *, told: Told, visit_days: int) -
 
     :returns: whose it is.
     :raises PersonNotMatched: the message leads to no registered person, or to several.
-    :raises DemographicsDiffer: it leads to somebody of another name, sex or birth date.
+    :raises PersonContradicts: it leads to somebody of another name, sex or birth date.
     :raises VisitNotMatched: the number or id is another person's visit.
     """
     person_id, numbers = _match(session, actor, told)
@@ -121,16 +114,8 @@ def _match(session: Session, actor: Actor, told: Told) -> tuple[UUID, list[str]]
         raise PersonNotMatched
     if not all(health_card.is_same_person(session, found[0], other) for other in found[1:]):
         raise PersonNotMatched
-    _check_demographics(session, found[0], told)
+    check_agrees(session, found[0], subject)
     return found[0], new
-
-
-def _check_demographics(session: Session, person_id: UUID, told: Told) -> None:
-    compared = health_card.compare_with_person(
-        session, person_id, names=told.names, sex=told.sex, birth_date=told.birth_date
-    )
-    if compared.differing:
-        raise DemographicsDiffer
 
 
 def _bind(session: Session, actor: Actor, person_id: UUID, numbers: list[str]) -> None:

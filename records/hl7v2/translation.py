@@ -180,13 +180,15 @@ def read_subject(pid: Segment, hospital_code: str) -> Subject:
 
 def _read_names(pid: Segment) -> frozenset[str]:
     """PID-5: family and given names of every repetition that is the person's own (HL7 table 0200)."""
-    written = [
-        " ".join(part(name, number) for number in (1, 2, 3)).strip()
-        for name in pid.repetitions(5)
-        if part(name, 7) not in _PSEUDONYMS
-    ]
+    written = [_whole_name(name) for name in pid.repetitions(5) if part(name, 7) not in _PSEUDONYMS]
     # Chinese names are written without a space between the two.
     return frozenset(name if name.isascii() else name.replace(" ", "") for name in written if name)
+
+
+def _whole_name(name: list[str]) -> str:
+    family, given, middle = (part(name, number) for number in (1, 2, 3))
+    # Some systems write the whole name where the given one belongs.
+    return " ".join(each for each in ("" if given.startswith(family) else family, given, middle) if each).strip()
 
 
 def _read_birth_date(pid: Segment) -> date | None:

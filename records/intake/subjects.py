@@ -54,13 +54,23 @@ def match_person(session: Session, actor: Actor, subject: Subject) -> UUID:
     """
     assigned = subject.assigned
     person_id = assigned.person_id if assigned else _find_person(session, actor, subject)
-    if not (assigned and assigned.is_confirmed) and (subject.names or subject.birth_date or subject.sex != "unknown"):
-        compared = health_card.compare_with_person(
-            session, person_id, names=subject.names, sex=subject.sex, birth_date=subject.birth_date
-        )
-        if compared.differing:
-            raise PersonContradicts(compared.differing)
+    check_agrees(session, person_id, subject)
     return person_id
+
+
+def check_agrees(session: Session, person_id: UUID, subject: Subject) -> None:
+    """Nothing that a message says of its patient may speak against this person, unless the hospital has said so since.
+
+    :raises PersonContradicts: clearly another name, another sex or another birth date.
+    """
+    is_told = subject.names or subject.birth_date or subject.sex != "unknown"
+    if not is_told or (subject.assigned and subject.assigned.is_confirmed):
+        return
+    compared = health_card.compare_with_person(
+        session, person_id, names=subject.names, sex=subject.sex, birth_date=subject.birth_date
+    )
+    if compared.differing:
+        raise PersonContradicts(compared.differing)
 
 
 def _find_person(session: Session, actor: Actor, subject: Subject) -> UUID:

@@ -81,6 +81,7 @@ def test_another_persons_visit_is_not_taken(speaking: Speaking) -> None:
     [
         ("张^测试||19850412|", "AA"),
         ("张测试", "AA"),
+        ("张^张测试", "AA"),
         ("Zhang^Ceshi", "AA"),
         ("李测试", "AE"),
         ("张^测试||19850413", "AE"),
@@ -89,7 +90,7 @@ def test_another_persons_visit_is_not_taken(speaking: Speaking) -> None:
 )
 def test_who_is_verified_is_never_changed_by_a_message(speaking: Speaking, pid: str, answer: str) -> None:
     found, code = speaking.send(adt(speaking.hospital.code, "MZ1", "A08", pid=pid))
-    assert (found, code) == (answer, "" if answer == "AA" else "records.demographics_differ")
+    assert (found, code) == (answer, "" if answer == "AA" else "records.person_contradicts")
     with db.transaction() as session:
         assert health_card.get_plain_demographics(session, speaking.patient.person_id).name == "张测试"
 
@@ -99,8 +100,8 @@ def test_another_sex_is_reviewed(speaking: Speaking) -> None:
         sex = health_card.get_plain_demographics(session, speaking.patient.person_id).sex
     written = {"male": "F", "female": "M"}[sex]
     differing = adt(speaking.hospital.code, "MZ1", "A04", number="V5", pid=f"|||{written}")
-    assert speaking.send(differing) == ("AE", "records.demographics_differ")
-    assert speaking.waiting() == ["records.demographics_differ"]
+    assert speaking.send(differing) == ("AE", "records.person_contradicts")
+    assert speaking.waiting() == ["records.person_contradicts"]
 
 
 def test_an_update_binds_a_new_number_only_on_proof(speaking: Speaking) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from accounts.models import Role
 from consent import service as consent
@@ -13,8 +14,12 @@ from core import db
 from core.dispatch import Dispatcher
 from health_card import service as health_card
 from health_card.notices import reading
+from health_card.notices.models import Notice
 from health_card.notices.reading import NoticeView
 from records.news import jobs, service
+from records.releasing import service as releasing
+from records.releasing.models import Mode
+from records.releasing.service import Matter
 from tests.conftest import SteppingClock
 from tests.health_card.family.household import Household
 from tests.support.browsing import Browser
@@ -237,3 +242,45 @@ def test_a_hidden_report_is_news_to_the_minor_alone(ward: Ward) -> None:
     assert "report_new" not in ward.kinds(mother)
     assert household.post(minor, f"/timeline/{report_id}/show", {}).status_code == 200
     assert ward.kinds(mother) == ["report_new", "report_amended"]
+
+
+HIV = ("7917-8", "HIV抗体")
+
+
+def hold(ward: Ward, **rule: Any) -> None:
+    operator = ward.city.staff(None, Role.OPERATOR).actor
+    with db.transaction() as session:
+        releasing.set_rule(session, operator, matter=Matter(category="laboratory"), mode=Mode.AFTER_REVIEW, **rule)
+
+
+def test_what_is_held_back_is_told_when_a_doctor_releases_it(ward: Ward) -> None:
+    hold(ward)
+    report_id = ward.file()
+    ward.tell()
+    assert ward.kinds() == []
+    doctor = ward.city.staff(ward.home)
+    path = f"/api/v1/reports/{report_id}/release"
+    assert ward.city.client.post(path, headers=bearer(doctor.token)).status_code == 204
+    ward.tell()
+    ward.tell()
+    assert ward.kinds() == ["report_new"]
+
+
+def test_what_opens_by_itself_is_told_on_its_day(ward: Ward) -> None:
+    hold(ward, review_days=2)
+    ward.file()
+    for hours, kinds in ((47, []), (1, ["report_new"])):
+        ward.clock.forward(hours=hours)
+        ward.tell()
+        assert ward.kinds() == kinds
+
+
+def test_of_what_is_sensitive_only_the_person_himself_is_told(ward: Ward) -> None:
+    ward.treat(ward.home)
+    now = ward.clock.time.isoformat()
+    body = report(card(ward.patient.card_number), effectiveDateTime=now, issued=now)
+    reply = send(ward.city, ward.laboratory(), bundle(body, observation(*HIV)))
+    ward.tell()
+    with db.transaction() as session:
+        (notice,) = session.scalars(select(Notice).filter_by(object_id=UUID(report_id_of(reply)), kind="report_new"))
+    assert notice.own_only

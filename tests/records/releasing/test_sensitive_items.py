@@ -11,6 +11,7 @@ from werkzeug.routing import Rule
 
 from accounts.models import Role
 from accounts.roles import PATIENT_PERMISSIONS, ROLE_PERMISSIONS
+from consent import service as consent
 from consent.models import Sensitivity
 from core import db
 from core.outbox import OutboxMessage
@@ -20,7 +21,7 @@ from records.releasing import jobs, relabelling
 from records.releasing.classification import classify, list_entries
 from records.reports.incoming import LOINC
 from tests.health_card.family.household import Household, born_years_ago
-from tests.support import dicom, fhir
+from tests.support import dicom, entries, fhir
 from tests.support.administration import Desk
 from tests.support.browsing import Browser
 from tests.support.city import City, Hospital, Patient, Staff, bearer
@@ -155,6 +156,17 @@ def test_no_reading_route_tells_a_guardian_or_another_hospital(scene: Scene) -> 
     assert told["doctor"] == set()
     assert len(told["minor"]) >= 9
     assert len(told["home"]) >= 7
+
+
+def test_an_entry_of_a_sensitive_kind_is_labelled_too(scene: Scene) -> None:
+    subject = {"identifier": {"system": systems.CARD, "value": scene.minor.card_number}}
+    said = {"coding": [{"system": entries.ICD_10, "code": "B20.1"}], "text": "某病"}
+    laboratory = scene.city.machine(scene.city.hospital())
+    resource = entries.condition(subject, code=said)
+    filed = entries.call(scene.city, laboratory.token, "POST", "Condition", resource)
+    with db.transaction() as session:
+        known = consent.list_restrictions(session, object_ids={UUID(filed.json["id"])})
+    assert [each.sensitivity for each in known.values()] == ["hiv"]
 
 
 def readers(scene: Scene) -> dict[str, Patient | Staff]:

@@ -98,7 +98,7 @@ def test_a_new_report_is_told_without_a_word_of_it(ward: Ward) -> None:
     (notice,) = ward.told()
     assert (notice.kind, notice.title) == ("report_new", "您有新的检查检验报告")
     assert (notice.object_kind, notice.object_id, notice.facts) == ("report", report_id, {"version": 1})
-    assert [word for word in ("生化", "葡萄糖", "7.2") if word in str(notice)] == []
+    assert [word for word in ("生化", "葡萄糖", "mmol") if word in str(notice)] == []
 
 
 def test_reports_of_one_hospital_within_minutes_are_one_notice_until_it_is_seen(ward: Ward) -> None:
@@ -157,7 +157,7 @@ def test_a_change_is_told_to_the_patient_and_to_the_hospitals_that_had_read_it(w
         "市第一测试医院",
     )
     assert (noted["read_version"], noted["report_version"], noted["status"]) == (1, 2, status)
-    assert [word for word in ("生化", "葡萄糖", "7.2", ward.patient.name) if word in str(noted)] == []
+    assert [word for word in ("生化", "葡萄糖", "mmol", ward.patient.name) if word in str(noted)] == []
     ward.tell()
     assert len(ward.corrections(reader)) == 1
 

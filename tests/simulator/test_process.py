@@ -45,19 +45,19 @@ def test_timeout_after_commit_did_everything(merchant: Merchant) -> None:
     assert merchant.order(out_trade_no=number, payer=openid) == (200, {"prepay_id": prepay_id})
 
 
-def test_timeout_after_commit_outlasts_the_caller(merchant: Merchant) -> None:
+def test_timeout_after_commit_outlasts_the_caller(merchant: Merchant, monkeypatch: pytest.MonkeyPatch) -> None:
     number, openid = new_number(), merchant.new_openid()
     merchant.control.order_fault(ORDER_PATH, "timeout_after_commit")
-    merchant.library._core._timeout = 0.3
+    monkeypatch.setattr(merchant.library._core, "_timeout", 0.3)
     with pytest.raises(requests.ReadTimeout):
         merchant.order(out_trade_no=number, payer=openid)
     assert len(merchant.control.show_payment(number)["prepay_ids"]) == 1
 
 
-def test_slow_call_is_answered_in_the_end(merchant: Merchant) -> None:
+def test_slow_call_is_answered_in_the_end(merchant: Merchant, monkeypatch: pytest.MonkeyPatch) -> None:
     merchant.control.order_fault("/v3/*", "slow", times=2, seconds=1.5)
     assert merchant.order()[0] == 200
-    merchant.library._core._timeout = 0.5
+    monkeypatch.setattr(merchant.library._core, "_timeout", 0.5)
     with pytest.raises(requests.ReadTimeout):
         merchant.order()
 

@@ -14,16 +14,14 @@ from flask import Flask
 from hl7.client import MLLPClient
 from sqlalchemy import func, select, text, update
 
-from accounts import service as accounts
 from accounts.models import MllpEndpoint
 from core import db
-from core.actor import SYSTEM
-from core.embedded.process import find_port
 from records.hl7v2 import mllp
 from records.hl7v2.mllp import Limits
 from records.reports.models import Report
 from tests.support.city import City, Hospital, Patient
 from tests.support.hl7v2 import oru
+from tests.support.ports import opened_port
 
 QUICK = Limits(frame_bytes=64 * 1024, small_bytes=8 * 1024, connections=20, frame_seconds=0.5, idle_seconds=5.0)
 
@@ -62,17 +60,13 @@ def serving(app: Flask, limits: Limits = QUICK) -> Iterator[threading.Event]:
 
 @pytest.fixture
 def listening(committing_app: Flask, committing_city: City) -> Iterator[Listening]:
-    city, port = committing_city, find_port()
+    city = committing_city
     hospital, patient = city.hospital(), city.patient()
     number = f"MZ{secrets.token_hex(4)}"
     city.visit(city.staff(hospital), patient, hospital, patient_number=number)
-    with db.transaction() as session:
-        accounts.open_mllp_port(session, SYSTEM, hospital_id=hospital.id, port=port)
-    with serving(committing_app):
+    with opened_port(hospital.id) as port, serving(committing_app):
         wait_until(lambda: can_connect(port))
         yield Listening(city, hospital, patient, number, port)
-    with db.transaction() as session:
-        session.execute(update(MllpEndpoint).where(MllpEndpoint.port == port).values(is_enabled=False))
 
 
 def wait_until(done: Callable[[], bool]) -> None:
@@ -248,25 +242,22 @@ def test_a_message_for_one_hospital_is_not_taken_at_anothers_port(listening: Lis
 def test_stopping_ends_idle_connections_and_answers_what_is_in_work(
     committing_app: Flask, committing_city: City
 ) -> None:
-    port, hospital = find_port(), committing_city.hospital()
-    with db.transaction() as session:
-        accounts.open_mllp_port(session, SYSTEM, hospital_id=hospital.id, port=port)
-    with serving(committing_app) as stop:
-        wait_until(lambda: can_connect(port))
-        with connect(port) as idle, connect(port) as busy:
-            assert is_served(idle)
-            with db.transaction() as session:
-                # We hold what a message of this control id must wait for, so it is in work while we stop.
-                key = func.hashtextextended(f"{hospital.id}/hl7v2/K1", 0)
-                session.execute(select(func.pg_advisory_xact_lock(key)))
-                busy.sendall(frame(oru(hospital.code, "nobody", control_id="K1").encode()))
-                wait_until(lambda: session.scalar(text(_WAITING)) == 1)
-                stop.set()
-                assert read_all(idle) == b""
-            assert b"records.person_not_matched" in read_all(busy)
-    assert not can_connect(port)
-    with db.transaction() as session:
-        session.execute(update(MllpEndpoint).where(MllpEndpoint.port == port).values(is_enabled=False))
+    hospital = committing_city.hospital()
+    with opened_port(hospital.id) as port:
+        with serving(committing_app) as stop:
+            wait_until(lambda: can_connect(port))
+            with connect(port) as idle, connect(port) as busy:
+                assert is_served(idle)
+                with db.transaction() as session:
+                    # We hold what a message of this control id must wait for, so it is in work while we stop.
+                    key = func.hashtextextended(f"{hospital.id}/hl7v2/K1", 0)
+                    session.execute(select(func.pg_advisory_xact_lock(key)))
+                    busy.sendall(frame(oru(hospital.code, "nobody", control_id="K1").encode()))
+                    wait_until(lambda: session.scalar(text(_WAITING)) == 1)
+                    stop.set()
+                    assert read_all(idle) == b""
+                assert b"records.person_not_matched" in read_all(busy)
+        assert not can_connect(port)
 
 
 _WAITING = """

@@ -14,18 +14,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from accounts import service as accounts
-from accounts.models import MllpEndpoint
 from core import db
-from core.actor import SYSTEM
-from core.embedded.process import find_port
 from records.intake.models import InboundMessage
 from records.reports.models import Report
 from tests.records.hl7v2.test_mllp import can_connect, connect, frame, read_frame, wait_until
 from tests.support.city import City
 from tests.support.hl7v2 import oru
+from tests.support.ports import opened_port
 
 ROOT = Path(__file__).resolve().parents[3]
 LISTENER = """
@@ -80,12 +77,10 @@ def send_until_acknowledged(
 def test_nothing_acknowledged_is_lost_and_nothing_is_filed_twice(
     committing_app: Flask, committing_city: City, environment: dict[str, str]
 ) -> None:
-    port, hospital, patient = find_port(), committing_city.hospital(), committing_city.patient()
+    hospital, patient = committing_city.hospital(), committing_city.patient()
     number, seed = f"MZ{secrets.token_hex(4)}", random.randrange(10**6)
     print(f"seed {seed}")
     committing_city.bind_number(hospital, patient, number)
-    with db.transaction() as session:
-        accounts.open_mllp_port(session, SYSTEM, hospital_id=hospital.id, port=port)
     chance, stop = random.Random(seed), threading.Event()
     acknowledged: list[str] = []
 
@@ -93,7 +88,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_filed_twice(
         while True:
             yield oru(hospital.code, number).encode()
 
-    with ThreadPoolExecutor(SENDERS) as pool:
+    with opened_port(hospital.id) as port, ThreadPoolExecutor(SENDERS) as pool:
         try:
             for turn in range(KILLS + 1):
                 with listener(environment, port):
@@ -119,6 +114,5 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_filed_twice(
                 .where(Report.person_id == patient.person_id, InboundMessage.state == "accepted")
             )
         )
-        session.execute(update(MllpEndpoint).where(MllpEndpoint.port == port).values(is_enabled=False))
     print(f"acknowledged {len(acknowledged)}, filed {len(filed)}")
     assert Counter(acknowledged) == filed

@@ -15,17 +15,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 from flask import Flask
-from sqlalchemy import update
 
 from accounts import service as accounts
-from accounts.models import MllpEndpoint
 from accounts.refusals import CertificateUnreadable, MllpPortNotOpen
 from core import clock, db
 from core.actor import SYSTEM
-from core.embedded.process import find_port
 from tests.records.hl7v2.test_mllp import can_connect, frame, read_frame, serving, wait_until
 from tests.support.city import City
 from tests.support.hl7v2 import oru
+from tests.support.ports import opened_port
 
 
 class Certificate:
@@ -80,43 +78,37 @@ def ask(port: int, ours: Certificate, shown: Certificate | None, message: bytes)
 def test_only_who_shows_a_registered_certificate_is_heard(
     committing_app: Flask, committing_city: City, ours: Certificate, tmp_path: Path
 ) -> None:
-    port, hospital = find_port(), committing_city.hospital()
+    hospital = committing_city.hospital()
     registered, renewed, stranger = (Certificate(tmp_path, name) for name in ("registered", "renewed", "stranger"))
     signed = Certificate(tmp_path, "signed", registered)
-    with db.transaction() as session:
-        accounts.open_mllp_port(session, SYSTEM, hospital_id=hospital.id, port=port)
-        for known in (registered, renewed, renewed):
-            certificate = known.files[0].read_bytes()
-            accounts.trust_mllp_certificate(session, SYSTEM, hospital_id=hospital.id, certificate=certificate)
     message = oru(hospital.code, "NOBODY").encode()
-    with serving(committing_app):
-        wait_until(lambda: can_connect(port))
-        for known in (registered, renewed):
-            assert b"records.person_not_matched" in ask(port, ours, known, message)
-        for unknown in (None, stranger, signed):
-            assert ask(port, ours, unknown, message) == b""
-        with socket.create_connection(("127.0.0.1", port), timeout=20) as clear:
-            clear.sendall(frame(message))
-            assert b"MSA" not in clear.recv(4096)
-    with db.transaction() as session:
-        session.execute(update(MllpEndpoint).where(MllpEndpoint.port == port).values(is_enabled=False))
+    with opened_port(hospital.id) as port:
+        with db.transaction() as session:
+            for known in (registered, renewed, renewed):
+                certificate = known.files[0].read_bytes()
+                accounts.trust_mllp_certificate(session, SYSTEM, hospital_id=hospital.id, certificate=certificate)
+        with serving(committing_app):
+            wait_until(lambda: can_connect(port))
+            for known in (registered, renewed):
+                assert b"records.person_not_matched" in ask(port, ours, known, message)
+            for unknown in (None, stranger, signed):
+                assert ask(port, ours, unknown, message) == b""
+            with socket.create_connection(("127.0.0.1", port), timeout=20) as clear:
+                clear.sendall(frame(message))
+                assert b"MSA" not in clear.recv(4096)
 
 
 def test_a_port_with_certificates_never_speaks_in_clear(
     committing_app: Flask, committing_city: City, tmp_path: Path
 ) -> None:
-    port, other, hospital = find_port(), find_port(), committing_city.hospital()
-    second = committing_city.hospital()
-    with db.transaction() as session:
-        accounts.open_mllp_port(session, SYSTEM, hospital_id=hospital.id, port=port)
-        accounts.open_mllp_port(session, SYSTEM, hospital_id=second.id, port=other)
-        certificate = Certificate(tmp_path, "registered").files[0].read_bytes()
-        accounts.trust_mllp_certificate(session, SYSTEM, hospital_id=hospital.id, certificate=certificate)
-    with serving(committing_app):
-        wait_until(lambda: can_connect(other))
-        assert not can_connect(port)
-    with db.transaction() as session:
-        session.execute(update(MllpEndpoint).where(MllpEndpoint.port.in_((port, other))).values(is_enabled=False))
+    hospital, second = committing_city.hospital(), committing_city.hospital()
+    with opened_port(hospital.id) as port, opened_port(second.id) as other:
+        with db.transaction() as session:
+            certificate = Certificate(tmp_path, "registered").files[0].read_bytes()
+            accounts.trust_mllp_certificate(session, SYSTEM, hospital_id=hospital.id, certificate=certificate)
+        with serving(committing_app):
+            wait_until(lambda: can_connect(other))
+            assert not can_connect(port)
 
 
 def test_what_is_no_certificate_or_has_no_port_is_refused(city: City, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ Only what a code or a name says is found. A hospital's own code that says nothin
 """
 
 import csv
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -40,6 +41,8 @@ def classify(
     """
     said = {(ICD_10 if system.startswith(_ICD_10_SYSTEMS) else system, code.upper()) for system, code in codes}
     text = "\n".join(names).upper()
+    if not _suspects(said, text, department):
+        return None
     for entry in list_entries():
         if entry.system == WORD:
             found = entry.code.upper() in text
@@ -50,6 +53,28 @@ def classify(
         if found:
             return entry.sensitivity
     return None
+
+
+def _suspects(said: set[tuple[str, str]], text: str, department: str | None) -> bool:
+    """Whether anything of the list is met. Asked of everything that is filed; the answer is nearly always no."""
+    words, exact, beginnings = _prepare()
+    if words.search(text) or not exact.isdisjoint(said):
+        return True
+    found = said | {(DEPARTMENT, department)} if department is not None else said
+    return any(system in beginnings and code.startswith(beginnings[system]) for system, code in found)
+
+
+@cache
+def _prepare() -> tuple[re.Pattern[str], frozenset[tuple[str, str]], dict[str, tuple[str, ...]]]:
+    """The list's words; its codes; and by system how codes begin that are on it, or are it themselves."""
+    entries = list_entries()
+    words = "|".join(re.escape(entry.code.upper()) for entry in entries if entry.system == WORD)
+    exact = frozenset((entry.system, entry.code) for entry in entries)
+    beginnings: dict[str, tuple[str, ...]] = {}
+    for entry in entries:
+        if entry.code.endswith("*") or entry.system == DEPARTMENT:
+            beginnings[entry.system] = (*beginnings.get(entry.system, ()), entry.code.removesuffix("*"))
+    return re.compile(words), exact, beginnings
 
 
 @cache

@@ -1,11 +1,11 @@
 """Labelling what is filed, deciding when its patient sees it, and the rules for that."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
@@ -78,12 +78,29 @@ def label_item(session: Session, item: Item) -> Sensitivity | None:
 
     :returns: the sensitive kind of this version.
     """
-    department = visits.find_department(session, item.visit_id) if item.visit_id else None
-    codes = [*item.codes, *([item.code] if item.code else [])]
-    sensitivity = classify(codes=codes, names=item.names, department=department)
-    if item.version > 1 and (sensitivity is None or _is_labelled(session, item.of[1])):
-        return sensitivity
-    is_held, opens_at = _decide_release(session, item, sensitivity)
+    return label_items(session, [item])[0]
+
+
+def label_items(session: Session, items: Sequence[Item]) -> list[Sensitivity | None]:
+    """As ``label_item``, for many that are filed together."""
+    departments = visits.find_departments(session, {item.visit_id for item in items if item.visit_id})
+    kinds = [
+        classify(
+            codes=[*item.codes, *([item.code] if item.code else [])],
+            names=item.names,
+            department=departments.get(item.visit_id) if item.visit_id else None,
+        )
+        for item in items
+    ]
+    rules = _list_in_force(session, {item.hospital_id for item in items})
+    for item, sensitivity in zip(items, kinds, strict=True):
+        if item.version == 1 or (sensitivity is not None and not _is_labelled(session, item.of[1])):
+            _label(session, item, sensitivity, _find_rule(rules, item, sensitivity))
+    return kinds
+
+
+def _label(session: Session, item: Item, sensitivity: Sensitivity | None, rule: ReleaseRule | None) -> None:
+    is_held, opens_at = _decide_release(item, sensitivity, rule)
     if sensitivity or is_held:
         consent.restrict_item(
             session,
@@ -96,7 +113,6 @@ def label_item(session: Session, item: Item) -> Sensitivity | None:
         )
     if opens_at is not None:
         outbox.announce(session, RELEASED_TOPIC, {"object_id": str(item.of[1])}, due_at=opens_at, wakes=False)
-    return sensitivity
 
 
 def release_item(session: Session, actor: Actor, *, object_id: UUID) -> None:
@@ -176,9 +192,10 @@ def _is_labelled(session: Session, object_id: UUID) -> bool:
     return known is not None and known.sensitivity is not None
 
 
-def _decide_release(session: Session, item: Item, sensitivity: Sensitivity | None) -> tuple[bool, datetime | None]:
+def _decide_release(
+    item: Item, sensitivity: Sensitivity | None, rule: ReleaseRule | None
+) -> tuple[bool, datetime | None]:
     """Whether it is held back, and when it opens by itself."""
-    rule = _find_rule(session, item, sensitivity)
     mode = Mode(rule.mode) if rule else Mode.WITH_VISIT if sensitivity else Mode.AT_ONCE
     if mode is Mode.AT_ONCE or (mode is Mode.WITH_VISIT and item.visit_id is not None):
         return False, None
@@ -186,32 +203,31 @@ def _decide_release(session: Session, item: Item, sensitivity: Sensitivity | Non
     return True, clock.now() + timedelta(days=days) if days else None
 
 
-def _find_rule(session: Session, item: Item, sensitivity: Sensitivity | None) -> ReleaseRule | None:
-    """The narrowest matter counts: its code, its sensitive kind, its category, everything; in each the hospital's own
-    rule before the city's."""
-    by_code = (
-        and_(ReleaseRule.code_system == item.code[0], ReleaseRule.code == item.code[1])
-        if item.code
-        else ReleaseRule.id.is_(None)
-    )
-    by_nothing = and_(ReleaseRule.code.is_(None), ReleaseRule.sensitivity.is_(None), ReleaseRule.category.is_(None))
-    fitting = select(ReleaseRule).where(
-        ReleaseRule.ended_at.is_(None),
-        or_(ReleaseRule.hospital_id.is_(None), ReleaseRule.hospital_id == item.hospital_id),
-        or_(
-            by_code,
-            ReleaseRule.sensitivity == (sensitivity or ""),
-            ReleaseRule.category == item.category,
-            by_nothing,
-        ),
-    )
+def _list_in_force(session: Session, hospital_ids: set[UUID]) -> list[ReleaseRule]:
+    """The rules of the city and of these hospitals, the narrowest matter first: a code, a sensitive kind, a category,
+    everything; in each the hospital's own rule before the city's."""
     narrowest = (
         ReleaseRule.code.is_(None),
         ReleaseRule.sensitivity.is_(None),
         ReleaseRule.category.is_(None),
         ReleaseRule.hospital_id.is_(None),
     )
-    return session.scalars(fitting.order_by(*narrowest).limit(1)).one_or_none()
+    theirs = or_(ReleaseRule.hospital_id.is_(None), ReleaseRule.hospital_id.in_(hospital_ids))
+    return list(session.scalars(select(ReleaseRule).where(ReleaseRule.ended_at.is_(None), theirs).order_by(*narrowest)))
+
+
+def _find_rule(rules: Sequence[ReleaseRule], item: Item, sensitivity: Sensitivity | None) -> ReleaseRule | None:
+    return next((rule for rule in rules if _fits(rule, item, sensitivity)), None)
+
+
+def _fits(rule: ReleaseRule, item: Item, sensitivity: Sensitivity | None) -> bool:
+    if rule.hospital_id not in {None, item.hospital_id}:
+        return False
+    if rule.code is not None:
+        return (rule.code_system, rule.code) == item.code
+    if rule.sensitivity is not None:
+        return rule.sensitivity == sensitivity
+    return rule.category in {None, item.category}
 
 
 def _show(session: Session, rules: list[ReleaseRule]) -> list[RuleView]:

@@ -1,6 +1,6 @@
 """A desk scans a code: the person is identified, a visit opened, and records shared with this hospital for it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -248,9 +248,10 @@ def get_visit(session: Session, actor: Actor, visit_id: UUID) -> VisitContext:
     return _context(_load_visit(session, actor, visit_id))
 
 
-def find_department(session: Session, visit_id: UUID) -> str | None:
-    """The standard code of the department that opened a visit."""
-    return session.scalar(select(Visit.department).where(Visit.id == visit_id))
+def find_departments(session: Session, visit_ids: Collection[UUID]) -> dict[UUID, str]:
+    """The standard codes of the departments that opened these visits."""
+    asked = select(Visit.id, Visit.department).where(Visit.id.in_(visit_ids))
+    return dict(session.execute(asked).tuples().all()) if visit_ids else {}
 
 
 def describe_visits(session: Session, visit_ids: set[UUID]) -> dict[UUID, VisitContext]:

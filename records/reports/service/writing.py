@@ -54,8 +54,8 @@ def write_reports(session: Session, actor: Actor, filings: Sequence[Filing]) -> 
     timeline.place_entries(session, [_placement_of(actor, filing) for filing in filings])
     lines = [line for filing in filings for line in filing.report.observations]
     items.note_sent_codes(session, hospital_id=actor.house_id, lines=lines)
+    releasing.label_items(session, [_item_of(actor, filing) for filing in filings])
     for filing in filings:
-        releasing.label_item(session, _item_of(actor, filing))
         audit.record_act(
             session,
             actor,

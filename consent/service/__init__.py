@@ -13,7 +13,7 @@ from consent.service.grants import (
     revoke_grant,
     treatment_grant,
 )
-from consent.service.hiding import PART_OF, hide_item, is_hidden, list_hidden, show_item
+from consent.service.hiding import PART_OF, find_hidden, hide_item, list_hidden, show_item
 from consent.service.release import (
     ACCESS_UNTIL,
     Release,
@@ -48,8 +48,8 @@ __all__ = [
     "end_treatment_grant",
     "end_visit_grants",
     "find_access_until",
+    "find_hidden",
     "hide_item",
-    "is_hidden",
     "is_known_to",
     "is_readable",
     "is_released",

@@ -62,14 +62,13 @@ def list_hidden(session: Session, actor: Actor, *, object_ids: set[UUID]) -> set
     """Which of these the patient keeps for himself. A hospital is not told."""
     if actor.kind is not ActorKind.PATIENT:
         return set()
+    return find_hidden(session, object_ids=object_ids)
+
+
+def find_hidden(session: Session, *, object_ids: set[UUID]) -> set[UUID]:
+    """Which of these their persons keep from those who act for them: then they are not told of them either."""
     hidden = select(HiddenItem.object_id).where(HiddenItem.object_id.in_(object_ids), HiddenItem.shown_at.is_(None))
     return set(session.scalars(hidden))
-
-
-def is_hidden(session: Session, *, object_id: UUID) -> bool:
-    """Whether the person keeps this item from those who act for him: then they are not told of it either."""
-    hidden = select(HiddenItem.id).where(HiddenItem.object_id == object_id, HiddenItem.shown_at.is_(None))
-    return session.scalar(hidden) is not None
 
 
 def is_not_hidden_from(actor: Actor, object_id: SQLCoreOperations[UUID]) -> ColumnElement[bool]:

@@ -1,12 +1,14 @@
 """Telling a person: a row, and an outbox message that carries it to the phone."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from core import clock, outbox, statements
@@ -24,6 +26,35 @@ VALUES (%(id)s, %(person_id)s, %(kind)s, %(facts)s, %(hospital_id)s, %(object_ki
 ON CONFLICT (key) DO NOTHING
 RETURNING id
 """
+
+# In one order for everybody, so that two who tell several persons wait instead of locking each other out.
+_LOCK_TOLD = """
+SELECT count(pg_advisory_xact_lock(hashtextextended('told/' || root_id || '/' || %(kind)s, 0)))
+FROM (SELECT DISTINCT root_id FROM persons WHERE id = ANY(%(person_ids)s) ORDER BY root_id) told
+"""
+
+_COLUMNS = "id, person_id, kind, facts, hospital_id, object_kind, object_id, key, own_only, created_at"
+_TELL_OF_MANY = statements.compose(
+    """
+WITH asked AS (
+    SELECT DISTINCT ON (own.root_id, news.hospital_id, news.own_only) news.*, own.root_id
+    FROM jsonb_populate_recordset(NULL::notices, %(notices)s) news JOIN persons own ON own.id = news.person_id
+    ORDER BY own.root_id, news.hospital_id, news.own_only, news.id
+), written AS (
+    INSERT INTO notices ({columns})
+    SELECT {columns} FROM asked
+    WHERE NOT EXISTS (
+        SELECT FROM persons same JOIN notices young ON young.person_id = same.id
+        WHERE same.root_id = asked.root_id AND young.kind = asked.kind AND young.hospital_id = asked.hospital_id
+            AND young.own_only = asked.own_only AND young.created_at > %(young)s AND young.seen_at IS NULL
+    )
+    ON CONFLICT (key) DO NOTHING
+    RETURNING id
+)
+SELECT array_agg(id) FROM written
+""",
+    columns=_COLUMNS,
+)
 
 
 def tell(
@@ -69,26 +100,38 @@ def tell(
     return notice_id
 
 
-def is_told_already(
-    session: Session, *, person_id: UUID, kind: str, hospital_id: UUID, within: timedelta, own_only: bool = False
-) -> bool:
-    """Whether an unseen notice of this kind, from this hospital and to the same readers, is as young as this.
+@dataclass(frozen=True)
+class News:
+    """One thing to be told to a person unless he has just been told of another of its kind; see ``tell``."""
 
-    Whoever asks about the same person at this moment waits until we have committed: of many things at once only the
-    first is told.
+    person_id: UUID
+    hospital_id: UUID
+    of: tuple[str, UUID]
+    facts: Mapping[str, Any]
+    key: str
+    own_only: bool
+
+
+def tell_of_many(session: Session, *, kind: str, news: Sequence[News], within: timedelta) -> None:
+    """Tell each of the persons, of many things of one hospital at once only of one.
+
+    Of nothing when an unseen notice of this kind, from this hospital and to the same readers, is as young as this.
+    Whoever tells the same person at this moment waits until we have committed.
     """
-    root_id = session.scalars(select(Person.root_id).where(Person.id == person_id)).one()
-    lock = func.hashtextextended(f"told/{root_id}/{kind}", 0)
-    session.execute(select(func.pg_advisory_xact_lock(lock)))
-    young = select(Notice.id).where(
-        Notice.person_id.in_(select(Person.id).where(Person.root_id == root_id)),
-        Notice.kind == kind,
-        Notice.hospital_id == hospital_id,
-        Notice.own_only.is_(own_only),
-        Notice.created_at > clock.now() - within,
-        Notice.seen_at.is_(None),
-    )
-    return session.scalar(young.limit(1)) is not None
+    if not news:
+        return
+    statements.run(session, _LOCK_TOLD, {"kind": kind, "person_ids": [one.person_id for one in news]})
+    now = clock.now()
+    notices = [
+        vars(one)
+        | {"id": new_id(), "kind": NoticeKind(kind).value, "facts": dict(one.facts), "created_at": now.isoformat()}
+        | {"object_kind": one.of[0], "object_id": one.of[1]}
+        for one in news
+    ]
+    asked = {"notices": json.dumps(notices, default=str), "young": now - within}
+    row = statements.run(session, _TELL_OF_MANY, asked)
+    for notice_id in (row[0] if row else None) or ():
+        outbox.announce(session, WRITTEN_TOPIC, {"notice_id": str(notice_id)}, wakes=False)
 
 
 def keep_notices_own(session: Session, *, person_id: UUID, object_id: UUID, own_only: bool) -> None:

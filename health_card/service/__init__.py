@@ -9,7 +9,7 @@ from health_card.family.service.visitors import open_confirmed_look_up
 from health_card.matching.likeness import Comparison, compare_with_person, find_agreeing
 from health_card.models import Relation
 from health_card.notices.models import NoticeKind
-from health_card.notices.service import is_told_already, keep_notices_own
+from health_card.notices.service import News, keep_notices_own, tell_of_many
 from health_card.notices.service import tell as tell_person
 from health_card.realname.asking import ask_real_name, find_real_name_state
 from health_card.service.ages import LifeStage
@@ -58,6 +58,7 @@ __all__ = [
     "Holding",
     "Identified",
     "LifeStage",
+    "News",
     "NoticeKind",
     "PlainDemographics",
     "Registration",
@@ -87,7 +88,6 @@ __all__ = [
     "held_person_ids",
     "identify_carrier",
     "is_same_person",
-    "is_told_already",
     "issue_code",
     "keep_notices_own",
     "list_card_numbers",
@@ -104,5 +104,6 @@ __all__ = [
     "same_person_ids",
     "same_persons",
     "show_visitor",
+    "tell_of_many",
     "tell_person",
 ]

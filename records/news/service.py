@@ -1,6 +1,6 @@
 """Telling of reports: the patient of new ones, and of a changed one whoever has read what it said before."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -84,7 +84,17 @@ def tell_of_version(session: Session, *, report_id: UUID, version: int) -> None:
     if told.is_change:
         _tell_readers(session, told, is_released=is_released)
     elif is_released and not told.is_withdrawn:
-        _tell_of_new(session, told)
+        _tell_of_new(session, [told])
+
+
+def tell_of_new(session: Session, *, report_ids: Collection[UUID]) -> None:
+    """As ``tell_of_version``, for the first versions of many reports."""
+    told = reports.list_version_facts(session, {(report_id, 1) for report_id in report_ids})
+    held = consent.list_restrictions(session, object_ids=set(report_ids))
+    _tell_of_new(
+        session,
+        [each for (id_, _), each in told.items() if not each.is_withdrawn and not (id_ in held and held[id_].is_held)],
+    )
 
 
 def tell_of_release(session: Session, *, object_id: UUID) -> None:
@@ -94,7 +104,7 @@ def tell_of_release(session: Session, *, object_id: UUID) -> None:
     version, _ = reports.get_current_version(session, report_id=object_id)
     told = reports.get_version_facts(session, report_id=object_id, version=version)
     if not told.is_withdrawn:
-        _tell_of_new(session, told)
+        _tell_of_new(session, [told])
 
 
 def list_corrections(
@@ -154,24 +164,27 @@ def see_report(session: Session, actor: Actor, *, report_id: UUID) -> None:
         _record_seen(session, actor, person_id, report_id)
 
 
-def _tell_of_new(session: Session, told: VersionFacts) -> None:
-    own_only = _is_own_only(session, told)
-    if health_card.is_told_already(
-        session,
-        person_id=told.person_id,
-        kind=NoticeKind.REPORT_NEW,
-        hospital_id=told.hospital_id,
-        within=FOLD_WITHIN,
-        own_only=own_only,
-    ):
-        return
-    _tell(session, told, NoticeKind.REPORT_NEW, own_only)
+def _tell_of_new(session: Session, told: Sequence[VersionFacts]) -> None:
+    own_only = _find_own_only(session, {each.report_id for each in told})
+    news = [
+        health_card.News(
+            person_id=each.person_id,
+            hospital_id=each.hospital_id,
+            of=("report", each.report_id),
+            facts={"version": each.version},
+            key=_key(each, NoticeKind.REPORT_NEW),
+            own_only=each.report_id in own_only,
+        )
+        for each in told
+    ]
+    health_card.tell_of_many(session, kind=NoticeKind.REPORT_NEW, news=news, within=FOLD_WITHIN)
 
 
-def _is_own_only(session: Session, told: VersionFacts) -> bool:
+def _find_own_only(session: Session, report_ids: set[UUID]) -> set[UUID]:
     """Who acts for the person is told nothing of what he may not see: hidden from him, or of a sensitive kind."""
-    restricted = consent.list_restrictions(session, object_ids={told.report_id}).get(told.report_id)
-    return consent.is_hidden(session, object_id=told.report_id) or bool(restricted and restricted.sensitivity)
+    restricted = consent.list_restrictions(session, object_ids=report_ids)
+    sensitive = {report_id for report_id, known in restricted.items() if known.sensitivity}
+    return sensitive | consent.find_hidden(session, object_ids=report_ids)
 
 
 def _tell_readers(session: Session, told: VersionFacts, *, is_released: bool) -> None:
@@ -179,23 +192,23 @@ def _tell_readers(session: Session, told: VersionFacts, *, is_released: bool) ->
     if not looks:
         return
     if is_released:
-        _tell(session, told, NoticeKind.REPORT_AMENDED, _is_own_only(session, told))
+        health_card.tell_person(
+            session,
+            person_id=told.person_id,
+            kind=NoticeKind.REPORT_AMENDED,
+            facts={"version": told.version},
+            hospital_id=told.hospital_id,
+            of=("report", told.report_id),
+            key=_key(told, NoticeKind.REPORT_AMENDED),
+            own_only=bool(_find_own_only(session, {told.report_id})),
+        )
     for look in looks:
         if look.hospital_id is not None:
             _note(session, told, look)
 
 
-def _tell(session: Session, told: VersionFacts, kind: NoticeKind, own_only: bool) -> None:
-    health_card.tell_person(
-        session,
-        person_id=told.person_id,
-        kind=kind,
-        facts={"version": told.version},
-        hospital_id=told.hospital_id,
-        of=("report", told.report_id),
-        key=f"{kind}:{told.report_id}:{told.version}",
-        own_only=own_only,
-    )
+def _key(told: VersionFacts, kind: NoticeKind) -> str:
+    return f"{kind}:{told.report_id}:{told.version}"
 
 
 def _list_looks(session: Session, told: VersionFacts) -> list[_Looks]:

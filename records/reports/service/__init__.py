@@ -21,9 +21,10 @@ from records.reports.service.reading import (
     list_texts,
     open_attachment,
 )
-from records.reports.service.writing import FILED_TOPIC
+from records.reports.service.writing import CHANGED_TOPIC, FILED_TOPIC
 
 __all__ = [
+    "CHANGED_TOPIC",
     "FILED_TOPIC",
     "AttachmentView",
     "FiledReport",

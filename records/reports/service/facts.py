@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, select, tuple_
 from sqlalchemy.orm import Session
 
 from records.reports.models import Report, ReportStatus
@@ -39,26 +39,32 @@ class VersionFacts:
 
 def get_version_facts(session: Session, *, report_id: UUID, version: int) -> VersionFacts:
     """What is known of a version that was filed."""
-    report = session.get_one(Report, (report_id, version))
-    previous = session.get(Report, (report_id, version - 1))
-    current = session.scalars(select(Report).where(Report.id == report_id, Report.is_current)).one()
-    return VersionFacts(
-        report_id=report.id,
-        version=report.version,
-        is_withdrawn=current.status == ReportStatus.CANCELLED,
-        person_id=report.person_id,
-        hospital_id=report.hospital_id,
-        status=report.status,
-        previous_status=previous.status if previous else None,
-        category=report.category,
-        performed_at=report.effective_at,
-        filed_at=report.filed_at,
-    )
+    return list_version_facts(session, {(report_id, version)})[report_id, version]
 
 
 def list_version_facts(session: Session, versions: set[tuple[UUID, int]]) -> dict[tuple[UUID, int], VersionFacts]:
     """As ``get_version_facts``, for some at once."""
-    return {key: get_version_facts(session, report_id=key[0], version=key[1]) for key in versions}
+    previous, current = Report.__table__.alias().c, Report.__table__.alias().c
+    rows = session.execute(
+        select(
+            Report.id,
+            Report.version,
+            current.status == ReportStatus.CANCELLED,
+            Report.person_id,
+            Report.hospital_id,
+            Report.status,
+            previous.status,
+            Report.category,
+            Report.effective_at,
+            Report.filed_at,
+        )
+        .outerjoin_from(
+            Report, previous.id.table, and_(previous.id == Report.id, previous.version == Report.version - 1)
+        )
+        .join(current.id.table, and_(current.id == Report.id, current.is_current))
+        .where(tuple_(Report.id, Report.version).in_(versions))
+    )
+    return {(row[0], row[1]): VersionFacts(*row) for row in rows.tuples()}
 
 
 def get_version(session: Session, *, report_id: UUID, version: int) -> ReportView:

@@ -17,8 +17,10 @@ from records.reports.models import Observation, Report, ReportAttachment
 from records.timeline import service as timeline
 from records.timeline.service import Placement
 
-# A version of a report stands on the timeline: ``report_id``, ``version``.
-FILED_TOPIC = "records.report_filed"
+# New reports stand on the timeline: ``report_ids``.
+FILED_TOPIC = "records.reports_filed"
+# A later version of a report stands there: ``report_id``, ``version``.
+CHANGED_TOPIC = "records.report_filed"
 
 OBSERVED = tuple(IncomingObservation.__dataclass_fields__)
 REPORTED = ("status", "category", "code", "code_system", "name", "effective_at", "issued_at", "conclusion")
@@ -64,8 +66,17 @@ def write_reports(session: Session, actor: Actor, filings: Sequence[Filing]) -> 
             of=("report", filing.report_id),
             facts={"version": filing.version, "status": filing.report.status, "category": filing.report.category},
         )
-        filed = {"report_id": str(filing.report_id), "version": filing.version}
-        outbox.announce(session, FILED_TOPIC, filed, wakes=False)
+    _announce(session, filings)
+
+
+def _announce(session: Session, filings: Sequence[Filing]) -> None:
+    new = [str(filing.report_id) for filing in filings if filing.version == 1]
+    if new:
+        outbox.announce(session, FILED_TOPIC, {"report_ids": new}, wakes=False)
+    for filing in filings:
+        if filing.version > 1:
+            changed = {"report_id": str(filing.report_id), "version": filing.version}
+            outbox.announce(session, CHANGED_TOPIC, changed, wakes=False)
 
 
 def _row_of(actor: Actor, filing: Filing) -> dict[str, Any]:

@@ -49,6 +49,8 @@ class Coding:
 
     def write(self, text: str) -> str:
         """A text as it stands inside a field."""
+        if text.isalnum() or not text:
+            return text
         marks = {self.escape: "E", self.field: "F", self.component: "S", self.repetition: "R", self.subcomponent: "T"}
         return "".join(f"{self.escape}{marks[sign]}{self.escape}" if sign in marks else sign for sign in text)
 
@@ -94,6 +96,8 @@ class Segment:
         written, coding = self.raw(field), self.coding
         if not written:
             return []
+        if written.isalnum():
+            return [written]
         if coding.repetition and coding.repetition in written:
             written = written.split(coding.repetition, 1)[0]
         parts = written.split(coding.component) if coding.component else [written]

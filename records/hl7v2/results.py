@@ -4,10 +4,11 @@ import base64
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Any
 
 from core import clock
-from records.hl7v2.parsing import Segment, part
+from records.hl7v2.parsing import Coding, Segment, part
 from records.hl7v2.refusals import MessageNotUnderstood
 from records.reports.incoming import (
     COMPARATORS,
@@ -42,6 +43,10 @@ _ARROWS = {"↑": "H", "↓": "L", "↑↑": "HH", "↓↓": "LL"}
 # HL7 table 0396.
 _CODE_SYSTEMS = {"": LOCAL_CODE, "L": LOCAL_CODE, "LN": LOINC}
 
+# Code, unit, range, flags and status; together no longer than this they are remembered.
+_REPEATED = (3, 6, 7, 8, 11)
+_LONGEST_REMEMBERED = 500
+
 _BOUND = re.compile(r"(<=|>=|<|>|≤|≥)?\s*(\S+)")
 _WRITTEN_BOUNDS = {"≤": "<=", "≥": ">="}
 _DECIMAL = r"[+-]?[0-9]+(?:\.[0-9]+)?"
@@ -55,15 +60,27 @@ def translate_observation(obx: Segment, notes: list[str]) -> IncomingObservation
 
     :raises MessageNotUnderstood: a field does not hold what its type says.
     """
+    said = tuple(obx.raw(number) for number in _REPEATED)
+    is_short = sum(map(len, said)) <= _LONGEST_REMEMBERED
+    line = _read_line(obx.coding, said) if is_short else _read_line.__wrapped__(obx.coding, said)
+    if line["status"] == ObservationStatus.WITHDRAWN:
+        return IncomingObservation(**line)
+    return IncomingObservation(**line, **_read_value(obx), note="\n".join(notes) or None)
+
+
+@lru_cache(maxsize=4096)
+def _read_line(coding: Coding, said: tuple[str, ...]) -> dict[str, Any]:
+    """All of an OBX but the value; a laboratory says it of the same item in thousands of messages."""
+    fields = dict(zip(_REPEATED, said, strict=True))
+    obx = Segment("OBX", tuple(fields.get(number, "") for number in range(max(_REPEATED) + 1)), coding)
     code, code_system, name = read_code(obx, 3)
     status = _STATUSES.get(obx.component(11))
     if status is None:
         raise MessageNotUnderstood("OBX-11", "Not a result status that is taken in (HL7 table 0085).")
     line: dict[str, Any] = {"status": status.value, "code": code, "code_system": code_system, "name": name}
     if status is ObservationStatus.WITHDRAWN:
-        return IncomingObservation(**line)
-    line |= _read_value(obx) | _read_unit(obx) | _read_range(obx.text(7))
-    return IncomingObservation(**line, interpretation=_read_flag(obx), note="\n".join(notes) or None)
+        return line
+    return line | _read_unit(obx) | _read_range(obx.text(7)) | {"interpretation": _read_flag(obx)}
 
 
 def read_code(segment: Segment, field: int) -> tuple[str, str, str]:

@@ -103,8 +103,10 @@ def _group_orders(message: Message) -> list[_Order]:
 
 def _translate_order(order: _Order) -> IncomingReport:
     code, code_system, name = read_code(order.obr, 4)
-    documents = [(obx, notes) for obx, notes in order.results if _is_document(obx)]
-    observations = tuple(translate_observation(obx, notes) for obx, notes in order.results if not _is_document(obx))
+    documents, results = [], []
+    for obx, notes in order.results:
+        (documents if _is_document(obx) else results).append((obx, notes))
+    observations = tuple(translate_observation(obx, notes) for obx, notes in results)
     conclusion = [*order.notes, *(note for _, notes in documents for note in notes)]
     issued_at = read_moment(order.obr, 22)
     taken_at = [read_moment(obx, 14) for obx, _ in order.results]

@@ -5,6 +5,7 @@ checks nothing of what a message says.
 """
 
 import hashlib
+import json
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -38,11 +39,15 @@ _OBSERVATIONS = (
 )
 _LINES = (
     "timeline_entries",
-    "id, person_id, hospital_id, object_kind, object_id, category, title, status, occurred_at, filed_at",
+    "id, person_id, hospital_id, object_kind, object_id, version, category, title, status, occurred_at, filed_at",
 )
 _ACTS = (
     "audit_entries",
     "id, at, request_id, actor_kind, actor_id, hospital_id, action, subject_id, object_kind, object_id, facts",
+)
+_EFFECTS = (
+    "outbox_messages",
+    "id, topic, payload, request_id, created_at, due_at, attempts",
 )
 _LOINC = "http://loinc.org"
 _ACCEPTED = "MSH|^~\\&|YIMATONG||LIS||20260305100001+0800||ACK^R01^ACK|{}|P|2.5.1\rMSA|AA|{}\r"
@@ -92,6 +97,8 @@ class BareIntake:
             self._split(body, rows)
         for (table, columns), lines in zip((_MESSAGES, _REPORTS, _OBSERVATIONS, _LINES, _ACTS), rows, strict=True):
             self._copy(table, columns, lines)
+        now, payload = clock.now(), json.dumps({"report_ids": [str(report[0]) for report in rows[1]]})
+        self._copy(*_EFFECTS, [(new_id(), "records.reports_filed", payload, "", now, now, 0)])
         self._connection.commit()
 
     def _split(self, body: bytes, rows: _Rows) -> None:
@@ -118,7 +125,7 @@ class BareIntake:
             unit = obx[6].split("^")[0]
             said = ("final", item, _LOINC, named, obx[5], unit, unit, low, high, obx[7], obx[8])
             observations.append((report_id, 1, int(obx[1]), *said))
-        shown = ("report", report_id, "laboratory", name, "final", at, now)
+        shown = ("report", report_id, 1, "laboratory", name, "final", at, now)
         lines.append((new_id(), person_id, hospital_id, *shown))
         for act, object_kind, object_id in (
             ("records.message.accepted", "inbound_message", message_id),

@@ -42,7 +42,7 @@ ITEMS = (
     ("736-9", "淋巴细胞百分数", "%", "20-50"),
     ("5905-5", "单核细胞百分数", "%", "3-10"),
 )
-CONNECTIONS = 64
+CONNECTIONS = 128
 
 
 @dataclass(frozen=True)

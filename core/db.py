@@ -1,6 +1,6 @@
 """The database: the typed base of all tables, and the two ways to open a transaction."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, cast
@@ -91,18 +91,22 @@ def copy_rows(session: Session, table: type[Base], rows: Sequence[Mapping[str, A
 
     :param rows: all with the same columns; defaults of the model do not apply, those of the database do.
     """
-    if not rows:
-        return
+    if rows:
+        columns = list(rows[0])
+        copy_lines(session, table, columns, [[row.get(column) for column in columns] for row in rows])
+
+
+def copy_lines(session: Session, table: type[Base], columns: Sequence[str], lines: Iterable[Sequence[Any]]) -> None:
+    """As ``copy_rows``; each line has the values of the columns in their order."""
     session.flush()
-    columns = list(rows[0])
     statement = psycopg.sql.SQL("COPY {} ({}) FROM STDIN").format(
         psycopg.sql.Identifier(table.__tablename__), psycopg.sql.SQL(", ").join(map(psycopg.sql.Identifier, columns))
     )
     driver = cast("psycopg.Connection[Any]", session.connection().connection.driver_connection)
     try:
         with driver.cursor() as cursor, cursor.copy(statement) as copy:
-            for row in rows:
-                copy.write_row([Jsonb(value) if isinstance(value, dict) else value for value in map(row.get, columns)])
+            for line in lines:
+                copy.write_row([Jsonb(value) if isinstance(value, dict) else value for value in line])
     except psycopg.Error as failed:
         # The same error as from every other statement; without the values, which may be a person's.
         raise exc.DBAPIError.instance(None, None, failed, psycopg.Error) from failed

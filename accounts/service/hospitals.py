@@ -20,6 +20,10 @@ from core.actor import Actor, ActorKind
 
 # Asked at every scan of somebody whom a hospital has checked, hence by hand.
 _HOSPITAL = "SELECT id, code, name FROM hospitals WHERE id = %(id)s"
+_PORT = """
+SELECT hospital.id FROM mllp_endpoints port JOIN hospitals hospital ON hospital.id = port.hospital_id
+WHERE port.port = %(port)s AND port.is_enabled AND hospital.is_enabled
+"""
 
 
 @dataclass(frozen=True)
@@ -191,10 +195,8 @@ def identify_mllp_port(session: Session, port: int) -> Actor | None:
 
     Its actor id is its row's, which is the hospital's: one endpoint a hospital.
     """
-    row = session.execute(_open_ports().where(MllpEndpoint.port == port)).one_or_none()
-    if row is None:
-        return None
-    return Actor(ActorKind.MACHINE, row.hospital_id, MLLP_PERMISSIONS, hospital_id=row.hospital_id)
+    row = statements.run(session, _PORT, {"port": port})
+    return Actor(ActorKind.MACHINE, row[0], MLLP_PERMISSIONS, hospital_id=row[0]) if row else None
 
 
 def get_hospital(session: Session, hospital_id: UUID) -> HospitalCard:

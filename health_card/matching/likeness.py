@@ -8,10 +8,10 @@ from enum import StrEnum
 from importlib import import_module
 from itertools import product
 from types import ModuleType
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from core.vault import vault
@@ -81,7 +81,8 @@ def find_agreeing(session: Session, asked: Mapping[int, tuple[UUID, Described]])
     Who is not among them may still be the person: by another record, or a former name.
     """
     ids = {person_id for person_id, _ in asked.values()}
-    records = {record.id: record for record in session.scalars(select(Person).where(Person.id.in_(ids)))}
+    compared = select(Person.id, Person.sex, Person.birth_date, Person.data_key, Person.name_sealed)
+    records = {record.id: record for record in session.execute(compared.where(Person.id.in_(ids)))}
     return {
         place
         for place, (person_id, told) in asked.items()
@@ -89,7 +90,7 @@ def find_agreeing(session: Session, asked: Mapping[int, tuple[UUID, Described]])
     }
 
 
-def _compare_record(record: Person, names: Collection[str], sex: str, birth_date: date | None) -> Comparison:
+def _compare_record(record: Person | Row[Any], names: Collection[str], sex: str, birth_date: date | None) -> Comparison:
     name = vault().unwrap(record.data_key).unseal(record.name_sealed, context=NAME) if names else ""
     return Comparison(
         _compare_names(name, names),

@@ -45,7 +45,7 @@ class Limits:
     small_bytes: int = 32 * 1024
     large_frames: int = 32
     connections: int = 5000
-    together: int = 64
+    together: int = 128
     idle_seconds: float = 900.0
     frame_seconds: float = 30.0
     write_seconds: float = 30.0
@@ -187,14 +187,16 @@ class _Listener:
                 return
             for answer in answers:
                 writer.write(START + answer + END)
-            await asyncio.wait_for(writer.drain(), self._limits.write_seconds)
+            async with asyncio.timeout(self._limits.write_seconds):
+                await writer.drain()
             self._connections[connection] = False
 
     async def _read_frame(self, reader: StreamReader, held: AsyncExitStack) -> bytes | None:
         """The next message; None when the peer closed the connection between two."""
         first = b"\r"
         while first in b"\r\n":
-            first = await asyncio.wait_for(reader.read(1), self._limits.idle_seconds)
+            async with asyncio.timeout(self._limits.idle_seconds):
+                first = await reader.read(1)
             if not first:
                 return None
         if first != START:

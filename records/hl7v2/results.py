@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from core import clock
@@ -45,6 +46,7 @@ _CODE_SYSTEMS = {"": LOCAL_CODE, "L": LOCAL_CODE, "LN": LOINC}
 
 # Code, unit, range, flags and status; together no longer than this they are remembered.
 _REPEATED = (3, 6, 7, 8, 11)
+_take_repeated = itemgetter(*_REPEATED)
 _LONGEST_REMEMBERED = 500
 
 _BOUND = re.compile(r"(<=|>=|<|>|≤|≥)?\s*(\S+)")
@@ -60,7 +62,8 @@ def translate_observation(obx: Segment, notes: list[str]) -> IncomingObservation
 
     :raises MessageNotUnderstood: a field does not hold what its type says.
     """
-    said = tuple(obx.raw(number) for number in _REPEATED)
+    fields = obx.fields if len(obx.fields) > max(_REPEATED) else (*obx.fields, *[""] * max(_REPEATED))
+    said = _take_repeated(fields)
     is_short = sum(map(len, said)) <= _LONGEST_REMEMBERED
     line = _read_line(obx.coding, said) if is_short else _read_line.__wrapped__(obx.coding, said)
     if line["status"] == ObservationStatus.WITHDRAWN:
@@ -99,7 +102,7 @@ def read_moment(segment: Segment, field: int) -> datetime | None:
 
     :raises MessageNotUnderstood: not a time of at least a whole day.
     """
-    written = segment.component(field)
+    written = segment.component(field) if segment.raw(field) else ""
     if not written:
         return None
     found = _MOMENT.fullmatch(written)

@@ -103,7 +103,8 @@ def _group_orders(message: Message) -> list[_Order]:
 
 def _translate_order(order: _Order) -> IncomingReport:
     code, code_system, name = read_code(order.obr, 4)
-    documents, results = [], []
+    documents: list[tuple[Segment, list[str]]] = []
+    results: list[tuple[Segment, list[str]]] = []
     for obx, notes in order.results:
         (documents if _is_document(obx) else results).append((obx, notes))
     observations = tuple(translate_observation(obx, notes) for obx, notes in results)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,8 @@ FILED_TOPIC = "records.reports_filed"
 CHANGED_TOPIC = "records.report_filed"
 
 OBSERVED = tuple(IncomingObservation.__dataclass_fields__)
+_LINE = ("report_id", "report_version", "position", *OBSERVED)
+_read = attrgetter(*OBSERVED)
 REPORTED = ("status", "category", "code", "code_system", "name", "effective_at", "issued_at", "conclusion")
 
 
@@ -51,11 +54,13 @@ def write_reports(session: Session, actor: Actor, filings: Sequence[Filing]) -> 
             execution_options={"synchronize_session": False},
         )
     db.copy_rows(session, Report, [_row_of(actor, filing) for filing in filings])
-    db.copy_rows(session, Observation, [row for filing in filings for row in _observations_of(filing)])
+    lines = [line for filing in filings for line in _observations_of(filing)]
+    if lines:
+        db.copy_lines(session, Observation, _LINE, lines)
     db.copy_rows(session, ReportAttachment, [row for filing in filings for row in _attachments_of(filing)])
     timeline.place_entries(session, [_placement_of(actor, filing) for filing in filings])
-    lines = [line for filing in filings for line in filing.report.observations]
-    items.note_sent_codes(session, hospital_id=actor.house_id, lines=lines)
+    sent = [line for filing in filings for line in filing.report.observations]
+    items.note_sent_codes(session, hospital_id=actor.house_id, lines=sent)
     releasing.label_items(session, [_item_of(actor, filing) for filing in filings])
     for filing in filings:
         audit.record_act(
@@ -95,9 +100,9 @@ def _row_of(actor: Actor, filing: Filing) -> dict[str, Any]:
     }
 
 
-def _observations_of(filing: Filing) -> list[dict[str, Any]]:
-    key = {"report_id": filing.report_id, "report_version": filing.version}
-    return [key | {"position": number} | vars(line) for number, line in enumerate(filing.report.observations, start=1)]
+def _observations_of(filing: Filing) -> list[tuple[Any, ...]]:
+    id_, version = filing.report_id, filing.version
+    return [(id_, version, n, *_read(line)) for n, line in enumerate(filing.report.observations, start=1)]
 
 
 def _attachments_of(filing: Filing) -> list[dict[str, Any]]:

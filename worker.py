@@ -1,11 +1,17 @@
-"""The worker process: carries the outbox out and listens for hospitals' HL7 v2 messages."""
+"""The worker processes: ``jobs`` carries the outbox out, ``listener`` takes hospitals' HL7 v2 messages in.
+
+``python -m worker`` does both. Where many messages come each has a process of its own: in one process the threads of
+one wait for those of the other at every statement.
+"""
 
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+
+from flask import Flask
 
 import health_card.batches.jobs
 import health_card.family.jobs
@@ -49,21 +55,27 @@ DISPATCHERS = 2
 
 Task = Callable[[threading.Event], None]
 
+WORK: Mapping[str, Callable[[Flask], list[Task]]] = {
+    "jobs": lambda app: [Dispatcher(app, HANDLERS).run_forever] * DISPATCHERS,
+    "listener": lambda app: [partial(mllp.serve, app)],
+}
 
-def main() -> int:
+
+def main(chosen: Sequence[str] = ()) -> int:
     """Work until SIGTERM or SIGINT.
 
+    :param chosen: of ``WORK``; all of it when left out.
     :returns: the exit code: 1 when a part of the work broke, so that whoever watches the process starts it again.
     """
     app = create_app(read_config(os.environ))
     stop, broken = threading.Event(), threading.Event()
     for wanted in (signal.SIGTERM, signal.SIGINT):
         signal.signal(wanted, lambda *_: stop.set())
-    tasks: list[Task] = [*[Dispatcher(app, HANDLERS).run_forever] * DISPATCHERS, partial(mllp.serve, app)]
+    tasks = [task for name in chosen or WORK for task in WORK[name](app)]
     threads = [threading.Thread(target=_run, args=(task, stop, broken)) for task in tasks]
     for thread in threads:
         thread.start()
-    observe.log.info("worker.started")
+    observe.log.info("worker.started", work=list(chosen or WORK))
     stop.wait()
     for thread in threads:
         thread.join()
@@ -82,4 +94,4 @@ def _run(task: Task, stop: threading.Event, broken: threading.Event) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

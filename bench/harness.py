@@ -139,9 +139,9 @@ class Machines:
         self._servers[name] = program, port
         return port
 
-    def start_worker(self) -> Program:
-        """Start the worker, which listens for HL7 v2 messages."""
-        program = self._installation.inside("worker", "-m", "worker")
+    def start_worker(self, work: str) -> Program:
+        """Start a worker: ``jobs``, or the ``listener`` for HL7 v2 messages."""
+        program = self._installation.inside(work, "-m", "worker", work)
         self._supervisor.start(program)
         return program
 

@@ -98,7 +98,8 @@ def run_everything(supervisor: Supervisor, folder: Path) -> None:
     address = ("--host", "127.0.0.1", "--port", str(installation.port))
     server = installation.inside("server", *GRANIAN, *GRANIAN_LIMITS, *address, APPLICATION)
     supervisor.start(server)
-    supervisor.start(installation.inside("worker", "-m", "worker"))
+    supervisor.start(installation.inside("worker", "-m", "worker", "jobs"))
+    supervisor.start(installation.inside("listener", "-m", "worker", "listener"))
     supervisor.wait_until_answering(server, f"http://127.0.0.1:{installation.port}/readyz", READY_SECONDS)
     for line in describe(installation.url, installation.credentials_file):
         say(line)

@@ -44,7 +44,7 @@ from health_card.service.persons import (
     own_person_ids,
     register_person,
 )
-from health_card.service.scans import Identified, counting_failures, redeem_code, redeem_payment_code
+from health_card.service.scans import Identified, counting_failures, redeem_code, redeem_payment_code, take_turn
 
 __all__ = [
     "GUARDIAN_RELATIONS",
@@ -104,6 +104,7 @@ __all__ = [
     "same_person_ids",
     "same_persons",
     "show_visitor",
+    "take_turn",
     "tell_of_many",
     "tell_person",
 ]

@@ -45,6 +45,8 @@ def open_visit(session: Session, actor: Actor, *, told: Told, visit_days: int) -
     person_id, numbers = _match(session, actor, told)
     if told.visit_number:
         visits.wait_for_number(session, actor, told.visit_number)
+    # A desk that scans this patient at this moment finds what we open, or we what it opens.
+    health_card.take_turn(session, person_id)
     visit_id = _find_visit(session, actor, told, person_id)
     _bind(session, actor, person_id, numbers)
     if visit_id is not None:

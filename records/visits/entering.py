@@ -14,21 +14,28 @@ from core.ids import new_id
 from health_card import service as health_card
 from records.visits.closing import announce_expiring
 from records.visits.steps import INPATIENT, NEWEST_STEPS, REGISTER
+from records.visits.telling import DEPARTMENT_NOT_SAID
 
 # At every scan, hence by hand; its parts belong to those who keep the tables. Whoever else holds a visit is about to
-# end it: then it is not continued. Only visits of this very record count, not of one that it was merged with: taking
-# the merge back must part them again.
+# end it: then it is not continued. A visit of today that a hospital's system told of without a department is the one
+# that is registered now. Only visits of this very record count, not of one that it was merged with: taking the merge
+# back must part them again.
 _ENTER = statements.compose(
     """
 WITH continued AS (
     SELECT id, opened_at FROM visits
     WHERE hospital_id = %(hospital_id)s AND person_id = %(person_id)s AND kind = %(kind)s AND closed_at IS NULL
         AND (kind = '{inpatient}' OR opened_at > %(living_since)s)
-        AND (%(step)s <> '{register}' OR department = %(department)s)
+        AND (%(step)s <> '{register}' OR department = %(department)s OR (
+            department = '{not_said}' AND (kind = '{inpatient}' OR opened_at >= %(today)s)
+        ))
         AND (%(step)s <> '{register}' OR kind = '{inpatient}' OR opened_at >= %(registered_since)s)
         AND NOT %(new_visit)s
     ORDER BY department = %(department)s DESC, opened_at DESC, id DESC LIMIT 1
     FOR NO KEY UPDATE SKIP LOCKED
+), adopted AS (
+    UPDATE visits SET department = %(department)s
+    WHERE id = (SELECT id FROM continued) AND department = '{not_said}' AND %(step)s = '{register}'
 ), opened AS (
     INSERT INTO visits (id, person_id, hospital_id, terminal_id, kind, department, medical_step, opened_by,
         opened_by_client_id, opened_at)
@@ -54,6 +61,7 @@ FROM visit CROSS JOIN visitor LEFT JOIN granted ON true
 """,
     inpatient=INPATIENT,
     register=REGISTER,
+    not_said=DEPARTMENT_NOT_SAID,
     steps_before=NEWEST_STEPS - 1,
     grant=consent.OPEN_TREATMENT_GRANT,
     visitor=health_card.VISITOR,
@@ -114,19 +122,21 @@ def enter_visit(
     """Record a scan under the open visit at the actor's hospital that it continues, or else under a new one.
 
     A registration continues a visit to the same department only, and on the days for which that one counts (the
-    first is the day of opening); any other step continues one that has not run out, rather of its own department. An
-    inpatient visit lasts until it is closed. A code that shares records also opens the visit's treatment grant, or
-    extends it. The person is told.
+    first is the day of opening), or one of this day whose department nobody has said, which has this one from now on;
+    any other step continues one that has not run out, rather of its own department. An inpatient visit lasts until it
+    is closed. A code that shares records also opens the visit's treatment grant, or extends it. The person is told.
 
     :param found: whose code it was: further scans of the same record wait until this one has committed.
     :param visit_days: for how many days one registration counts.
     """
     now = clock.now()
+    today = _city_midnight(now)
     asked = {
         "terminal_id": terminal_id,
         "now": now,
         "living_since": now - timedelta(days=visit_days),
-        "registered_since": _city_midnight(now) - timedelta(days=visit_days - 1),
+        "today": today,
+        "registered_since": today - timedelta(days=visit_days - 1),
         **_values(actor, found, context),
         **consent.treatment_grant(now, shares_records=found.shares_records),
     }

@@ -10,8 +10,10 @@ from accounts import service as accounts
 from consent.models import Grant
 from core import clock, db
 from core.actor import SYSTEM
+from records.hl7v2 import jobs
 from records.visits.models import Visit, VisitStep
 from tests.support.city import City, bearer
+from tests.support.hl7v2 import adt
 
 DESKS = 20
 ROUNDS = 10
@@ -68,3 +70,32 @@ def test_a_scan_never_continues_a_visit_that_is_being_closed(committing_city: Ci
                 assert [grant for grant in shared if grant.expires_at > clock.now()] == []
             city.client.post(f"/api/v1/visits/{scanned.json['visit_id']}/close", headers=bearer(staff.token))
     assert sum(outcomes.values()) == ROUNDS
+
+
+def test_a_scan_and_a_system_that_tells_of_it_at_once_open_one_visit(committing_city: City) -> None:
+    city = committing_city
+    hospital, patient = city.hospital(), city.patient()
+    staff = city.staff(hospital)
+    city.bind_number(hospital, patient, "MZ1")
+    with db.transaction() as session:
+        accounts.open_mllp_port(session, SYSTEM, hospital_id=hospital.id, port=2577)
+
+    def tell(number: int, together: threading.Barrier) -> None:
+        told = adt(hospital.code, "MZ1", "A04", number=f"R{number}").replace("|20260305083000", "")
+        together.wait()
+        with city.app.app_context():
+            (answers,) = jobs.receive_frames(2577, [told.encode()])
+        assert answers is not None
+        assert b"|AA|" in answers[0]
+
+    with ThreadPoolExecutor(1) as pool:
+        for number in range(ROUNDS):
+            code, together = city.code(patient), threading.Barrier(2)
+            telling = pool.submit(tell, number, together)
+            together.wait()
+            scanned = city.scan(staff, code, hospital)
+            telling.result()
+            with db.transaction() as session:
+                open_now = select(Visit.id).filter_by(hospital_id=hospital.id, closed_at=None)
+                assert [str(visit_id) for visit_id in session.scalars(open_now)] == [scanned.json["visit_id"]]
+            city.client.post(f"/api/v1/visits/{scanned.json['visit_id']}/close", headers=bearer(staff.token))

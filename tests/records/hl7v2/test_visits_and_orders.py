@@ -1,6 +1,7 @@
 """ADT and ORM: visits and patient numbers as a hospital's system tells of them, and what was ordered."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -44,6 +45,40 @@ def test_a_visit_that_a_desk_opened_is_named_not_doubled(speaking: Speaking) -> 
     with db.transaction() as session:
         visit = session.get_one(Visit, visit_id)
         assert (visit.department, visit.closed_at) == ("0300", None)
+
+
+@pytest.mark.parametrize("kind", ["O", "I"])
+def test_a_registration_adopts_the_visit_that_was_told_of_without_a_department(speaking: Speaking, kind: str) -> None:
+    """One stay is one visit; the department that the desk says is the visit's from then on."""
+    city, registrar = speaking.city, speaking.city.staff(speaking.hospital, Role.REGISTRAR)
+    told = adt(speaking.hospital.code, "MZ1", "A04", number="V6", pv1=kind).replace("|20260305083000", "")
+    assert speaking.send(told) == ("AA", "")
+    adopted = city.visit(registrar, speaking.patient, speaking.hospital, visit_kind=kind)
+    (line,) = speaking.visits(registrar.token)
+    assert (line["visit_id"], line["department"]) == (str(adopted), "0300")
+    with db.transaction() as session:
+        assert session.scalar(select(VisitNumber.visit_id).filter_by(number="V6")) == adopted
+        assert session.get_one(Visit, adopted).department == "0300"
+    # Its department is known now: a registration elsewhere is another visit.
+    assert city.visit(registrar, speaking.patient, speaking.hospital, visit_kind=kind, department="0400") != adopted
+
+
+@pytest.mark.parametrize("changed", [{"visit_kind": "E"}, {"new_visit": True}])
+def test_a_registration_of_another_kind_adopts_nothing(speaking: Speaking, changed: dict[str, Any]) -> None:
+    registrar = speaking.city.staff(speaking.hospital, Role.REGISTRAR)
+    told = adt(speaking.hospital.code, "MZ1", "A04", number="V7").replace("|20260305083000", "")
+    assert speaking.send(told) == ("AA", "")
+    speaking.city.visit(registrar, speaking.patient, speaking.hospital, **changed)
+    assert sorted(line["department"] for line in speaking.visits(registrar.token)) == [DEPARTMENT_NOT_SAID, "0300"]
+
+
+def test_what_was_told_of_another_day_is_not_adopted(speaking: Speaking) -> None:
+    registrar = speaking.city.staff(speaking.hospital, Role.REGISTRAR)
+    yesterday = clock.in_city(clock.now() - timedelta(days=1)).strftime("%Y%m%d%H%M%S")
+    told = adt(speaking.hospital.code, "MZ1", "A04", number="V7").replace("20260305083000", yesterday)
+    assert speaking.send(told) == ("AA", "")
+    speaking.city.visit(registrar, speaking.patient, speaking.hospital)
+    assert len(speaking.visits(registrar.token)) == 2
 
 
 def test_leaving_closes_the_visit_and_ends_what_was_shared(speaking: Speaking) -> None:

@@ -58,14 +58,6 @@ def show_item(session: Session, actor: Actor, *, person_id: UUID, of: tuple[str,
         _record(session, actor, "consent.item.shown", person_id, of)
 
 
-def list_hidden(session: Session, actor: Actor, *, object_ids: set[UUID]) -> set[UUID]:
-    """Which of these the patient keeps for himself. A hospital is not told."""
-    if actor.kind is not ActorKind.PATIENT:
-        return set()
-    hidden = select(HiddenItem.object_id).where(HiddenItem.object_id.in_(object_ids), HiddenItem.shown_at.is_(None))
-    return set(session.scalars(hidden))
-
-
 def is_hidden(session: Session, *, object_id: UUID) -> bool:
     """Whether the person keeps this item from those who act for him: then they are not told of it either."""
     hidden = select(HiddenItem.id).where(HiddenItem.object_id == object_id, HiddenItem.shown_at.is_(None))

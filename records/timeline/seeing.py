@@ -57,14 +57,6 @@ def is_unread(actor: Actor) -> ColumnElement[bool]:
     return ~seen.exists()
 
 
-def list_seen(session: Session, actor: Actor, *, object_ids: set[UUID]) -> dict[UUID, int]:
-    """The newest version that the login opened, of those of these items that it opened."""
-    if actor.kind is not ActorKind.PATIENT:
-        return {}
-    mine = SeenItem.login_id == actor.id, SeenItem.object_id.in_(object_ids)
-    return dict(session.execute(select(SeenItem.object_id, SeenItem.version).where(*mine)).tuples().all())
-
-
 def count_between(
     session: Session,
     actor: Actor,

@@ -127,7 +127,7 @@ def read_page(
         session, *select_page(actor, wanted, before, limit)
     ):
         visit = VisitOfItem(visit_id, kind, department, opened_at, line[9]) if visit_id else None
-        items.append(TimelineItem(*line, visit=visit))
+        items.append(TimelineItem(*[*line, visit]))
         relations[line[1]] = relation
     return items, relations
 

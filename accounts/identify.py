@@ -50,8 +50,9 @@ def forget(reply: Response) -> Response:
 
 
 def _identify(token: str, csrf_token: str | None = None) -> Identity:
-    actor = service.find_staff_at_work(token)
+    issuer = current_config().base_url
+    actor = service.find_actor(token, issuer=issuer)
     if actor is None:
         with db.transaction() as session:
-            actor = service.identify_bearer(session, token, issuer=current_config().base_url)
+            actor = service.identify_bearer(session, token, issuer=issuer)
     return Identity(actor, csrf_token)

@@ -66,14 +66,15 @@ def issue_token(
     return AccessToken(text, now + life, int(life.total_seconds()))
 
 
-def read_token(session: Session, text: str, *, issuer: str) -> Claims:
+def read_token(ring: keys.Ring, text: str, *, issuer: str) -> Claims:
     """Check signature, type, issuer, audience and time, in that order.
 
+    :param ring: of ``PURPOSE``.
     :raises SessionEnded: any of it does not hold.
     """
     try:
         header = jwt.get_unverified_header(text)
-        key = keys.ring(session, PURPOSE).verifying_keys[str(header.get("kid"))]
+        key = ring.verifying_keys[str(header.get("kid"))]
         claims = jwt.decode(
             text,
             key,

@@ -155,12 +155,18 @@ def list_published(session: Session, purpose: str) -> list[PublishedKey]:
 
 def ring(session: Session, purpose: str) -> Ring:
     """The ring of a purpose, read again at most every ``CACHE_SECONDS``."""
-    cached = _rings.get(purpose)
-    if cached and time.monotonic() - cached[0] < CACHE_SECONDS:
-        return cached[1]
+    known = find_known_ring(purpose)
+    if known is not None:
+        return known
     loaded = _load(session, purpose)
     _rings[purpose] = (time.monotonic(), loaded)
     return loaded
+
+
+def find_known_ring(purpose: str) -> Ring | None:
+    """As ``ring``, without the database; None when it has to be asked again."""
+    cached = _rings.get(purpose)
+    return cached[1] if cached and time.monotonic() - cached[0] < CACHE_SECONDS else None
 
 
 def find_public_key(session: Session, purpose: str, kid: str) -> Ed25519PublicKey | None:

@@ -35,6 +35,13 @@ def run(session: Session, statement: str, values: Mapping[str, Any]) -> TupleRow
     )
 
 
+def list_rows(session: Session, statement: str, values: Mapping[str, Any]) -> list[TupleRow]:
+    """All rows of one statement inside the session's transaction."""
+    session.flush()
+    connection = cast("psycopg.Connection[TupleRow]", session.connection().connection.driver_connection)
+    return _execute(connection, statement, values).fetchall()
+
+
 def look(statement: str, values: Mapping[str, Any]) -> TupleRow | None:
     """The first row of one reading statement that is a transaction of its own. Needs an app context."""
     engine: Engine | Connection = db.orm.engine
@@ -80,11 +87,17 @@ def ping_idle_connections(engine: Engine) -> None:
 
 
 def _run(connection: "psycopg.Connection[TupleRow]", statement: str, values: Mapping[str, Any]) -> TupleRow | None:
+    cursor = _execute(connection, statement, values)
+    # Not ``description``, which builds a column object for each of its columns.
+    has_rows = cursor.pgresult is not None and cursor.pgresult.nfields
+    return cursor.fetchone() if has_rows else None
+
+
+def _execute(
+    connection: "psycopg.Connection[TupleRow]", statement: str, values: Mapping[str, Any]
+) -> "psycopg.Cursor[TupleRow]":
     try:
-        cursor = connection.execute(statement, values)
-        # Not ``description``, which builds a column object for each of its columns.
-        has_rows = cursor.pgresult is not None and cursor.pgresult.nfields
-        return cursor.fetchone() if has_rows else None
+        return connection.execute(statement, values)
     except psycopg.Error as failed:
         # The same error as from every other statement; without the values, which may be a person's.
         raise exc.DBAPIError.instance(None, None, failed, psycopg.Error) from failed

@@ -5,6 +5,7 @@ from accounts.service.adapters import find_client_house, list_terminal_ids, regi
 from accounts.service.branches import check_department, list_departments
 from accounts.service.clients import list_scopes, register_client
 from accounts.service.hospitals import (
+    HOSPITAL_NAME,
     HospitalCard,
     find_hospital_id,
     find_hospitals_by_code,
@@ -20,7 +21,7 @@ from accounts.service.logins import get_openid, identify_wechat, refresh_session
 from accounts.service.machines import ALGORITHMS, issue_machine_token
 from accounts.service.names import describe_actors
 from accounts.service.secrets import hash_secret, new_secret
-from accounts.service.sessions import end_session, end_sessions_of_login, find_staff_at_work, identify_bearer
+from accounts.service.sessions import end_session, end_sessions_of_login, find_actor, identify_bearer
 from accounts.service.staff import StaffCard, get_staff_card, hire_staff, sign_in_staff
 from accounts.service.terminal_keys import TerminalProof, check_terminal_proof
 from accounts.service.terminals import (
@@ -38,6 +39,7 @@ from accounts.wechat import exchange_code as exchange_wechat_code
 __all__ = [
     "ALGORITHMS",
     "DEPARTMENTS",
+    "HOSPITAL_NAME",
     "HospitalCard",
     "MessageFate",
     "StaffCard",
@@ -52,10 +54,10 @@ __all__ = [
     "end_sessions_of_login",
     "enrol_terminal",
     "exchange_wechat_code",
+    "find_actor",
     "find_client_house",
     "find_hospital_id",
     "find_hospitals_by_code",
-    "find_staff_at_work",
     "flag_terminal",
     "get_hospital",
     "get_openid",

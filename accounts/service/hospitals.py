@@ -18,6 +18,8 @@ from accounts.service.staff import end_staff_sessions
 from core import audit, clock, statements
 from core.actor import Actor, ActorKind
 
+# What a hospital is called, inside a statement written by hand, which says which one.
+HOSPITAL_NAME = "SELECT name FROM hospitals WHERE id = {0}"
 # Asked at every scan of somebody whom a hospital has checked, hence by hand.
 _HOSPITAL = "SELECT id, code, name FROM hospitals WHERE id = %(id)s"
 _PORT = """

@@ -1,27 +1,39 @@
 """Who a bearer text belongs to, asked at every request."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+from psycopg.rows import TupleRow
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from accounts.models import Hospital, LoginSession, MachineClient, Role, StaffSession
+from accounts.models import LoginSession, Role, StaffSession
 from accounts.refusals import SessionEnded
 from accounts.roles import NEWCOMER_PERMISSIONS, PATIENT_PERMISSIONS, ROLE_PERMISSIONS, SCOPE_PERMISSIONS
 from accounts.service.logins import end_family
 from accounts.service.secrets import hash_secret
 from accounts.service.staff import IDLE_LIFE
-from accounts.tokens import Claims, looks_like_token, read_token
-from core import audit, clock, statements
+from accounts.tokens import PURPOSE, Claims, looks_like_token, read_token
+from core import audit, clock, keys, statements
 from core.actor import Actor, ActorKind
 
 # A session's last use is written at most this often, so that reading pages does not write at every request.
 _TOUCH_SECONDS = 60
 
-# Asked at every request of a desk, hence by hand.
+_Ask = Callable[[str, Mapping[str, Any]], TupleRow | None]
+
+# Asked at every request of a phone, a hospital's system and a desk, hence by hand.
+_LOGIN = """
+SELECT id FROM login_sessions
+WHERE id = %(id)s AND login_id = %(login_id)s AND ended_at IS NULL AND expires_at > %(now)s
+"""
+_MACHINE = """
+SELECT h.id FROM machine_clients c JOIN hospitals h ON h.id = c.hospital_id
+WHERE c.id = %(id)s AND c.is_enabled AND h.is_enabled
+"""
 _STAFF = """
 SELECT s.id, s.last_used_at, m.id, m.role, m.hospital_id, m.password_expires_at
 FROM staff_sessions s
@@ -39,21 +51,20 @@ def identify_bearer(session: Session, text: str, *, issuer: str) -> Actor:
     """
     if not looks_like_token(text):
         return _identify_staff(session, text)
-    claims = read_token(session, text, issuer=issuer)
-    if claims.subject_kind == "patient" and claims.session_id:
-        return _identify_login(session, claims.subject_id, claims.session_id)
-    if claims.subject_kind == "machine":
-        return _identify_machine(session, claims)
-    raise SessionEnded
+    claims = read_token(keys.ring(session, PURPOSE), text, issuer=issuer)
+    return _identify_token(partial(statements.run, session), claims)
 
 
-def find_staff_at_work(text: str) -> Actor | None:
-    """Who presents this staff session token, found without a transaction. Needs an app context.
+def find_actor(text: str, *, issuer: str) -> Actor | None:
+    """As ``identify_bearer``, without a transaction. Needs an app context.
 
-    None when the token does not hold, or when its use has to be noted: ``identify_bearer`` does and says that.
+    None when that has to be asked: a staff session that does not hold or whose use is to be noted, keys to be read.
+
+    :raises SessionEnded: an access token does not hold.
     """
     if looks_like_token(text):
-        return None
+        ring = keys.find_known_ring(PURPOSE)
+        return _identify_token(statements.look, read_token(ring, text, issuer=issuer)) if ring else None
     now = clock.now()
     row = statements.look(_STAFF, _ask_for(text, now))
     return None if row is None or _is_to_be_noted(row[1], now) else _staff_actor(row)
@@ -81,31 +92,17 @@ def end_sessions_of_login(session: Session, *, login_id: UUID, reason: str) -> i
     return len(families)
 
 
-def _identify_login(session: Session, login_id: UUID, session_id: UUID) -> Actor:
-    alive = session.scalar(
-        select(LoginSession.id).where(
-            LoginSession.id == session_id,
-            LoginSession.login_id == login_id,
-            LoginSession.ended_at.is_(None),
-            LoginSession.expires_at > clock.now(),
-        )
-    )
-    if alive is None:
-        raise SessionEnded
-    return Actor(ActorKind.PATIENT, login_id, PATIENT_PERMISSIONS, session_id=session_id)
-
-
-def _identify_machine(session: Session, claims: Claims) -> Actor:
-    hospital_id = session.scalar(
-        select(MachineClient.hospital_id)
-        .join(Hospital, Hospital.id == MachineClient.hospital_id)
-        .where(MachineClient.id == claims.subject_id)
-        .where(MachineClient.is_enabled.is_(True), Hospital.is_enabled.is_(True))
-    )
-    if hospital_id is None:
+def _identify_token(ask: _Ask, claims: Claims) -> Actor:
+    if claims.subject_kind == "patient" and claims.session_id:
+        asked = {"id": claims.session_id, "login_id": claims.subject_id, "now": clock.now()}
+        if ask(_LOGIN, asked) is None:
+            raise SessionEnded
+        return Actor(ActorKind.PATIENT, claims.subject_id, PATIENT_PERMISSIONS, session_id=claims.session_id)
+    row = ask(_MACHINE, {"id": claims.subject_id}) if claims.subject_kind == "machine" else None
+    if row is None:
         raise SessionEnded
     permissions = frozenset[str]().union(*(SCOPE_PERMISSIONS.get(scope, ()) for scope in claims.scopes))
-    return Actor(ActorKind.MACHINE, claims.subject_id, permissions, hospital_id=hospital_id)
+    return Actor(ActorKind.MACHINE, claims.subject_id, permissions, hospital_id=row[0])
 
 
 def _identify_staff(session: Session, text: str) -> Actor:

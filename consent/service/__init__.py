@@ -3,6 +3,7 @@
 from consent.models import Sensitivity
 from consent.refusals import NothingShared
 from consent.service.access_log import AccessRow, list_access
+from consent.service.gate import RESTRICTION, Gate, gate_of, gate_values
 from consent.service.grants import (
     OPEN_TREATMENT_GRANT,
     GrantView,
@@ -13,7 +14,7 @@ from consent.service.grants import (
     revoke_grant,
     treatment_grant,
 )
-from consent.service.hiding import PART_OF, find_hidden, hide_item, list_hidden, show_item
+from consent.service.hiding import PART_OF, find_hidden, hide_item, show_item
 from consent.service.release import (
     ACCESS_UNTIL,
     Release,
@@ -21,6 +22,7 @@ from consent.service.release import (
     is_known_to,
     is_readable,
     readable_person_ids,
+    record_reading,
     release,
 )
 from consent.service.restricting import (
@@ -38,7 +40,9 @@ __all__ = [
     "ACCESS_UNTIL",
     "OPEN_TREATMENT_GRANT",
     "PART_OF",
+    "RESTRICTION",
     "AccessRow",
+    "Gate",
     "GrantView",
     "NothingShared",
     "Release",
@@ -49,6 +53,8 @@ __all__ = [
     "end_visit_grants",
     "find_access_until",
     "find_hidden",
+    "gate_of",
+    "gate_values",
     "hide_item",
     "is_known_to",
     "is_readable",
@@ -56,9 +62,9 @@ __all__ = [
     "list_access",
     "list_grants",
     "list_held",
-    "list_hidden",
     "list_restrictions",
     "readable_person_ids",
+    "record_reading",
     "record_treatment_grant",
     "release",
     "release_held_item",

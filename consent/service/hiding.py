@@ -58,13 +58,6 @@ def show_item(session: Session, actor: Actor, *, person_id: UUID, of: tuple[str,
         _record(session, actor, "consent.item.shown", person_id, of)
 
 
-def list_hidden(session: Session, actor: Actor, *, object_ids: set[UUID]) -> set[UUID]:
-    """Which of these the patient keeps for himself. A hospital is not told."""
-    if actor.kind is not ActorKind.PATIENT:
-        return set()
-    return find_hidden(session, object_ids=object_ids)
-
-
 def find_hidden(session: Session, *, object_ids: set[UUID]) -> set[UUID]:
     """Which of these their persons keep from those who act for them: then they are not told of them either."""
     hidden = select(HiddenItem.object_id).where(HiddenItem.object_id.in_(object_ids), HiddenItem.shown_at.is_(None))

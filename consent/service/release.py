@@ -113,6 +113,24 @@ def release(
     return allowed
 
 
+def record_reading(
+    session: Session,
+    actor: Actor,
+    *,
+    person_id: UUID,
+    relation: str,
+    action: str,
+    of: tuple[str, UUID] | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the access row of what a statement with ``gate_of`` has given to a login; ``release`` does for a hospital.
+
+    :param relation: what the person is to the login, as ``readable`` said.
+    """
+    purpose = _purpose_of(health_card.Relation(relation))
+    audit.record_act(session, actor, action, subject_id=person_id, of=of, purpose=purpose, facts=facts)
+
+
 def find_access_until(session: Session, actor: Actor, *, person_id: UUID) -> datetime | None:
     """Until when the actor's hospital may see the person's records; None when it may not."""
     asked = {"person_id": person_id, "hospital_id": actor.hospital_id, "now": clock.now()}
@@ -123,7 +141,7 @@ def find_access_until(session: Session, actor: Actor, *, person_id: UUID) -> dat
 def _find_release(session: Session, actor: Actor, person_id: UUID) -> Release | None:
     if actor.kind is ActorKind.PATIENT:
         held = health_card.find_holding(session, actor, person_id)
-        return Release(person_id, _purpose_of(held), None) if held else None
+        return Release(person_id, _purpose_of(held.relation), None) if held else None
     grant = session.scalars(
         select(Grant)
         .where(_is_of(person_id), *_in_force(actor))
@@ -134,10 +152,10 @@ def _find_release(session: Session, actor: Actor, person_id: UUID) -> Release | 
     return Release(person_id, grant.purpose, (grant.id, grant.version)) if grant else None
 
 
-def _purpose_of(held: health_card.Holding) -> Purpose:
-    if held.is_self:
+def _purpose_of(relation: health_card.Relation) -> Purpose:
+    if relation is health_card.Relation.SELF:
         return Purpose.OWN
-    return Purpose.GUARDIAN if held.relation in health_card.GUARDIAN_RELATIONS else Purpose.FAMILY
+    return Purpose.GUARDIAN if relation in health_card.GUARDIAN_RELATIONS else Purpose.FAMILY
 
 
 def _is_of(person_id: UUID) -> ColumnElement[bool]:

@@ -37,10 +37,12 @@ from health_card.service.identities import (
 )
 from health_card.service.numbers import bind_patient_number, find_person, find_persons, get_patient_number
 from health_card.service.persons import (
+    HELD_RECORDS,
     Registration,
     confided_person_ids,
     find_own_person_id,
     held_person_ids,
+    holder_values,
     own_person_ids,
     register_person,
 )
@@ -48,6 +50,7 @@ from health_card.service.scans import Identified, counting_failures, redeem_code
 
 __all__ = [
     "GUARDIAN_RELATIONS",
+    "HELD_RECORDS",
     "SAME_PERSON_IDS",
     "VISITOR",
     "CardView",
@@ -86,6 +89,7 @@ __all__ = [
     "get_plain_demographics",
     "get_visitor",
     "held_person_ids",
+    "holder_values",
     "identify_carrier",
     "is_same_person",
     "issue_code",

@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
@@ -101,6 +102,36 @@ def confided_person_ids(actor: Actor) -> Select[tuple[UUID]]:
         .join(root, root.c.id == own.c.root_id)
         .where(Holder.login_id == actor.id, is_holding(), confided)
     )
+
+
+# As ``held_person_ids``, ``own_person_ids`` and ``confided_person_ids`` together, inside a statement written by hand
+# with ``holder_values``: each record once, with the relation that ``find_holding`` tells.
+HELD_RECORDS = """
+SELECT member.id, member.root_id,
+    (array_agg(holder.relation ORDER BY holder.relation <> 'self', holder.created_at))[1] AS relation,
+    bool_or(holder.relation = 'self') AS is_own,
+    coalesce(bool_or(
+        holder.relation = 'self' OR root.birth_date > %(newest_to_consent)s
+        OR (holder.relation = 'ward' AND coalesce(root.birth_date <= %(newest_adult)s, true))
+    ), false) AS is_confided
+FROM holders holder
+    JOIN persons held ON held.id = holder.person_id
+    JOIN persons root ON root.id = held.root_id
+    JOIN persons member ON member.root_id = held.root_id
+WHERE holder.login_id = %(login_id)s AND holder.confirmed_at IS NOT NULL AND holder.ended_at IS NULL
+    AND (holder.valid_until IS NULL OR holder.valid_until > %(now)s)
+GROUP BY member.id
+"""
+
+
+def holder_values(actor: Actor) -> dict[str, Any]:
+    """What ``HELD_RECORDS`` asks of the login."""
+    return {
+        "login_id": actor.id,
+        "now": clock.now(),
+        "newest_to_consent": last_birth_date(CONSENT_AGE),
+        "newest_adult": last_birth_date(ADULT_AGE),
+    }
 
 
 def find_own_person_id(session: Session, actor: Actor) -> UUID | None:

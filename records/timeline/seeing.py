@@ -10,10 +10,22 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from consent import service as consent
-from core import clock
+from core import clock, statements
 from core.actor import Actor, ActorKind
 from health_card import service as health_card
 from records.timeline.models import SeenItem, TimelineEntry
+
+# At every report and study that a patient opens, hence by hand. Opened again, nothing is written.
+_MARK = """
+INSERT INTO seen_items AS known (login_id, object_id, version, seen_at)
+SELECT %(login_id)s, item.object_id, %(version)s, %(now)s FROM timeline_entries item
+WHERE item.object_id = %(object_id)s AND NOT EXISTS (
+    SELECT FROM seen_items seen
+    WHERE seen.login_id = %(login_id)s AND seen.object_id = item.object_id AND seen.version >= %(version)s
+)
+ON CONFLICT (login_id, object_id) DO UPDATE SET version = excluded.version, seen_at = excluded.seen_at
+    WHERE known.version < excluded.version
+"""
 
 
 @dataclass(frozen=True)
@@ -28,8 +40,8 @@ def mark_seen(session: Session, actor: Actor, *, object_id: UUID, version: int =
     """The login has this version of an item before its eyes. Only patients have marks."""
     if actor.kind is not ActorKind.PATIENT:
         return
-    entry = select(literal(actor.id), TimelineEntry.object_id, literal(version), literal(clock.now()))
-    _write(session, entry.where(TimelineEntry.object_id == object_id))
+    asked = {"login_id": actor.id, "object_id": object_id, "version": version, "now": clock.now()}
+    statements.run(session, _MARK, asked)
 
 
 def mark_all_seen(session: Session, actor: Actor, *, person_id: UUID | None = None) -> int:
@@ -55,14 +67,6 @@ def is_unread(actor: Actor) -> ColumnElement[bool]:
         SeenItem.version >= TimelineEntry.version,
     )
     return ~seen.exists()
-
-
-def list_seen(session: Session, actor: Actor, *, object_ids: set[UUID]) -> dict[UUID, int]:
-    """The newest version that the login opened, of those of these items that it opened."""
-    if actor.kind is not ActorKind.PATIENT:
-        return {}
-    mine = SeenItem.login_id == actor.id, SeenItem.object_id.in_(object_ids)
-    return dict(session.execute(select(SeenItem.object_id, SeenItem.version).where(*mine)).tuples().all())
 
 
 def count_between(

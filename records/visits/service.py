@@ -254,12 +254,6 @@ def find_departments(session: Session, visit_ids: Collection[UUID]) -> dict[UUID
     return dict(session.execute(asked).tuples().all()) if visit_ids else {}
 
 
-def describe_visits(session: Session, visit_ids: set[UUID]) -> dict[UUID, VisitContext]:
-    """What stands over the items of these visits; the caller has decided that the actor may see the items."""
-    found = session.scalars(select(Visit).where(Visit.id.in_(visit_ids)))
-    return {visit.id: _context(visit) for visit in found}
-
-
 def find_latest_visit_id(session: Session, actor: Actor, *, person_id: UUID, at: datetime) -> UUID | None:
     """The visit at the actor's hospital under which something of this moment belongs: the last one opened before it.
 

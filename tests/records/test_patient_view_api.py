@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from core import clock, db
+from core import clock, db, statements
 from core.ids import new_id
 from records.fhir import systems
 from records.life.stages import Span, Stage, join_spans, list_spans
 from records.timeline import service as timeline
-from records.timeline.service import Placement, TimelineFilter, select_page
+from records.timeline.reading import TimelineFilter, select_page
+from records.timeline.service import Placement
 from tests.health_card.family.household import Household
 from tests.support import fhir
 from tests.support.city import City, Hospital, Patient, Staff, bearer
@@ -262,9 +263,8 @@ def test_a_page_is_read_in_the_order_of_its_index(phone: Phone) -> None:
     with db.transaction() as session:
         for name in ("seqscan", "bitmapscan", "hashjoin", "mergejoin"):
             session.execute(text(f"SET LOCAL enable_{name} = off"))
-        page = select_page(phone.patient.actor, TimelineFilter(), None, 30)
-        statement = page.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
-        plan = [line for (line,) in session.execute(text(f"EXPLAIN (COSTS OFF) {statement}"))]
+        statement, values = select_page(phone.patient.actor, TimelineFilter(), None, 30)
+        plan = [line for (line,) in statements.list_rows(session, f"EXPLAIN (COSTS OFF) {statement}", values)]
     index = next(n for n, line in enumerate(plan) if "Index Scan using ix_timeline_entries_page" in line)
     # The page is sorted at the end; what a record gives to it is not.
     own_limit = max(n for n in range(index) if "->  Limit" in plan[n])

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import SQLCoreOperations
 
 from accounts import service as accounts
-from core import audit, clock
+from core import audit, clock, statements
 from core.actor import Actor
 from core.ids import new_id
 from records.items.models import CodeMapping, Item, ItemVersion
@@ -61,6 +61,17 @@ class Meaning:
 
 # Code system, code, and the unit as written.
 SentCode = tuple[str, str, str | None]
+
+# At every report that is read, hence by hand: what is said of these codes now, with the fields of ``Meaning``.
+_MEANINGS = """
+SELECT said.hospital_id, said.code_system, said.code, said.unit, version.item_id, version.version, item.code,
+    version.name, version.unit, version.decimals, version.molar_mass
+FROM code_mappings said
+    JOIN unnest(%(systems)s::text[], %(codes)s::text[]) AS sent (code_system, code) USING (code_system, code)
+    LEFT JOIN items item ON item.id = said.item_id
+    LEFT JOIN item_versions version ON version.item_id = item.id AND version.is_current
+WHERE said.ended_at IS NULL AND (said.hospital_id IS NULL OR said.hospital_id = ANY(%(hospitals)s))
+"""
 
 
 def map_code(session: Session, actor: Actor, *, wanted: MappingWanted) -> MappingView:
@@ -169,18 +180,16 @@ def find_meanings(
     wanted = set(asked)
     if not wanted:
         return {}
-    rows = session.execute(
-        select(CodeMapping, Item.code, ItemVersion)
-        .outerjoin(Item, Item.id == CodeMapping.item_id)
-        .outerjoin(ItemVersion, and_(ItemVersion.item_id == Item.id, ItemVersion.is_current))
-        .where(_in_force())
-        .where(tuple_(CodeMapping.code_system, CodeMapping.code).in_({sent[:2] for _, sent in wanted}))
-        .where(or_(CodeMapping.hospital_id.is_(None), CodeMapping.hospital_id.in_({each for each, _ in wanted})))
-    )
+    sent = {sent[:2] for _, sent in wanted}
+    asked_now = {
+        "systems": [system for system, _ in sent],
+        "codes": [code for _, code in sent],
+        "hospitals": list({hospital_id for hospital_id, _ in wanted}),
+    }
     # The key of models.CodeMapping: which hospital's, system, code, unit.
     said = {
-        (mapping.hospital_id, mapping.code_system, mapping.code, mapping.unit): _meaning(code, version)
-        for mapping, code, version in rows
+        (row[0], row[1], row[2], row[3]): Meaning(*row[4:]) if row[4] else None
+        for row in statements.list_rows(session, _MEANINGS, asked_now)
     }
     found: dict[tuple[UUID, SentCode], Meaning | None] = {}
     for hospital_id, (system, code, unit) in wanted:
@@ -221,20 +230,6 @@ def _keys_by_precedence(
 ) -> list[tuple[UUID | None, str, str, str | None]]:
     units = (unit, None) if unit is not None else (None,)
     return [(whose, system, code, each) for whose in (hospital_id, None) for each in units]
-
-
-def _meaning(code: str | None, version: ItemVersion | None) -> Meaning | None:
-    if code is None or version is None:
-        return None
-    return Meaning(
-        item_id=version.item_id,
-        version=version.version,
-        code=code,
-        name=version.name,
-        unit=version.unit,
-        decimals=version.decimals,
-        molar_mass=version.molar_mass,
-    )
 
 
 def _in_force() -> ColumnElement[bool]:

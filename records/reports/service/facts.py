@@ -69,7 +69,7 @@ def list_version_facts(session: Session, versions: set[tuple[UUID, int]]) -> dic
 
 def get_version(session: Session, *, report_id: UUID, version: int) -> ReportView:
     """What a version says, to be compared with what was said of it before; it is shown to nobody."""
-    return show_version(session, session.get_one(Report, (report_id, version)))
+    return show_version(session, report_id=report_id, version=version)
 
 
 def is_report(session: Session, *, report_id: UUID) -> bool:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import BinaryIO
+from functools import cache
+from typing import Any, BinaryIO, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import and_, or_, select
@@ -11,16 +12,42 @@ from sqlalchemy.orm import Session
 
 from accounts import service as accounts
 from consent import service as consent
-from core import storage
+from core import clock, statements, storage
 from core.actor import Actor
 from health_card import service as health_card
 from records.items import service as items
 from records.refusals import AttachmentNotFound, ReportNotFound
 from records.reports.incoming import LOINC, IncomingObservation
 from records.reports.models import Observation, Report, ReportAttachment, ReportStatus
-from records.reports.service.versions import VersionView, list_versions
+from records.reports.service.versions import Version, VersionView, list_versions
 from records.timeline import service as timeline
 
+_IS_CURRENT, _IS_VERSION = "report.is_current", "report.version = %(version)s"
+# At every report that is read, hence by hand: one version with what stands around it.
+_REPORT = """
+{readable}
+SELECT {fields}, ({hospital_name}) AS hospital_name, coalesce(special.is_held, false), special.sensitivity, ARRAY(
+    SELECT jsonb_build_array(number, title, content_type, size_bytes) FROM report_attachments
+    WHERE report_id = report.id AND report_version = report.version ORDER BY number
+) AS attachments, {relation}
+FROM reports report {joined} LEFT JOIN LATERAL ({restriction}) special ON true
+WHERE report.id = %(report_id)s AND {wanted}{is_known}
+"""
+# Of its person alone: a hospital has many grants.
+_READABLE = """
+WITH readable AS (
+    SELECT * FROM ({0}) AS each_one WHERE root_id = (
+        SELECT root_id FROM persons WHERE id = (SELECT person_id FROM reports report WHERE id = %(report_id)s AND {1})
+    )
+)
+"""
+_LINES = statements.compose(
+    """
+SELECT position, {fields} FROM observations
+WHERE report_id = %(report_id)s AND report_version = %(version)s ORDER BY position
+""",
+    fields=", ".join(IncomingObservation.__dataclass_fields__),
+)
 _COMPLETED = (ReportStatus.FINAL, ReportStatus.AMENDED, ReportStatus.CORRECTED)
 
 
@@ -95,6 +122,33 @@ class ResultView:
     performed_at: datetime
 
 
+class _ReportRow(NamedTuple):
+    """What ``_REPORT`` finds: first of the version itself, as ``models.Report`` has it."""
+
+    version: int
+    is_current: bool
+    status: str
+    issued_at: datetime | None
+    filed_at: datetime
+    conclusion: str | None
+    id: UUID
+    person_id: UUID
+    hospital_id: UUID
+    category: str
+    code: str
+    code_system: str
+    name: str
+    effective_at: datetime
+    hospital_name: str
+    is_held: bool
+    sensitivity: str | None
+    attachments: list[list[Any]]
+    relation: str | None
+
+
+_OWN_FIELDS = _ReportRow._fields.index("hospital_name")
+
+
 def get_report(
     session: Session,
     actor: Actor,
@@ -110,16 +164,9 @@ def get_report(
     :raises ReportNotFound: none such for this actor.
     """
     report = _load(session, actor, report_id, version=version)
-    consent.release(
-        session,
-        actor,
-        person_id=report.person_id,
-        action=action,
-        of=("report", report.id),
-        facts={"version": report.version},
-    )
+    _release(session, actor, report, action)
     timeline.mark_seen(session, actor, object_id=report.id, version=report.version)
-    return show_version(session, report)
+    return _show(session, report)
 
 
 def list_history(
@@ -131,16 +178,19 @@ def list_history(
 
     :param after: the id of the last report of the page before.
     """
-    current = select(Report).where(
+    current = select(Report.id, Report.version, Report.filed_at).where(
         Report.person_id.in_(health_card.same_person_ids(person_id)),
         Report.is_current,
         consent.is_readable(actor, person_id=Report.person_id, object_id=Report.id),
     )
     if after is not None:
         current = current.where(Report.id > after)
-    found = session.scalars(current.order_by(Report.id).limit(limit)).all()
-    then = [report if report.filed_at <= until else _find_version(session, report.id, until) for report in found]
-    return [show_version(session, report) for report in then if report is not None]
+    found = session.execute(current.order_by(Report.id).limit(limit)).tuples().all()
+    then = [
+        (report_id, version if filed_at <= until else _find_version(session, report_id, until))
+        for report_id, version, filed_at in found
+    ]
+    return [show_version(session, report_id=one, version=version) for one, version in then if version is not None]
 
 
 def open_attachment(session: Session, actor: Actor, report_id: UUID, number: int) -> tuple[AttachmentView, BinaryIO]:
@@ -154,14 +204,7 @@ def open_attachment(session: Session, actor: Actor, report_id: UUID, number: int
     kept = session.get(ReportAttachment, (report.id, report.version, number))
     if kept is None:
         raise AttachmentNotFound
-    consent.release(
-        session,
-        actor,
-        person_id=report.person_id,
-        action="records.attachment.read",
-        of=("report", report.id),
-        facts={"version": report.version, "number": number},
-    )
+    _release(session, actor, report, "records.attachment.read", number=number)
     view = AttachmentView(kept.number, kept.title, kept.content_type, kept.size_bytes)
     return view, storage.open_file(kept.storage_key, kept.data_key)
 
@@ -210,32 +253,34 @@ def list_texts(
     return [(code, text) for code, text in rows.tuples() if text is not None]
 
 
-def _load(session: Session, actor: Actor, report_id: UUID, *, version: int | None = None) -> Report:
-    report = session.scalars(
-        select(Report).where(
-            Report.id == report_id,
-            Report.is_current if version is None else Report.version == version,
-            consent.is_readable(actor, person_id=Report.person_id, object_id=Report.id),
-        )
-    ).one_or_none()
-    if report is None:
+def _load(session: Session, actor: Actor, report_id: UUID, *, version: int | None = None) -> _ReportRow:
+    statement = _report_statement(consent.gate_of(actor), _IS_CURRENT if version is None else _IS_VERSION)
+    row = statements.run(session, statement, {**_asking(report_id, version), **consent.gate_values(actor)})
+    if row is None:
         raise ReportNotFound
-    return report
+    return _ReportRow(*row)
 
 
-def _list_attachments(session: Session, report: Report) -> list[AttachmentView]:
-    names = AttachmentView.__dataclass_fields__
-    kept = session.execute(
-        select(*(getattr(ReportAttachment, name) for name in names))
-        .where(ReportAttachment.report_id == report.id, ReportAttachment.report_version == report.version)
-        .order_by(ReportAttachment.number)
+def _release(session: Session, actor: Actor, report: _ReportRow, action: str, **facts: int) -> None:
+    of, facts = ("report", report.id), {"version": report.version, **facts}
+    if report.relation is None:
+        consent.release(session, actor, person_id=report.person_id, action=action, of=of, facts=facts)
+        return
+    consent.record_reading(
+        session, actor, person_id=report.person_id, relation=report.relation, action=action, of=of, facts=facts
     )
-    return [AttachmentView(*line) for line in kept]
 
 
-def show_version(session: Session, report: Report) -> ReportView:
+def show_version(session: Session, *, report_id: UUID, version: int) -> ReportView:
     """What one version says. The caller has decided who may read it."""
-    restriction = consent.list_restrictions(session, object_ids={report.id}).get(report.id)
+    row = statements.run(
+        session, _report_statement(None, _IS_VERSION), {**_asking(report_id, version), "now": clock.now()}
+    )
+    assert row is not None
+    return _show(session, _ReportRow(*row))
+
+
+def _show(session: Session, report: _ReportRow) -> ReportView:
     return ReportView(
         id=report.id,
         person_id=report.person_id,
@@ -246,35 +291,59 @@ def show_version(session: Session, report: Report) -> ReportView:
         code=report.code,
         code_system=report.code_system,
         name=report.name,
-        hospital_name=accounts.get_hospital(session, report.hospital_id).name,
+        hospital_name=report.hospital_name,
         performed_at=report.effective_at,
         issued_at=report.issued_at,
         conclusion=report.conclusion,
         observations=_list_observations(session, report),
-        versions=list_versions(session, report.id),
+        versions=list_versions(session, report.id, known=_version_of(report)),
         is_current=report.is_current,
-        is_held=bool(restriction and restriction.is_held),
-        sensitivity=restriction.sensitivity if restriction else None,
-        attachments=_list_attachments(session, report),
+        is_held=report.is_held,
+        sensitivity=report.sensitivity,
+        attachments=[AttachmentView(*line) for line in report.attachments],
     )
 
 
-def _find_version(session: Session, report_id: UUID, until: datetime) -> Report | None:
-    earlier = select(Report).where(Report.id == report_id, Report.filed_at <= until)
-    return session.scalars(earlier.order_by(Report.version.desc()).limit(1)).one_or_none()
+def _version_of(row: _ReportRow) -> Version:
+    return Version(row.version, row.is_current, row.status, row.issued_at, row.filed_at, row.conclusion)
 
 
-def _list_observations(session: Session, report: Report) -> list[ObservationView]:
-    names = IncomingObservation.__dataclass_fields__
-    rows = session.execute(
-        select(Observation.position, *(getattr(Observation, name) for name in names))
-        .where(Observation.report_id == report.id, Observation.report_version == report.version)
-        .order_by(Observation.position)
-    ).all()
+@cache
+def _report_statement(gate: consent.Gate | None, wanted: str) -> str:
+    """One version of a report.
+
+    :param gate: through which it is read; None: it is decided already.
+    :param wanted: ``_IS_CURRENT`` or ``_IS_VERSION``.
+    """
+    return statements.compose(
+        _REPORT,
+        fields=", ".join(f"report.{name}" for name in _ReportRow._fields[:_OWN_FIELDS]),
+        readable=_READABLE.format(gate.readable, wanted) if gate else "",
+        relation="readable.relation" if gate else "NULL",
+        joined="JOIN readable ON readable.id = report.person_id" if gate else "",
+        wanted=wanted,
+        is_known=f" AND {gate.is_known.format('report.id')}" if gate else "",
+        hospital_name=accounts.HOSPITAL_NAME.format("report.hospital_id"),
+        restriction=consent.RESTRICTION.format("report.id"),
+    )
+
+
+def _asking(report_id: UUID, version: int | None) -> dict[str, Any]:
+    return {"report_id": report_id, "version": version}
+
+
+def _list_observations(session: Session, report: _ReportRow) -> list[ObservationView]:
+    asked = _asking(report.id, report.version)
+    rows = statements.list_rows(session, _LINES, asked)
     lines = [IncomingObservation(*row[1:]) for row in rows]
     results = [items.Result(report.hospital_id, report.effective_at, line) for line in lines]
     judgements = items.judge(session, person_id=report.person_id, results=results)
     return [
-        ObservationView(position=row.position, judgement=judgement, **vars(line))
+        ObservationView(position=row[0], judgement=judgement, **vars(line))
         for row, line, judgement in zip(rows, lines, judgements, strict=True)
     ]
+
+
+def _find_version(session: Session, report_id: UUID, until: datetime) -> int | None:
+    earlier = select(Report.version).where(Report.id == report_id, Report.filed_at <= until)
+    return session.scalar(earlier.order_by(Report.version.desc()).limit(1))

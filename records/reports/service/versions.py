@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from records.reports.models import Observation, ObservationStatus, Report
+from core import statements
+from records.reports.models import Observation, ObservationStatus
 
 # What of a line a reader would want to know about when it is not as before.
 _COMPARED = {
@@ -21,6 +23,23 @@ _COMPARED = {
     "status": ("status",),
     "name": ("name",),
 }
+
+
+_VERSIONS = """
+SELECT version, is_current, status, issued_at, filed_at, conclusion
+FROM reports WHERE id = %(report_id)s ORDER BY version
+"""
+
+
+class Version(NamedTuple):
+    """What of a version is compared with the one before, beside its lines."""
+
+    version: int
+    is_current: bool
+    status: str
+    issued_at: datetime | None
+    filed_at: datetime
+    conclusion: str | None
 
 
 @dataclass(frozen=True)
@@ -54,11 +73,14 @@ class VersionView:
     changes: list[ChangeView]
 
 
-def list_versions(session: Session, report_id: UUID) -> list[VersionView]:
-    """All versions, the first one first. The caller has decided that the actor may see the report."""
-    versions = session.scalars(select(Report).where(Report.id == report_id).order_by(Report.version)).all()
-    if len(versions) == 1:
-        return [_view(versions[0], None, [])]
+def list_versions(session: Session, report_id: UUID, *, known: Version) -> list[VersionView]:
+    """All versions, the first one first. The caller has decided that the actor may see the report.
+
+    :param known: one of them: a first version that is current is the only one.
+    """
+    if known.version == 1 and known.is_current:
+        return [_view(known, None, [])]
+    versions = [Version(*row) for row in statements.list_rows(session, _VERSIONS, {"report_id": report_id})]
     lines: dict[int, dict[tuple[str, str, int], Observation]] = {report.version: {} for report in versions}
     met: Counter[tuple[int, str, str]] = Counter()
     in_order = select(Observation).where(Observation.report_id == report_id)
@@ -73,7 +95,7 @@ def list_versions(session: Session, report_id: UUID) -> list[VersionView]:
     return found
 
 
-def _view(report: Report, before: Report | None, changes: list[ChangeView]) -> VersionView:
+def _view(report: Version, before: Version | None, changes: list[ChangeView]) -> VersionView:
     return VersionView(
         version=report.version,
         is_current=report.is_current,

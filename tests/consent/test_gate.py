@@ -1,0 +1,163 @@
+"""The gate in statements written by hand is the gate in expressions: for whom, for what, at whatever boundary."""
+
+import random
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import insert, select, text
+from sqlalchemy.orm import Session
+
+from consent import service as consent
+from consent.models import Grant, HiddenItem, RestrictedItem, Sensitivity
+from core import clock, db, statements
+from core.actor import Actor, ActorKind
+from core.ids import new_id
+from health_card import service as health_card
+from health_card.models import Holder, Relation
+from records.timeline.models import TimelineEntry
+from tests.conftest import SteppingClock
+from tests.health_card.family.household import born_years_ago
+from tests.support.city import City
+
+PERSONS, ITEMS = 40, 3
+# What an adult may be to several at once: of one's own person there is one.
+_LIVING = [Relation.CHILD, Relation.CHILD, Relation.WARD, Relation.WARD, Relation.SPOUSE, Relation.OTHER]
+BY_HAND = """
+WITH readable AS ({readable}) SELECT item.object_id FROM timeline_entries item
+WHERE item.person_id IN (SELECT id FROM readable) AND {is_known}
+"""
+LIKE = """
+INSERT INTO persons (id, root_id, data_key, name_sealed, phone_sealed, sex, birth_date, assurance, created_at)
+SELECT :id, :root_id, data_key, name_sealed, phone_sealed, sex, :born, assurance, created_at
+FROM persons WHERE id = :like
+"""
+
+
+class Town:
+    """Everybody acts for everybody by chance, and everything about an item is decided by chance."""
+
+    def __init__(self, city: City, now: datetime, seed: int) -> None:
+        self.chance, self.now = random.Random(seed), now
+        patients = [city.patient(name) for name in ("王测试", "李测试", "张测试")]
+        self.hospitals = [city.hospital(f"第{number}测试医院") for number in range(2)]
+        self.logins = [patient.actor for patient in patients]
+        nobody = frozenset[str]()
+        self.houses = [Actor(ActorKind.STAFF, new_id(), nobody, hospital.id) for hospital in self.hospitals]
+        self.houses.append(Actor(ActorKind.STAFF, new_id(), nobody))
+        self.doctor_id = city.staff(self.hospitals[0]).id
+        with db.transaction() as session:
+            self.persons = [patient.person_id for patient in patients]
+            for _ in range(PERSONS):
+                self.persons.append(self._add_person(session))
+            for person_id in self.persons:
+                self._add_holders(session, person_id)
+                self._add_grant(session, person_id)
+                for _ in range(ITEMS):
+                    self._add_item(session, person_id)
+
+    def at(self, *minutes: int | None) -> datetime | None:
+        """One of these moments, counted from now; None where None is among them and drawn."""
+        drawn = self.chance.choice(minutes)
+        return None if drawn is None else self.now + timedelta(minutes=drawn)
+
+    def _add_person(self, session: Session) -> UUID:
+        person_id = new_id()
+        born = [born_years_ago(age, days=day) for age in (14, 18) for day in (-1, 0, 1)]
+        asked = {"id": person_id, "like": self.persons[0], "born": self.chance.choice([None, None, *born])}
+        # Some are a second record of somebody.
+        root_id = self.chance.choice([person_id, person_id, self.chance.choice(self.persons)])
+        session.execute(text(LIKE), {**asked, "root_id": root_id})
+        session.execute(text("UPDATE persons SET root_id = (SELECT root_id FROM persons p WHERE p.id = :r) "
+                             "WHERE id = :id AND root_id <> id"), {"id": person_id, "r": root_id})  # fmt: skip
+        return person_id
+
+    def _add_holders(self, session: Session, person_id: UUID) -> None:
+        for login in self.chance.sample(self.logins, self.chance.randrange(1, 4)):
+            ended_at = self.at(*[None] * 7, -5)
+            row = {
+                "id": new_id(), "login_id": login.id, "person_id": person_id,
+                "created_at": self.at(-self.chance.randrange(10**6)),
+                "relation": self.chance.choice(_LIVING if ended_at is None else [*Relation]),
+                "confirmed_at": self.at(None, *[-5] * 7), "valid_until": self.at(*[None] * 5, 0, 5, -5),
+                "ended_at": ended_at, "end_reason": None if ended_at is None else "left",
+            }  # fmt: skip
+            known = select(Holder.id).where(Holder.login_id == login.id, Holder.person_id == person_id)
+            if session.scalar(known) is None:
+                session.execute(insert(Holder).values(row))
+
+    def _add_grant(self, session: Session, person_id: UUID) -> None:
+        row = {
+            "id": new_id(), "person_id": person_id, "hospital_id": self.chance.choice(self.hospitals).id,
+            "purpose": "treatment", "version": 1, "starts_at": self.at(-10, 0, 1),
+            "expires_at": self.at(2, 2, 2), "revoked_at": self.at(None, None, -1),
+        }  # fmt: skip
+        if self.chance.random() < 0.3:
+            row |= {"starts_at": self.at(-10), "expires_at": self.at(0, -1)}
+        session.execute(insert(Grant).values(row))
+
+    def _add_item(self, session: Session, person_id: UUID) -> None:
+        object_id, hospital_id = new_id(), self.chance.choice(self.hospitals).id
+        item = {"person_id": person_id, "hospital_id": hospital_id, "object_kind": "report", "object_id": object_id}
+        line = {"id": new_id(), "version": 1, "category": "other", "title": "检查", "status": "final"}
+        session.execute(insert(TimelineEntry).values(**item, **line, occurred_at=self.now, filed_at=self.now))
+        if self.chance.random() < 0.4:
+            hidden = {name: item[name] for name in ("person_id", "object_kind", "object_id")}
+            hidden |= {"id": new_id(), "hidden_by": self.logins[0].id, "hidden_at": self.at(-5)}
+            session.execute(insert(HiddenItem).values(**hidden, shown_at=self.at(None, None, -1)))
+        if self.chance.random() < 0.7:
+            self._restrict(session, item)
+
+    def _restrict(self, session: Session, item: dict[str, Any]) -> None:
+        sensitivity = self.chance.choice([None, *Sensitivity, *Sensitivity])
+        is_held = sensitivity is None or self.chance.random() < 0.3
+        released_at = self.at(None, None, -1) if is_held else None
+        row = {
+            "sensitivity": sensitivity, "is_held": is_held, "opens_at": self.at(None, 0, 1, -1) if is_held else None,
+            "restricted_at": self.at(-5), "released_at": released_at,
+            "released_by": self.doctor_id if released_at else None,
+            "disclosed_at": self.at(None, -1) if sensitivity else None,
+        }  # fmt: skip
+        session.execute(insert(RestrictedItem).values(**item, **row))
+
+
+@pytest.fixture
+def town(city: City, stepping_clock: SteppingClock) -> Town:
+    seed = random.randrange(10**6)
+    print("seed", seed)
+    return Town(city, stepping_clock(), seed)
+
+
+def test_by_hand_is_seen_what_the_rules_let_be_seen(town: Town) -> None:
+    seen = 0
+    with db.transaction() as session:
+        for actor in (*town.logins, *town.houses):
+            gate = consent.gate_of(actor)
+            by_hand = BY_HAND.format(readable=gate.readable, is_known=gate.is_known.format("item.object_id"))
+            found = {row[0] for row in statements.list_rows(session, by_hand, consent.gate_values(actor))}
+            of_item = consent.is_readable(actor, person_id=TimelineEntry.person_id, object_id=TimelineEntry.object_id)
+            assert found == set(session.scalars(select(TimelineEntry.object_id).where(of_item)))
+            seen += len(found)
+    assert seen > PERSONS
+
+
+def test_by_hand_a_person_is_to_a_login_what_the_access_row_says(town: Town) -> None:
+    with db.transaction() as session:
+        for actor in town.logins:
+            rows = statements.list_rows(session, health_card.HELD_RECORDS, health_card.holder_values(actor))
+            relations = {person_id: relation for person_id, _, relation, *_ in rows}
+            held = {person_id: health_card.find_holding(session, actor, person_id) for person_id in town.persons}
+            assert relations == {person_id: one.relation for person_id, one in held.items() if one}
+
+
+def test_by_hand_a_restriction_is_told_as_it_is(town: Town) -> None:
+    with db.transaction() as session:
+        ids = set(session.scalars(select(RestrictedItem.object_id)))
+        restriction = consent.RESTRICTION.format("one.object_id")
+        asked = f"SELECT one.object_id, told.* FROM restricted_items one CROSS JOIN LATERAL ({restriction}) told"  # noqa: S608
+        rows = statements.list_rows(session, asked, {"now": clock.now()})
+        told = consent.list_restrictions(session, object_ids=ids)
+    assert {row[0]: row[1:] for row in rows} == {
+        object_id: (one.sensitivity, one.is_held, one.is_disclosed) for object_id, one in told.items()
+    }

@@ -8,6 +8,8 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from accounts.apps.service.authorizations import end_authorizations_of_login
+from accounts.apps.service.identifying import identify_app
 from accounts.models import Hospital, LoginSession, MachineClient, Role, StaffSession
 from accounts.refusals import SessionEnded
 from accounts.roles import NEWCOMER_PERMISSIONS, PATIENT_PERMISSIONS, ROLE_PERMISSIONS, SCOPE_PERMISSIONS
@@ -16,7 +18,7 @@ from accounts.service.secrets import hash_secret
 from accounts.service.staff import IDLE_LIFE
 from accounts.tokens import Claims, looks_like_token, read_token
 from core import audit, clock, statements
-from core.actor import Actor, ActorKind
+from core.actor import SYSTEM, Actor, ActorKind
 
 # A session's last use is written at most this often, so that reading pages does not write at every request.
 _TOUCH_SECONDS = 60
@@ -44,6 +46,8 @@ def identify_bearer(session: Session, text: str, *, issuer: str) -> Actor:
         return _identify_login(session, claims.subject_id, claims.session_id)
     if claims.subject_kind == "machine":
         return _identify_machine(session, claims)
+    if claims.subject_kind == "app":
+        return identify_app(session, claims)
     raise SessionEnded
 
 
@@ -73,7 +77,11 @@ def end_session(session: Session, actor: Actor) -> None:
 
 
 def end_sessions_of_login(session: Session, *, login_id: UUID, reason: str) -> int:
-    """Sign a login out everywhere, for example because its phone is lost; returns how many sign-ins that ended."""
+    """Sign a login out everywhere, for example because its phone is lost; returns how many sign-ins that ended.
+
+    What it has let apps read ends too: they may be on the same phone.
+    """
+    end_authorizations_of_login(session, SYSTEM, login_id=login_id, reason=reason)
     open_ones = select(LoginSession).where(LoginSession.login_id == login_id, LoginSession.ended_at.is_(None))
     families = session.scalars(open_ones.order_by(LoginSession.id).with_for_update(key_share=True)).all()
     for family in families:

@@ -1,6 +1,7 @@
 """The page on which an app's request begins and ends (RFC 6749, section 3.1), and that of the registry."""
 
 import json
+import re
 from typing import Any, cast
 from uuid import UUID
 
@@ -26,6 +27,8 @@ REGISTRY = "accounts/operator_apps.html"
 # Many phones share one address behind a carrier's gateway.
 REQUESTS_PER_MINUTE = 600
 TRIES_PER_MINUTE = 30
+# The page carries its number on: only the browser knows it, we keep its index.
+PHONE_NUMBER = re.compile(r"[0-9]{8}")
 
 _NAMES = (
     "client_id",
@@ -90,7 +93,8 @@ def confirm(request_id: UUID) -> Response:
     except (AppConfirmationWrong, AppNotAgreed, MalformedRequest) as refusal:
         with db.snapshot() as session:
             file = service.get_asked(session, request_id, browser_secret=secret)
-        return _let_lead_on(show_refused(ASKED, refusal, asked=file, number=None), file)
+        number = PHONE_NUMBER.fullmatch(request.form.get("number", ""))
+        return _let_lead_on(show_refused(ASKED, refusal, asked=file, number=number and number[0]), file)
     return _lead_on(address)
 
 

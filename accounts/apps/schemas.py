@@ -71,3 +71,4 @@ class Apps(Shown):
 
 class PhoneConfirmation(Received):
     confirmation: str = Field(pattern=r"^[0-9]{6}$", description="the six digits that the phone shows")
+    number: str = Field("", pattern=r"^([0-9]{8})?$", description="that of the page, to be shown again")

@@ -37,7 +37,8 @@ def describe_server(base_url: str) -> dict[str, Any]:
                 "mode": "server",
                 "documentation": "Taking in by hospitals; reading by hospitals under a grant, by patients, and by apps "
                 "that they let in. A report is sent with its Observations in a Bundle. Parameters that are not known "
-                f"are refused, unless Prefer: handling=lenient. A page has at most {LONGEST_PAGE} resources; follow the link next.",
+                f"are refused, unless Prefer: handling=lenient. A page has at most {LONGEST_PAGE} resources; follow "
+                "the link next.",
                 "security": {
                     "extension": [
                         {

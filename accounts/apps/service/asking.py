@@ -9,10 +9,9 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -195,7 +194,7 @@ def get_asked(session: Session, request_id: UUID, *, browser_secret: str) -> Req
 
     :raises AppRequestNotFound: it began none such, or it has ended.
     """
-    request = _load_of_browser(session, request_id, browser_secret)
+    request = _check_of_browser(session.scalar(_of_browser(request_id, browser_secret)))
     return _show(session.get_one(App, request.app_id), request)
 
 
@@ -255,9 +254,9 @@ def _check_asked(app: App, asked: Asked, fhir_url: str) -> list[str]:
     return scopes
 
 
-def _load_waiting(session: Session, actor: Actor, wanted: Any) -> AppRequest:
+def _load_waiting(session: Session, actor: Actor, wanted: Select[tuple[AppRequest]]) -> AppRequest:
     """The request, locked, if it can still be answered and nobody else has taken it up."""
-    request: AppRequest | None = session.scalar(wanted.with_for_update())
+    request = session.scalar(wanted.with_for_update())
     if (
         request is None
         or request.expires_at <= clock.now()
@@ -276,11 +275,14 @@ def _load_taken_up(session: Session, actor: Actor, request_id: UUID) -> AppReque
 
 def _load_of_browser(session: Session, request_id: UUID, browser_secret: str) -> AppRequest:
     """The request, locked, if this browser began it and it did not come to its end."""
-    request = session.scalar(
-        select(AppRequest)
-        .where(AppRequest.id == request_id, AppRequest.browser_hash == hash_secret(browser_secret))
-        .with_for_update()
-    )
+    return _check_of_browser(session.scalar(_of_browser(request_id, browser_secret).with_for_update()))
+
+
+def _of_browser(request_id: UUID, browser_secret: str) -> Select[tuple[AppRequest]]:
+    return select(AppRequest).where(AppRequest.id == request_id, AppRequest.browser_hash == hash_secret(browser_secret))
+
+
+def _check_of_browser(request: AppRequest | None) -> AppRequest:
     if (
         request is None
         or request.expires_at <= clock.now()

@@ -32,7 +32,7 @@ TYPE_WORDS = {
     "MedicationRequest": "用药与处方",
     "Observation": "检验检查结果",
     "Organization": "医疗机构名称",
-    "Patient": "姓名、性别、出生日期（证件号和手机号不提供或已遮挡）",
+    "Patient": "姓名、性别、出生日期（不含证件号，手机号已遮挡）",
     "Procedure": "手术与操作",
     "Provenance": "记录的来源",
     "ServiceRequest": "检查检验申请",

@@ -1,15 +1,18 @@
 """An app asks to be let in (RFC 6749 section 4.1, RFC 7636, RFC 9700, SMART App Launch 2): every way to be wrong."""
 
 from urllib.parse import urlencode
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accounts.apps import service as apps
 from accounts.apps.redirects import is_registered
-from accounts.apps.refusals import AuthorizationRequestInvalid
+from accounts.apps.refusals import AppConfirmationWrong, AuthorizationRequestInvalid
 from accounts.apps.scopes import CATEGORIZED, are_within, check_scopes, find_categories, permissions_of, read_scope
 from accounts.public_keys import base64url_sha256
+from core import db
 from records.fhir.catalogue import KINDS
 from tests.conftest import SteppingClock
 from tests.support.apps import REDIRECT, AppSide, agree, answer, query_of, take_up
@@ -159,10 +162,14 @@ def test_five_wrong_tries_end_a_request(here: AppSide, patient: Patient) -> None
     page = here.open(here.city.client)
     digits = agree(here.city, patient, page)
     wrong = f"{(int(digits) + 1) % 10**6:06d}"
+    assert page.secret
+    with pytest.raises(AppConfirmationWrong) as refused, db.transaction() as session:
+        apps.complete_request(session, UUID(page.id), browser_secret=page.secret, confirmation=wrong, issuer="")
+    assert (refused.value.code, refused.value.members) == ("accounts.app_confirmation_wrong", {"tries_left": 4})
     assert "请输入手机上显示的六位数字" in page.type("12345x").text
-    replies = [page.type(wrong) for _ in range(5)]
-    assert [reply.status_code for reply in replies[:4]] == [422] * 4
-    assert "还可以再试 4 次" in replies[0].text
+    replies = [page.type(wrong) for _ in range(4)]
+    assert [reply.status_code for reply in replies[:3]] == [422] * 3
+    assert "还可以再试 3 次" in replies[0].text
     assert page.type(digits).status_code == 404
     assert here.city.client.get("/api/v1/apps", headers=bearer(patient.token)).json == {"apps": []}
 

@@ -7,6 +7,7 @@ import re
 import secrets
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
+from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from flask.testing import FlaskClient
@@ -126,6 +127,12 @@ class Page:
     @property
     def id(self) -> str:
         return self.address.rpartition("/")[2]
+
+    @property
+    def secret(self) -> str:
+        """What the browser keeps."""
+        cookie = self.browser.get_cookie(f"yimatong_app_{UUID(self.id).hex}", path="/oauth/authorize")
+        return cookie.value if cookie else ""
 
     def type(self, digits: str) -> TestResponse:
         return self.browser.post(self.address, data={"confirmation": digits, "number": self.number})

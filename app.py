@@ -10,9 +10,12 @@ from flask_migrate import Migrate, upgrade
 
 import accounts.administration.pages
 import accounts.administration.routes
+import accounts.apps.pages
+import accounts.apps.routes
 import accounts.commands
 import accounts.pages
 import accounts.routes
+import consent.apps.routes
 import consent.routes
 import health_card.batches.pages
 import health_card.batches.routes
@@ -98,6 +101,7 @@ BLUEPRINTS = [
     accounts.routes.api,
     accounts.routes.oauth,
     accounts.administration.routes.api,
+    accounts.apps.routes.api,
     health_card.routes.api,
     health_card.matching.routes.api,
     health_card.notices.routes.api,
@@ -118,6 +122,7 @@ BLUEPRINTS = [
     health_card.tencent.routes.administration,
     health_card.patient_numbers.routes.api,
     consent.routes.api,
+    consent.apps.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,
     records.life.routes.api,
@@ -145,6 +150,7 @@ PAGES = [
     api.pages,
     accounts.pages.pages,
     *accounts.administration.pages.PAGES,
+    accounts.apps.pages.pages,
     health_card.desk.pages.pages,
     health_card.family.pages.pages,
     health_card.batches.pages.pages,

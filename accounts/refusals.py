@@ -73,7 +73,10 @@ class GrantTypeUnsupported(Invalid):
     status = 400
     code = "accounts.grant_type_unsupported"
     title = "不支持的授权类型"
-    detail = "Only grant_type=client_credentials with a private_key_jwt client assertion is supported."
+    detail = (
+        "grant_type is client_credentials with a private_key_jwt client assertion for hospital systems, "
+        "authorization_code or refresh_token for apps."
+    )
 
 
 class ScopeNotAllowed(Invalid):

@@ -21,11 +21,16 @@ _FHIR_TYPES = (
     "ServiceRequest",
     "Specimen",
 )
-_FHIR_READS = {name: f"records:fhir_{name.lower()}:read" for name in _FHIR_TYPES}
+FHIR_READS = {name: f"records:fhir_{name.lower()}:read" for name in _FHIR_TYPES}
+FHIR_SEARCHES = {name: f"records:fhir_{name.lower()}:search" for name in _FHIR_TYPES}
+
+# What a patient can let an app read. Who looked, and who else may, is between the patient and the platform.
+APP_TYPES = tuple(name for name in _FHIR_TYPES if name not in {"AuditEvent", "Consent"})
 
 PATIENT_PERMISSIONS = frozenset(
     {
-        *_FHIR_READS.values(),
+        *FHIR_READS.values(),
+        *FHIR_SEARCHES.values(),
         "records:entry:read",
         "accounts:session:end",
         "health_card:card:apply",
@@ -54,6 +59,9 @@ PATIENT_PERMISSIONS = frozenset(
         "consent:grant:read",
         "consent:grant:revoke",
         "consent:access_log:read",
+        "consent:app:answer",
+        "consent:app:read",
+        "consent:app:revoke",
         "payments:credit_line:read",
         "payments:credit_line:open",
         "payments:repayment:create",
@@ -134,6 +142,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "accounts:overview:read",
         "accounts:administrator:manage",
         "accounts:client:manage",
+        "accounts:app:manage",
         "accounts:signing_key:manage",
         "health_card:tencent_app:manage",
     },
@@ -143,8 +152,14 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
 # SMART Backend Services scopes (system/...) and our own for what FHIR does not name.
 SCOPE_PERMISSIONS: dict[str, frozenset[str]] = {
     "system/*.write": frozenset({"records:report:submit", "records:entry:submit"}),
-    "system/*.read": frozenset(_FHIR_READS.values()),
-    **{f"system/{name}.read": frozenset({permission}) for name, permission in _FHIR_READS.items()},
+    "system/*.read": frozenset({*FHIR_READS.values(), *FHIR_SEARCHES.values()}),
+    "system/*.rs": frozenset({*FHIR_READS.values(), *FHIR_SEARCHES.values()}),
+    # As SMART App Launch 1 wrote it, and as 2 does.
+    **{
+        f"system/{name}.{verbs}": frozenset({read, FHIR_SEARCHES[name]})
+        for name, read in FHIR_READS.items()
+        for verbs in ("read", "rs")
+    },
     "dicomweb.write": frozenset({"records:image:submit"}),
     "billing.write": frozenset({"payments:charge:capture"}),
     "quarantine.read": frozenset({"records:quarantine:read"}),

@@ -1,10 +1,16 @@
 """The machine interface of accounts: signing in and out."""
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response, jsonify, request
+from sqlalchemy.orm import Session
 
 from accounts import service, wechat
+from accounts.apps import service as apps
+from accounts.apps.models import App
+from accounts.apps.refusals import AppCredentialsInvalid, AppGrantInvalid, AppGrantReplayed, AppScopeInvalid
+from accounts.assertions import ASSERTION_TYPE
 from accounts.refusals import (
     ClientAssertionInvalid,
     EnrolmentCodeInvalid,
@@ -13,19 +19,20 @@ from accounts.refusals import (
     ScopeNotAllowed,
 )
 from accounts.schemas import (
+    ClientForm,
     EnrolledTerminalShown,
-    MachineToken,
     PasswordChange,
     RefreshRequest,
+    RevocationRequest,
     StaffCredentials,
     StaffSessionShown,
     TerminalEnrolmentRequest,
     TokenRequest,
     Tokens,
+    TokenShown,
     WechatCode,
 )
 from accounts.service import personnel
-from accounts.service.machines import ALGORITHMS
 from accounts.service.staff import TRIES_PER_MINUTE, StaffSignIn
 from accounts.service.terminal_keys import enrol_terminal_key
 from core import db, limits
@@ -35,9 +42,8 @@ from core.errors import Refusal
 from core.web import current_actor, current_config, present, public, requires
 
 api = Api("accounts", tag="Signing in 登录", url_prefix="/api/v1")
-oauth = Api("oauth", tag="Hospital systems 系统接入")
+oauth = Api("oauth", tag="Hospital systems and apps 系统与应用接入")
 
-CLIENT_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 # Many phones share one address behind a carrier's gateway.
 WECHAT_TRIES_PER_MINUTE = 600
 # A whole hospital signs in from behind one address in the morning; only failures count.
@@ -136,22 +142,26 @@ def change_own_password(body: PasswordChange) -> None:
         personnel.change_password(session, actor, current=body.current_password, new=body.new_password)
 
 
-@oauth.post("/oauth/token", responses={200: MachineToken})
-@public("the client assertion is the proof")
+@oauth.post("/oauth/token", responses={200: TokenShown})
+@public("the client assertion, the code or the refresh token is the proof")
 def issue_token(form: TokenRequest) -> Response:
-    """A hospital system gets an access token: client credentials with private_key_jwt (RFC 7523)"""
-    if form.grant_type != "client_credentials" or form.client_assertion_type != CLIENT_ASSERTION_TYPE:
+    """A hospital system or an app gets tokens (RFC 6749): client credentials, authorization code or refresh token"""
+    grant = _GRANTS.get(form.grant_type)
+    if grant is None:
         raise GrantTypeUnsupported
-    config = current_config()
     with db.transaction() as session:
-        token, scope = service.issue_machine_token(
-            session,
-            assertion=form.client_assertion,
-            scope=form.scope,
-            issuer=config.base_url,
-            token_url=f"{config.base_url}/oauth/token",
-        )
-    return present(MachineToken(access_token=token.text, expires_in=token.expires_in_seconds, scope=scope))
+        issued = grant(session, form)
+    return present(issued)
+
+
+@oauth.post("/oauth/revoke", responses={200: None})
+@public("the token itself is the proof")
+def revoke_token(form: RevocationRequest) -> Response:
+    """An app gives a token back, and with it what the patient agreed to (RFC 7009)"""
+    with db.transaction() as session:
+        app = _authenticate_app(session, form)
+        apps.revoke_token(session, app, token=form.token, issuer=current_config().base_url)
+    return Response(status=200)
 
 
 @oauth.get("/.well-known/oauth-authorization-server")
@@ -159,21 +169,67 @@ def issue_token(form: TokenRequest) -> Response:
 def metadata() -> Response:
     """OAuth 2 server metadata (RFC 8414)"""
     base_url = current_config().base_url
-    return jsonify(
-        issuer=base_url,
-        token_endpoint=f"{base_url}/oauth/token",
-        grant_types_supported=["client_credentials"],
-        token_endpoint_auth_methods_supported=["private_key_jwt"],
-        token_endpoint_auth_signing_alg_values_supported=list(ALGORITHMS),
-        service_documentation=f"{base_url}/docs",
-    )
+    return jsonify(**service.describe_sign_in(base_url), service_documentation=f"{base_url}/docs")
 
+
+def _token_url() -> str:
+    return f"{current_config().base_url}/oauth/token"
+
+
+def _issue_to_system(session: Session, form: TokenRequest) -> TokenShown:
+    if form.client_assertion_type != ASSERTION_TYPE:
+        raise GrantTypeUnsupported
+    token, scope = service.issue_machine_token(
+        session,
+        assertion=form.client_assertion,
+        scope=form.scope,
+        issuer=current_config().base_url,
+        token_url=_token_url(),
+    )
+    return TokenShown.of_system(token, scope)
+
+
+def _issue_for_code(session: Session, form: TokenRequest) -> TokenShown:
+    app = _authenticate_app(session, form)
+    issued = apps.exchange_code(
+        session,
+        app,
+        code=form.code,
+        redirect_uri=form.redirect_uri,
+        code_verifier=form.code_verifier,
+        issuer=current_config().base_url,
+    )
+    return TokenShown.of_app(issued)
+
+
+def _issue_for_refresh_token(session: Session, form: TokenRequest) -> TokenShown:
+    app = _authenticate_app(session, form)
+    issued = apps.refresh_tokens(
+        session, app, refresh_token=form.refresh_token, scope=form.scope, issuer=current_config().base_url
+    )
+    return TokenShown.of_app(issued)
+
+
+def _authenticate_app(session: Session, form: ClientForm) -> App:
+    credentials = apps.AppCredentials(form.client_id, form.client_assertion, form.client_assertion_type)
+    return apps.authenticate_app(session, credentials, token_url=_token_url())
+
+
+_GRANTS: dict[str, Callable[[Session, TokenRequest], TokenShown]] = {
+    "client_credentials": _issue_to_system,
+    "authorization_code": _issue_for_code,
+    "refresh_token": _issue_for_refresh_token,
+}
 
 # RFC 6749, section 5.2: the error names that OAuth clients look for, beside our own problem members.
 _OAUTH_ERRORS: dict[type[Refusal], str] = {
     ClientAssertionInvalid: "invalid_client",
     GrantTypeUnsupported: "unsupported_grant_type",
     ScopeNotAllowed: "invalid_scope",
+    AppCredentialsInvalid: "invalid_client",
+    AppGrantInvalid: "invalid_grant",
+    AppGrantReplayed: "invalid_grant",
+    AppScopeInvalid: "invalid_scope",
 }
 
 

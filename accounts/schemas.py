@@ -6,7 +6,9 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, model_validator
 
+from accounts.apps.service import AppTokens
 from accounts.service.logins import TokenPair
+from accounts.tokens import AccessToken
 from core.api import Received, Shown
 
 
@@ -93,20 +95,58 @@ class EnrolledTerminalShown(Shown):
     thumbprint: str = Field(description="of the key, RFC 7638")
 
 
-class TokenRequest(Received):
-    """RFC 6749 section 4.4 with RFC 7523 section 2.2."""
+class ClientForm(Received):
+    """Who asks: a client assertion (RFC 7523, section 2.2), or the client_id of a public app."""
 
-    # Standards add optional form fields over time (resource, client_id ...): they are not our business to refuse.
+    # Standards add optional form fields over time (resource ...): they are not our business to refuse.
     model_config = ConfigDict(extra="ignore")
 
-    grant_type: str
+    client_id: str = Field("", max_length=128, description="of a public app")
     client_assertion_type: str = ""
     client_assertion: str = Field("", max_length=8192)
-    scope: str | None = Field(None, max_length=512)
 
 
-class MachineToken(Shown):
+class TokenRequest(ClientForm):
+    """RFC 6749, sections 4.4 (hospital systems), 4.1.3 with RFC 7636 and 6 (apps)."""
+
+    grant_type: str
+    scope: str | None = Field(None, max_length=2048)
+    code: str = Field("", max_length=128, description="authorization_code")
+    redirect_uri: str = Field("", max_length=512, description="authorization_code: the same as in the request")
+    code_verifier: str = Field("", max_length=128, description="authorization_code: of the request's code_challenge")
+    refresh_token: str = Field("", max_length=128, description="refresh_token: for one use")
+
+
+class TokenShown(Shown):
     access_token: str
     token_type: Literal["Bearer"] = "Bearer"
     expires_in: int = Field(description="seconds")
     scope: str
+    refresh_token: str | None = Field(None, description="with offline_access; using it twice ends the authorization")
+    patient: UUID | None = Field(None, description="of an app: the Patient whose records it may read")
+
+    @classmethod
+    def of_system(cls, access: AccessToken, scope: str) -> "TokenShown":
+        return cls(
+            access_token=access.text,
+            expires_in=access.expires_in_seconds,
+            scope=scope,
+            refresh_token=None,
+            patient=None,
+        )
+
+    @classmethod
+    def of_app(cls, issued: AppTokens) -> "TokenShown":
+        return cls(
+            access_token=issued.access.text,
+            expires_in=issued.access.expires_in_seconds,
+            scope=issued.scope,
+            refresh_token=issued.refresh_token,
+            patient=issued.person_id,
+        )
+
+
+class RevocationRequest(ClientForm):
+    """RFC 7009, section 2.1."""
+
+    token: str = Field(max_length=4096, description="access or refresh token of the app")

@@ -17,6 +17,7 @@ class Purpose(StrEnum):
     GUARDIAN = "guardian"
     FAMILY = "family"
     TREATMENT = "treatment"
+    APP = "app"
 
 
 class Grant(WithId, Base):

@@ -9,6 +9,7 @@ class ActorKind(StrEnum):
     PATIENT = "patient"
     STAFF = "staff"
     MACHINE = "machine"
+    APP = "app"
     SYSTEM = "system"
 
 
@@ -16,10 +17,12 @@ class ActorKind(StrEnum):
 class Actor:
     """The one who asks.
 
-    :ivar id: login, staff member or machine client; the nil UUID for the platform itself.
+    :ivar id: login, staff member, machine client or app; the nil UUID for the platform itself.
     :ivar permissions: ``package:thing:verb`` each.
     :ivar hospital_id: the house that staff and machines act for.
-    :ivar session_id: the sign-in that this request came through.
+    :ivar session_id: the sign-in that this request came through; of an app, the authorization.
+    :ivar on_behalf_of: the login that let an app in.
+    :ivar scopes: what an app was let in for, in the words of its protocol.
     """
 
     kind: ActorKind
@@ -27,6 +30,8 @@ class Actor:
     permissions: frozenset[str]
     hospital_id: UUID | None = None
     session_id: UUID | None = None
+    on_behalf_of: UUID | None = None
+    scopes: tuple[str, ...] = ()
 
     def can(self, permission: str) -> bool:
         """Whether the actor holds the permission."""

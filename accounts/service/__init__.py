@@ -3,7 +3,8 @@
 from accounts.departments import DEPARTMENTS
 from accounts.service.adapters import find_client_house, list_terminal_ids, register_adapter_client
 from accounts.service.branches import check_department, list_departments
-from accounts.service.clients import list_scopes, register_client
+from accounts.service.clients import register_client
+from accounts.service.discovery import describe_sign_in
 from accounts.service.hospitals import (
     HOSPITAL_NAME,
     HospitalCard,
@@ -18,7 +19,7 @@ from accounts.service.hospitals import (
     trust_mllp_certificate,
 )
 from accounts.service.logins import get_openid, identify_wechat, refresh_session, sign_in_login
-from accounts.service.machines import ALGORITHMS, issue_machine_token
+from accounts.service.machines import issue_machine_token
 from accounts.service.names import describe_actors
 from accounts.service.secrets import hash_secret, new_secret
 from accounts.service.sessions import end_session, end_sessions_of_login, find_actor, identify_bearer
@@ -37,7 +38,6 @@ from accounts.wechat import MessageFate, WechatIdentity, send_message
 from accounts.wechat import exchange_code as exchange_wechat_code
 
 __all__ = [
-    "ALGORITHMS",
     "DEPARTMENTS",
     "HOSPITAL_NAME",
     "HospitalCard",
@@ -50,6 +50,7 @@ __all__ = [
     "check_terminal",
     "check_terminal_proof",
     "describe_actors",
+    "describe_sign_in",
     "end_session",
     "end_sessions_of_login",
     "enrol_terminal",
@@ -72,7 +73,6 @@ __all__ = [
     "list_departments",
     "list_hospitals",
     "list_mllp_ports",
-    "list_scopes",
     "list_terminal_ids",
     "list_terminals",
     "lock_terminal",

@@ -10,12 +10,12 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from accounts.assertions import ALGORITHMS
 from accounts.models import Hospital, MachineClient
 from accounts.public_keys import check_key_set
 from accounts.refusals import ClientIdTaken, ClientKeysInvalid, ClientNotFound, ScopeUnknown
 from accounts.roles import SCOPE_PERMISSIONS
 from accounts.service.hospitals import load_hospital
-from accounts.service.machines import ALGORITHMS
 from core import audit, clock
 from core.actor import Actor
 
@@ -68,11 +68,6 @@ def register_client(
         session, actor, "accounts.client.registered", of=("machine_client", row_id), facts={"scopes": known}
     )
     return row_id
-
-
-def list_scopes() -> list[str]:
-    """Every scope that a hospital system can be registered with."""
-    return sorted(SCOPE_PERMISSIONS)
 
 
 def change_client(

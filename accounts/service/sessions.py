@@ -10,6 +10,8 @@ from psycopg.rows import TupleRow
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from accounts.apps.service.authorizations import end_authorizations_of_login
+from accounts.apps.service.identifying import identify_app
 from accounts.models import LoginSession, Role, StaffSession
 from accounts.refusals import SessionEnded
 from accounts.roles import NEWCOMER_PERMISSIONS, PATIENT_PERMISSIONS, ROLE_PERMISSIONS, SCOPE_PERMISSIONS
@@ -18,7 +20,7 @@ from accounts.service.secrets import hash_secret
 from accounts.service.staff import IDLE_LIFE
 from accounts.tokens import PURPOSE, Claims, looks_like_token, read_token
 from core import audit, clock, keys, statements
-from core.actor import Actor, ActorKind
+from core.actor import SYSTEM, Actor, ActorKind
 
 # A session's last use is written at most this often, so that reading pages does not write at every request.
 _TOUCH_SECONDS = 60
@@ -52,19 +54,23 @@ def identify_bearer(session: Session, text: str, *, issuer: str) -> Actor:
     if not looks_like_token(text):
         return _identify_staff(session, text)
     claims = read_token(keys.ring(session, PURPOSE), text, issuer=issuer)
+    if claims.subject_kind == "app":
+        return identify_app(session, claims)
     return _identify_token(partial(statements.run, session), claims)
 
 
 def find_actor(text: str, *, issuer: str) -> Actor | None:
     """As ``identify_bearer``, without a transaction. Needs an app context.
 
-    None when that has to be asked: a staff session that does not hold or whose use is to be noted, keys to be read.
+    None when ``identify_bearer`` has to be asked: a staff session that does not hold or whose use is to be noted, an
+    app, keys to be read.
 
     :raises SessionEnded: an access token does not hold.
     """
     if looks_like_token(text):
         ring = keys.find_known_ring(PURPOSE)
-        return _identify_token(statements.look, read_token(ring, text, issuer=issuer)) if ring else None
+        claims = read_token(ring, text, issuer=issuer) if ring else None
+        return _identify_token(statements.look, claims) if claims and claims.subject_kind != "app" else None
     now = clock.now()
     row = statements.look(_STAFF, _ask_for(text, now))
     return None if row is None or _is_to_be_noted(row[1], now) else _staff_actor(row)
@@ -84,7 +90,11 @@ def end_session(session: Session, actor: Actor) -> None:
 
 
 def end_sessions_of_login(session: Session, *, login_id: UUID, reason: str) -> int:
-    """Sign a login out everywhere, for example because its phone is lost; returns how many sign-ins that ended."""
+    """Sign a login out everywhere, for example because its phone is lost; returns how many sign-ins that ended.
+
+    What it has let apps read ends too: they may be on the same phone.
+    """
+    end_authorizations_of_login(session, SYSTEM, login_id=login_id, reason=reason)
     open_ones = select(LoginSession).where(LoginSession.login_id == login_id, LoginSession.ended_at.is_(None))
     families = session.scalars(open_ones.order_by(LoginSession.id).with_for_update(key_share=True)).all()
     for family in families:

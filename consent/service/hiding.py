@@ -9,6 +9,7 @@ from sqlalchemy.sql.elements import SQLCoreOperations
 
 from consent.models import HiddenItem, Purpose
 from consent.refusals import HidingNotAllowed
+from consent.service.askers import is_of_login, login_behind
 from core import audit, clock
 from core.actor import Actor, ActorKind
 from core.ids import new_id
@@ -69,12 +70,12 @@ def is_not_hidden_from(actor: Actor, object_id: SQLCoreOperations[UUID]) -> Colu
 
     :param object_id: the column that names the item.
     """
-    if actor.kind is not ActorKind.PATIENT:
+    if not is_of_login(actor):
         return true()
     hidden = select(HiddenItem.id).where(
         HiddenItem.object_id == object_id,
         HiddenItem.shown_at.is_(None),
-        HiddenItem.person_id.not_in(health_card.own_person_ids(actor)),
+        HiddenItem.person_id.not_in(health_card.own_person_ids(login_behind(actor))),
     )
     return ~hidden.exists()
 

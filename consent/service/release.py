@@ -10,8 +10,10 @@ from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import SQLCoreOperations
 
+from accounts.apps import service as apps
 from consent.models import Grant, Purpose
 from consent.refusals import NothingShared
+from consent.service.askers import login_behind
 from consent.service.hiding import is_not_hidden_from
 from consent.service.restricting import is_not_restricted_for
 from core import audit, clock, statements
@@ -31,7 +33,8 @@ WHERE same.root_id = (SELECT root_id FROM persons WHERE id = %(person_id)s) AND 
 class Release:
     """By which right the actor sees the person's records now.
 
-    :ivar basis: grant id and version; None for one's own records and those of whom one acts for.
+    :ivar basis: grant id and version, or an app's authorization, which has one; None for one's own records and those
+        of whom one acts for.
     """
 
     person_id: UUID
@@ -60,6 +63,8 @@ def readable_person_ids(actor: Actor) -> Select[tuple[UUID]]:
     """The records whose items the actor may see now; each of these items is still asked of ``is_known_to``."""
     if actor.kind is ActorKind.PATIENT:
         return health_card.held_person_ids(actor)
+    if actor.kind is ActorKind.APP:
+        return _authorized_person_ids(actor)
     return health_card.same_persons(select(Grant.person_id).where(*_in_force(actor)))
 
 
@@ -142,6 +147,8 @@ def _find_release(session: Session, actor: Actor, person_id: UUID) -> Release | 
     if actor.kind is ActorKind.PATIENT:
         held = health_card.find_holding(session, actor, person_id)
         return Release(person_id, _purpose_of(held.relation), None) if held else None
+    if actor.kind is ActorKind.APP:
+        return _find_app_release(session, actor, person_id)
     grant = session.scalars(
         select(Grant)
         .where(_is_of(person_id), *_in_force(actor))
@@ -150,6 +157,22 @@ def _find_release(session: Session, actor: Actor, person_id: UUID) -> Release | 
         .with_for_update(read=True)
     ).one_or_none()
     return Release(person_id, grant.purpose, (grant.id, grant.version)) if grant else None
+
+
+def _find_app_release(session: Session, actor: Actor, person_id: UUID) -> Release | None:
+    if apps.lock_authorization(session, actor) is None or actor.session_id is None:
+        return None
+    theirs = _authorized_person_ids(actor).subquery()
+    if session.scalar(select(theirs.c.id).where(theirs.c.id == person_id)) is None:
+        return None
+    return Release(person_id, Purpose.APP, (actor.session_id, 1))
+
+
+def _authorized_person_ids(actor: Actor) -> Select[tuple[UUID]]:
+    """What a login let an app read, as long as it may decide that: about itself, a child under 14, or a ward."""
+    confided = health_card.confided_person_ids(login_behind(actor)).subquery()
+    authorized = health_card.same_persons(apps.authorized_person_ids(actor)).subquery()
+    return select(authorized.c.id).where(authorized.c.id.in_(select(confided.c.id)))
 
 
 def _purpose_of(relation: health_card.Relation) -> Purpose:

@@ -9,7 +9,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import SQLCoreOperations
 
+from accounts.apps import service as apps
 from consent.models import Purpose, RestrictedItem, Sensitivity
+from consent.service.askers import is_of_login, login_behind
 from core import audit, clock
 from core.actor import Actor, ActorKind
 from health_card import service as health_card
@@ -141,12 +143,18 @@ def is_not_restricted_for(actor: Actor, object_id: SQLCoreOperations[UUID]) -> C
     """Whether the actor may know of this item, as far as its being sensitive or held decides.
 
     A held item is seen by nobody as the patient; a sensitive one by the patient himself, by who acts for a child under
-    14 or an adult ward, by the house that made it, and by others only when it is disclosed.
+    14 or an adult ward, by an app when one of these let it see such items, by the house that made it, and by others
+    only when it is disclosed.
 
     :param object_id: the column that names the item.
     """
-    if actor.kind is ActorKind.PATIENT:
-        confided = RestrictedItem.person_id.in_(health_card.confided_person_ids(actor))
+    if is_of_login(actor):
+        confided: ColumnElement[bool] = RestrictedItem.person_id.in_(
+            health_card.confided_person_ids(login_behind(actor))
+        )
+        if actor.kind is ActorKind.APP:
+            told = health_card.same_persons(apps.authorized_person_ids(actor, sensitive=True))
+            confided = and_(confided, RestrictedItem.person_id.in_(told))
         refused = or_(_is_held_now(), and_(RestrictedItem.sensitivity.is_not(None), ~confided))
     else:
         refused = and_(

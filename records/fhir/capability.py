@@ -6,6 +6,18 @@ from core.api import VERSION
 from records.fhir.catalogue import KINDS, Kind
 from records.fhir.parameters import LONGEST_PAGE
 
+# Only what there is (SMART App Launch 2, section 3.1.2): apps come from outside, patients choose the person.
+_CAPABILITIES = (
+    "launch-standalone",
+    "client-public",
+    "client-confidential-asymmetric",
+    "context-standalone-patient",
+    "permission-offline",
+    "permission-patient",
+    "permission-v1",
+    "permission-v2",
+)
+_OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 _SECURITY = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 
 
@@ -23,15 +35,26 @@ def describe_server(base_url: str) -> dict[str, Any]:
         "rest": [
             {
                 "mode": "server",
-                "documentation": "Taking in by hospitals; reading by hospitals under a grant and by patients. A report "
-                "is sent with its Observations in a Bundle. Parameters that are not known are refused, unless Prefer: "
-                f"handling=lenient. A page has at most {LONGEST_PAGE} resources; follow the link next.",
+                "documentation": "Taking in by hospitals; reading by hospitals under a grant, by patients, and by apps "
+                "that they let in. A report is sent with its Observations in a Bundle. Parameters that are not known "
+                f"are refused, unless Prefer: handling=lenient. A page has at most {LONGEST_PAGE} resources; follow "
+                "the link next.",
                 "security": {
+                    "extension": [
+                        {
+                            "url": _OAUTH_URIS,
+                            "extension": [
+                                {"url": "authorize", "valueUri": f"{base_url}/oauth/authorize"},
+                                {"url": "token", "valueUri": f"{base_url}/oauth/token"},
+                                {"url": "revoke", "valueUri": f"{base_url}/oauth/revoke"},
+                            ],
+                        }
+                    ],
                     "cors": False,
                     "service": [
                         {
                             "coding": [{"system": _SECURITY, "code": "SMART-on-FHIR"}],
-                            "text": f"SMART Backend Services: {base_url}/.well-known/smart-configuration",
+                            "text": f"SMART App Launch, Backend Services: {base_url}/.well-known/smart-configuration",
                         }
                     ],
                 },
@@ -42,18 +65,14 @@ def describe_server(base_url: str) -> dict[str, Any]:
     }
 
 
-def describe_sign_in(base_url: str, scopes: list[str], algorithms: list[str]) -> dict[str, Any]:
-    """``/.well-known/smart-configuration`` (SMART App Launch 2, Backend Services)."""
-    return {
-        "issuer": base_url,
-        "token_endpoint": f"{base_url}/oauth/token",
-        "grant_types_supported": ["client_credentials"],
-        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
-        "token_endpoint_auth_signing_alg_values_supported": algorithms,
-        "scopes_supported": scopes,
-        "code_challenge_methods_supported": ["S256"],
-        "capabilities": ["client-confidential-asymmetric", "permission-v1"],
-    }
+def describe_sign_in(metadata: dict[str, Any]) -> dict[str, Any]:
+    """``/.well-known/smart-configuration`` (SMART App Launch 2, section 3.1).
+
+    :param metadata: of the OAuth 2 server, which says the same.
+    """
+    about_records = ("patient/", "system/", "launch/", "offline_access")
+    scopes = [scope for scope in metadata["scopes_supported"] if scope.startswith(about_records)]
+    return metadata | {"scopes_supported": scopes, "capabilities": list(_CAPABILITIES)}
 
 
 def _describe_kind(kind: Kind) -> dict[str, Any]:

@@ -30,6 +30,11 @@ class Kind:
         """What reading it demands."""
         return f"records:fhir_{self.name.lower()}:read"
 
+    @property
+    def search_permission(self) -> str:
+        """What searching it demands."""
+        return f"records:fhir_{self.name.lower()}:search"
+
 
 def _asks(tokens: Mapping[str, str], dates: Mapping[str, str], *references: str) -> Mapping[str, tuple[str, str]]:
     found = {name: (kind, name) for name, kind in EVERYWHERE.items()}

@@ -47,8 +47,7 @@ def read_metadata() -> Response:
 @public("a client reads how to sign in before it does (SMART App Launch 2)")
 def read_smart_configuration() -> Response:
     """How systems sign in, and which scopes there are"""
-    scopes = [scope for scope in accounts.list_scopes() if scope.startswith("system/")]
-    described = capability.describe_sign_in(current_config().base_url, scopes, list(accounts.ALGORITHMS))
+    described = capability.describe_sign_in(accounts.describe_sign_in(current_config().base_url))
     return Response(json.dumps(described), mimetype="application/json")
 
 
@@ -69,7 +68,7 @@ def _add_reading(kind: Kind) -> None:
              summary=f"Search {name}", description=f"Parameters: {known}.")  # fmt: skip
     @api.post(f"/{name}/_search", endpoint=f"post_search_{name}", operation_id=f"post_search_{name}",
               responses={200: None}, summary=f"Search {name} with the parameters in a form")  # fmt: skip
-    @requires(kind.permission)
+    @requires(kind.search_permission)
     def search() -> Response:
         asked = _read_search(kind)
         with db.transaction() as session:
@@ -131,7 +130,7 @@ def read_everything(path: ResourcePath) -> Response:
     """A person's whole record, page by page: what the token's scopes allow of it"""
     actor = current_actor()
     asked = _read_search(KINDS["Patient"])
-    allowed = [name for name in OF_A_PERSON if actor.can(KINDS[name].permission)]
+    allowed = [name for name in OF_A_PERSON if actor.can(KINDS[name].search_permission)]
     with db.transaction() as session:
         found = finding.collect_everything(session, actor, path.resource_id, allowed, asked)
     return _present_page(found, f"Patient/{path.resource_id}/$everything")
@@ -142,7 +141,7 @@ def read_everything(path: ResourcePath) -> Response:
 def read_summary(path: ResourcePath) -> Response:
     """The International Patient Summary of a person: what the token's scopes allow of it"""
     actor = current_actor()
-    allowed = {name for name in OF_A_PERSON if actor.can(KINDS[name].permission)}
+    allowed = {name for name in OF_A_PERSON if actor.can(KINDS[name].search_permission)}
     with db.transaction() as session:
         document = summary.compose_summary(
             session, actor, path.resource_id, allowed, base_url=current_config().base_url

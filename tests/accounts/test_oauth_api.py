@@ -17,9 +17,9 @@ from sqlalchemy import update
 from werkzeug.test import TestResponse
 
 from accounts import service as accounts
+from accounts.assertions import ASSERTION_TYPE
 from accounts.models import Hospital, MachineClient
 from accounts.refusals import HospitalCodeTaken
-from accounts.routes import CLIENT_ASSERTION_TYPE
 from core import clock, db
 from core.actor import SYSTEM
 from tests.conftest import SteppingClock
@@ -29,7 +29,7 @@ from tests.support.city import ALL_SCOPES, City, Machine, bearer
 def ask(client: FlaskClient, assertion: str, **changes: str | None) -> TestResponse:
     form = {
         "grant_type": "client_credentials",
-        "client_assertion_type": CLIENT_ASSERTION_TYPE,
+        "client_assertion_type": ASSERTION_TYPE,
         "client_assertion": assertion,
     } | changes
     return client.post("/oauth/token", data={name: value for name, value in form.items() if value is not None})
@@ -220,8 +220,8 @@ def test_20_threads_with_one_assertion_get_one_token(committing_city: City) -> N
 @pytest.mark.parametrize(
     "changes",
     [
-        {"grant_type": "authorization_code"},
         {"grant_type": "password"},
+        {"grant_type": "urn:ietf:params:oauth:grant-type:device_code"},
         {"grant_type": ""},
         {"client_assertion_type": None},
         {"client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:saml2-bearer"},
@@ -259,7 +259,7 @@ def test_who_is_switched_off_is_out_at_once(city: City, machine: Machine, entity
 def test_the_metadata_says_the_same(city: City) -> None:
     told = city.client.get("/.well-known/oauth-authorization-server").get_json()
     assert told["token_endpoint"] == f"{city.config.base_url}/oauth/token"
-    assert told["token_endpoint_auth_methods_supported"] == ["private_key_jwt"]
+    assert told["token_endpoint_auth_methods_supported"] == ["private_key_jwt", "none"]
     offered = told["token_endpoint_auth_signing_alg_values_supported"]
     assert "none" not in offered
     assert not any(name.startswith("HS") for name in offered)

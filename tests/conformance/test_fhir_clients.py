@@ -1,4 +1,4 @@
-"""fhirclient and fhirpy, written by others, speak to a real server of ours."""
+"""fhirclient and fhirpy, written by others, speak to a real server of ours: also as an app that a patient lets in."""
 
 import threading
 from collections.abc import Iterator
@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from fhirclient.client import FHIRClient
 from fhirclient.models.bundle import Bundle
 from fhirclient.models.condition import Condition
 from fhirclient.models.observation import Observation
 from fhirclient.models.patient import Patient as PatientResource
-from fhirclient.server import FHIRServer
+from fhirclient.server import FHIRPermissionDeniedException, FHIRServer, FHIRUnauthorizedException
 from fhirpy import SyncFHIRClient
 from fhirpy.base.exceptions import ForbiddenError, MultipleResourcesFound, OperationOutcome, ResourceNotFound
 from flask import Flask
@@ -19,6 +20,7 @@ from werkzeug.serving import make_server
 
 from core.config import Config
 from records.fhir import systems
+from tests.support.apps import AppSide, Page, accesses, agree, withdraw
 from tests.support.city import City, Machine, Patient
 from tests.support.entries import condition, named
 from tests.support.fhir import bundle, card, observation, report
@@ -125,3 +127,31 @@ def test_fhirpy_searches_includes_and_meets_refusals(scene: Scene) -> None:
         stranger.resource("Condition", **condition({"identifier": {"system": systems.CARD, "value": "0" * 64}})).save()
     with pytest.raises(OperationOutcome):
         mine.resources("Condition").search(bogus="1").fetch()
+
+
+def test_fhirclient_is_let_in_by_the_patient_refreshes_and_is_put_out(scene: Scene) -> None:
+    """The SMART App Launch flow of fhirclient: discovery, PKCE, callback, patient context, refresh."""
+    city, patient = scene.city, scene.patient
+    fhirpy(scene, scene.machine.token).execute("", data=sent_bundle(patient))
+    native = AppSide(city, redirect_uri="http://127.0.0.1/back")
+    settings = {"app_id": native.client_id, "api_base": scene.address, "redirect_uri": "http://127.0.0.1:3000/back"}
+    smart = FHIRClient(settings | {"scope": "patient/Patient.r patient/Observation.rs offline_access"})
+    assert not smart.prepare()
+    browser = city.client
+    asked = browser.get(smart.authorize_url.removeprefix(city.config.base_url))
+    assert asked.status_code == 200, asked.location
+    page = Page(browser, asked)
+    back = page.type(agree(city, patient, page))
+    smart.handle_callback(back.location)
+    assert smart.ready
+    assert smart.patient.name[0].text == patient.name
+    assert smart.launch_context["scope"] == "launch/patient patient/Patient.r patient/Observation.rs offline_access"
+    search = Observation.where({"patient": smart.patient_id, "_count": "2"})
+    assert len(list(search.perform_resources_iter(smart.server))) == 3
+    assert smart.reauthorize()
+    with pytest.raises(FHIRPermissionDeniedException):
+        smart.server.request_json("Condition")
+    (access,) = accesses(city, patient.token)
+    withdraw(city, patient.token, access["id"])
+    with pytest.raises(FHIRUnauthorizedException):
+        smart.server.request_json("Observation")

@@ -7,7 +7,7 @@ from flask import Flask
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from core.api import list_operations
-from core.web import guard_of
+from core.web import Pages, guard_of
 
 
 @pytest.fixture
@@ -42,6 +42,9 @@ def test_every_machine_route_and_its_permission_stand_in_it(app: Flask, document
     for rule in app.url_map.iter_rules():
         # What answers for every other address of a protocol is no operation.
         if not rule.rule.startswith(("/api/", "/fhir", "/dicomweb", "/oauth")) or "<path:" in rule.rule:
+            continue
+        # The page to which apps lead browsers (RFC 6749) is for people.
+        if isinstance(app.blueprints.get(rule.endpoint.rpartition(".")[0]), Pages):
             continue
         path = "".join(
             f"{{{part.argument}}}" if part.is_variable else part.text

@@ -10,8 +10,9 @@ from sqlalchemy import Select, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
+from accounts.apps import service as apps
 from consent import service as consent
-from core.actor import Actor
+from core.actor import Actor, ActorKind
 from health_card import service as health_card
 from records.entries.models import RecordEntry
 from records.fhir.parameters import Filter, Place, ReferenceValue, Search, TokenValue
@@ -21,6 +22,8 @@ from records.fhir.service.listings import LISTINGS, Listing
 from records.reports.models import Observation, Report
 
 _LATEST_VERSION = 2**31 - 1
+# What a scope lets do with a type (SMART App Launch 2).
+READ, SEARCH = "r", "s"
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def list_versions(
     if version is not None and version > _LATEST_VERSION:
         raise FhirResourceNotFound
     for listing in LISTINGS[resource_type]:
-        statement = _readable(actor, listing)
+        statement = _readable(actor, resource_type, listing, READ)
         statement = statement.where(_conditions(listing)["_id"](Filter("_id", (TokenValue(None, resource_id),))))
         if listing.is_current is not None and version is not None:
             statement = statement.where(listing.version == version if version else listing.is_current)
@@ -121,7 +124,7 @@ def list_results(session: Session, actor: Actor, hits: Sequence[Hit]) -> list[Hi
     """The Observations of reports that were found: parts of what the actor has been shown already."""
     listing = LISTINGS["Observation"][0]
     reports = [(hit.place.id, hit.version) for hit in hits if hit.resource_type == "DiagnosticReport"]
-    asked = _readable(actor, listing).where(tuple_(Report.id, Report.version).in_(reports))
+    asked = _readable(actor, "Observation", listing, READ).where(tuple_(Report.id, Report.version).in_(reports))
     ordered = asked.order_by(Report.effective_at.desc(), Report.id.desc(), Observation.position)
     return [_hit("Observation", listing, row) for row in session.execute(ordered)] if reports else []
 
@@ -146,7 +149,7 @@ def read_scene(session: Session, hits: Iterable[Hit]) -> Scene:
 
 
 def _list_hits(session: Session, actor: Actor, resource_type: str, listing: Listing, search: Search) -> list[Hit]:
-    statement = _readable(actor, listing)
+    statement = _readable(actor, resource_type, listing, SEARCH)
     if listing.is_current is not None:
         statement = statement.where(listing.is_current)
     known = _conditions(listing)
@@ -165,10 +168,18 @@ def _list_hits(session: Session, actor: Actor, resource_type: str, listing: List
     return [_hit(resource_type, listing, row, by_update=search.by_update) for row in rows]
 
 
-def _readable(actor: Actor, listing: Listing) -> Select[Any]:
+def _readable(actor: Actor, resource_type: str, listing: Listing, verb: str) -> Select[Any]:
+    """The rows that the actor may see now; of an app's, those of the categories that its scopes name."""
     readable = consent.is_readable(actor, person_id=listing.person_id, object_id=listing.object_id)
     updated = listing.updated.label("updated")
-    return listing.statement.add_columns(updated).where(readable)
+    statement = listing.statement.add_columns(updated).where(readable)
+    if actor.kind is not ActorKind.APP:
+        return statement
+    categories = apps.find_categories(actor.scopes, resource_type, verb)
+    if categories is None:
+        return statement
+    confined = Filter("category", tuple(TokenValue(None, one) for one in sorted(categories)))
+    return statement.where(_conditions(listing)["category"](confined))
 
 
 def _conditions(listing: Listing) -> dict[str, conditions.Condition]:
@@ -214,7 +225,9 @@ def _release(
             )
         except consent.NothingShared:
             # Somebody was named whom the actor may not see: he learns nothing, not even that there is such a person.
-            continue
+            if count:
+                # His rows were found a moment before it was ended.
+                raise
 
 
 def _named_persons(session: Session, search: Search) -> set[UUID]:

@@ -51,7 +51,7 @@ def get_person(session: Session, actor: Actor, person_id: UUID) -> PersonFile:
     except consent.NothingShared:
         raise FhirResourceNotFound from None
     is_patient = actor.kind is ActorKind.PATIENT
-    number = None if is_patient else health_card.get_patient_number(session, actor, person_id)
+    number = health_card.get_patient_number(session, actor, person_id) if actor.hospital_id else None
     return PersonFile(
         id=roots[person_id],
         person=health_card.get_plain_demographics(session, person_id)

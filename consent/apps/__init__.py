@@ -1,0 +1,1 @@
+"""Letting apps of others read one's records, and taking that back."""

@@ -24,8 +24,8 @@ def describe_server(base_url: str) -> dict[str, Any]:
             {
                 "mode": "server",
                 "documentation": "Taking in by hospitals; reading by hospitals under a grant and by patients. A report "
-                "is sent with its Observations in a Bundle. Parameters that are not known are refused, unless Prefer: "
-                f"handling=lenient. A page has at most {LONGEST_PAGE} resources; follow the link next.",
+                "is sent with its Observations: in a Bundle, or inside it. Parameters that are not known are refused, "
+                f"unless Prefer: handling=lenient. A page has at most {LONGEST_PAGE} resources; follow the link next.",
                 "security": {
                     "cors": False,
                     "service": [
@@ -69,6 +69,7 @@ def _describe_kind(kind: Kind) -> dict[str, Any]:
         "readHistory": kind.is_versioned,
         "updateCreate": False,
         "conditionalCreate": kind.is_taken_in,
+        "conditionalUpdate": kind.is_taken_in,
         "searchParam": [{"name": name, "type": asked[0]} for name, asked in kind.parameters.items()],
     }
     if kind.includes:

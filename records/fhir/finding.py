@@ -62,9 +62,9 @@ def collect_everything(
     return Found([patient, *found.matches] if search.after is None else found.matches, [], found.following)
 
 
-def show_filed(session: Session, actor: Actor, resource_type: str, entry_id: UUID, version: int) -> Resource:
+def show_filed(session: Session, actor: Actor, resource_type: str, resource_id: str, version: int) -> Resource:
     """What the actor's hospital has just filed, or had filed before, as it stands."""
-    return _show(session, [reading.get_filed(session, actor, resource_type, entry_id, version)])[0]
+    return _show(session, [reading.get_filed(session, actor, resource_type, resource_id, version)])[0]
 
 
 def _search_records(session: Session, actor: Actor, resource_types: Sequence[str], search: Search) -> Found:

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from typing import Any, NoReturn
 
 from fhir.resources.R4B import get_fhir_model_class
@@ -10,6 +12,7 @@ from fhir.resources.R4B.bundle import Bundle
 from pydantic import ValidationError
 
 from records.fhir.entries import SHAPES
+from records.fhir.parts import Part
 from records.fhir.refusals import FhirContentUnsupported, FhirInvalid, FhirMediaTypeUnsupported, FhirUnreadable
 from records.reports.incoming import is_storable, read_decimal
 
@@ -26,40 +29,92 @@ def check_media_type(media_type: str, charset: str | None) -> None:
         raise FhirMediaTypeUnsupported
 
 
-def read_bundle(body: bytes) -> tuple[Bundle, dict[str, Any]]:
-    """A transaction or batch Bundle of what is taken in, and the same as it was sent; decimals are exact.
+@dataclass(frozen=True)
+class Sent:
+    """A Bundle that is one. ``document``: as it was sent; ``parts``: its entries' resources."""
+
+    document: dict[str, Any]
+    parts: list[Part]
+
+
+def read_document(body: bytes) -> dict[str, Any]:
+    """One JSON object; decimals are exact.
 
     :raises FhirUnreadable: not strict JSON.
+    """
+    document = _read_json(body)
+    if any(depth > DEEPEST for depth, _, _ in _walk(document)):
+        raise FhirUnreadable
+    return document
+
+
+def read_bundle(document: dict[str, Any]) -> Sent:
+    """A transaction or batch Bundle of what is taken in.
+
     :raises FhirInvalid: not a valid transaction or batch.
     :raises FhirContentUnsupported: it holds what is not taken in here.
     """
-    document = _read_json(body)
     if document.get("resourceType") != "Bundle":
         raise FhirInvalid(("resourceType", "A Bundle is expected."))
     if document.get("type") not in {"transaction", "batch"}:
         raise FhirInvalid(("Bundle.type", "A transaction or a batch is expected."))
     _check_resource_types(document)
-    _check_understood(document)
-    return _validate(Bundle, document), document
+    _check_understood({name: value for name, value in document.items() if name != "entry"})
+    # Each resource by its own model: the same checks as through the Bundle's, in half the time.
+    entries = [{name: value for name, value in entry.items() if name != "resource"} for entry in document["entry"]]
+    _validate(Bundle, document | {"entry": entries}, "Bundle")
+    return Sent(
+        document,
+        [
+            _read_part(entry["resource"], f"Bundle.entry[{number}].resource", entry)
+            for number, entry in enumerate(document["entry"])
+        ],
+    )
 
 
-def read_resource(body: bytes, resource_type: str) -> dict[str, Any]:
-    """One resource of this type as it was sent; raises as ``read_bundle`` does."""
-    document = _read_json(body)
+def read_resource(document: dict[str, Any], resource_type: str, request: dict[str, Any]) -> Part:
+    """One resource of this type; raises as ``read_bundle`` does.
+
+    :param request: what is asked for, as ``Bundle.entry.request``.
+    """
     if document.get("resourceType") != resource_type:
         raise FhirInvalid(("resourceType", f"{resource_type} is expected."))
-    _check_understood(document)
-    _validate(get_fhir_model_class(resource_type), document)
-    return document
+    return _read_part(document, resource_type, {"request": request})
 
 
-def _validate(model: Any, document: dict[str, Any]) -> Any:
+def _read_part(resource: dict[str, Any], at: str, entry: dict[str, Any]) -> Part:
+    """The resource and, in a DiagnosticReport, the Observations inside it."""
+    inside: list[Any] = []
+    shell = resource
+    if resource["resourceType"] == "DiagnosticReport" and "contained" in resource:
+        inside = resource["contained"] if isinstance(resource["contained"], list) else [resource["contained"]]
+        shell = {name: value for name, value in resource.items() if name != "contained"}
+    _check_understood(shell)
+    contained: dict[str, Part] = {}
+    for number, one in enumerate(inside):
+        where = f"{at}.contained[{number}]"
+        if not isinstance(one, dict) or one.get("resourceType") != "Observation":
+            raise FhirContentUnsupported((where, "Only Observations are taken in inside a DiagnosticReport."))
+        _check_understood(one)
+        if not one.get("id") or f"#{one['id']}" in contained:
+            raise FhirInvalid((f"{where}.id", "An id of its own is expected."))
+        contained[f"#{one['id']}"] = Part(where, _validate(_model("Observation"), one, where), one, {})
+    model = _validate(_model(resource["resourceType"]), shell, at)
+    return Part(at, model, resource, entry.get("request") or {}, entry.get("fullUrl"), contained)
+
+
+@cache
+def _model(resource_type: str) -> Any:
+    return get_fhir_model_class(resource_type)
+
+
+def _validate(model: Any, document: dict[str, Any], at: str) -> Any:
     try:
         return model.model_validate(document)
     except ValidationError as error:
         raise FhirInvalid(
             *(
-                (_expression(document["resourceType"], found["loc"]), found["msg"])
+                (_expression(at, found["loc"]), found["msg"])
                 for found in error.errors(include_url=False, include_context=False, include_input=False)[:20]
             )
         ) from None
@@ -76,7 +131,7 @@ def _read_json(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError, ArithmeticError):
         # RecursionError: nested thousands of levels deep. ArithmeticError: an exponent that no Decimal can hold.
         raise FhirUnreadable from None
-    if not isinstance(document, dict) or any(depth > DEEPEST for depth, _, _ in _walk(document)):
+    if not isinstance(document, dict):
         raise FhirUnreadable
     return document
 
@@ -124,7 +179,7 @@ def _check_resource_types(document: dict[str, Any]) -> None:
 def _check_understood(document: dict[str, Any]) -> None:
     for _, key, value in _walk(document):
         if key in _NOT_UNDERSTOOD:
-            raise FhirContentUnsupported((key, "This element is not supported anywhere in the Bundle."))
+            raise FhirContentUnsupported((key, "This element is not supported here."))
         if not is_storable(key) or (isinstance(value, str) and not is_storable(value)):
             raise FhirInvalid((key, "A text holds NUL or half a character."))
         if isinstance(value, int | Decimal) and not isinstance(value, bool) and not _is_keepable(value):

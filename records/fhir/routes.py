@@ -13,10 +13,9 @@ from core.errors import Refusal
 from core.web import current_actor, current_config, public, requires
 from records.fhir import answers, capability, finding, parameters, reading, submitting, summary
 from records.fhir.catalogue import KINDS, OF_A_PERSON, Kind
-from records.fhir.refusals import FhirIfMatchMissing, FhirInteractionUnsupported
+from records.fhir.refusals import FhirInteractionUnsupported
 from records.fhir.schemas import ResourcePath, VersionPath
 from records.fhir.submitting import Submission
-from records.reports import service as reports
 
 api = Api("fhir", tag="FHIR R4", url_prefix="/fhir", present_problem=answers.present_problem)
 discovery = Api("fhir_discovery", tag="FHIR R4")
@@ -27,11 +26,11 @@ discovery = Api("fhir_discovery", tag="FHIR R4")
 def submit_bundle() -> Response:
     """A hospital system sends reports and entries: a transaction (all or nothing) or a batch (each for itself)"""
     body = _read_body()
-    bundle, document = reading.read_bundle(body)
-    if bundle.type == "batch":
-        filed = [_file_alone(one) for one in submitting.split_batch(bundle, document)]
+    sent = reading.read_bundle(reading.read_document(body))
+    if sent.document["type"] == "batch":
+        filed = [_file_alone(one) for one in submitting.split_batch(sent)]
         return answers.present_resource(answers.compose_batch_response(filed))
-    return answers.present_resource(_file(submitting.read_transaction(body, bundle, document)))
+    return answers.present_resource(_file(submitting.read_transaction(body, sent)))
 
 
 @api.get("/metadata", responses={200: None})
@@ -103,18 +102,24 @@ def _add_writing(kind: Kind) -> None:
 
     @api.post(f"/{name}", endpoint=f"create_{name}", operation_id=f"create_{name}", responses={201: None},
               summary=f"File one {name}; If-None-Exist: identifier=... keeps one that is there")  # fmt: skip
-    @requires("records:entry:submit")
+    @requires(kind.submit_permission)
     def create() -> Response:
-        return _file_single(
-            submitting.read_single(_read_body(), name, if_none_exist=request.headers.get("If-None-Exist"))
-        )
+        return _file_single(name, {"method": "POST", "url": name} | _read_condition("ifNoneExist", "If-None-Exist"))
 
     @api.put(f"/{name}/<resource_id>", endpoint=f"update_{name}", operation_id=f"update_{name}", responses={200: None},
              summary=f"File the next version of one {name}; If-Match names the current one")  # fmt: skip
-    @requires("records:entry:submit")
+    @requires(kind.submit_permission)
     def update(path: ResourcePath) -> Response:
-        target = (path.resource_id, _read_if_match())
-        return _file_single(submitting.read_single(_read_body(), name, target=target), is_update=True)
+        return _file_single(
+            name, {"method": "PUT", "url": f"{name}/{path.resource_id}"} | _read_condition("ifMatch", "If-Match")
+        )
+
+    @api.put(f"/{name}", endpoint=f"update_named_{name}", operation_id=f"update_named_{name}", responses={200: None},
+             summary=f"File one {name}, or the next version of it: ?identifier=... is its own identifier")  # fmt: skip
+    @requires(kind.submit_permission)
+    def update_named() -> Response:
+        url = f"{name}?{request.query_string.decode('utf-8', 'replace')}"
+        return _file_single(name, {"method": "PUT", "url": url} | _read_condition("ifMatch", "If-Match"))
 
 
 for _kind in KINDS.values():
@@ -162,10 +167,8 @@ def _read_body() -> bytes:
     return request.get_data()
 
 
-def _read_if_match() -> str:
-    if "If-Match" not in request.headers:
-        raise FhirIfMatchMissing
-    return request.headers["If-Match"]
+def _read_condition(element: str, header: str) -> dict[str, str]:
+    return {element: request.headers[header]} if header in request.headers else {}
 
 
 def _read_search(kind: Kind) -> parameters.Search:
@@ -175,13 +178,7 @@ def _read_search(kind: Kind) -> parameters.Search:
 
 def _file(submission: Submission) -> str:
     with db.transaction() as session:
-        return reports.file_reports(
-            session,
-            current_actor(),
-            incoming=submission.incoming,
-            arrival=submission.arrival,
-            answer=submission.answer,
-        )
+        return submitting.file_submission(session, current_actor(), submission)
 
 
 def _file_alone(one: Submission | Refusal) -> dict[str, Any]:
@@ -196,13 +193,14 @@ def _file_alone(one: Submission | Refusal) -> dict[str, Any]:
         return answers.show_refused(refusal, base_url=base_url, request_id=request_id)
 
 
-def _file_single(submission: Submission, *, is_update: bool = False) -> Response:
-    resource_type = submission.places[0].resource_type
-    entry_id, version, is_new = submitting.read_filed(_file(submission))
+def _file_single(resource_type: str, asked: dict[str, str]) -> Response:
+    filed = _file(submitting.read_single(_read_body(), resource_type, asked))
+    resource_id, version, is_new = submitting.read_filed(filed)
     with db.transaction() as session:
-        filed = finding.show_filed(session, current_actor(), resource_type, entry_id, version)
-    location = f"{current_config().base_url}/fhir/{resource_type}/{entry_id}/_history/{version}"
-    return answers.present_found(filed, 201 if is_new and not is_update else 200, Location=location)
+        shown = finding.show_filed(session, current_actor(), resource_type, resource_id, version)
+    location = f"{current_config().base_url}/fhir/{resource_type}/{resource_id}/_history/{version}"
+    is_created = is_new and (asked["method"] == "POST" or version == 1)
+    return answers.present_found(shown, 201 if is_created else 200, Location=location)
 
 
 def _present_page(found: finding.Found, path: str) -> Response:

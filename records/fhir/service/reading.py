@@ -109,11 +109,13 @@ def list_versions(
     raise FhirResourceNotFound
 
 
-def get_filed(session: Session, actor: Actor, resource_type: str, entry_id: UUID, version: int) -> Hit:
-    """A version of an entry that the actor's own hospital filed: what it has sent, it may be told again at once."""
+def get_filed(session: Session, actor: Actor, resource_type: str, resource_id: str, version: int) -> Hit:
+    """A version of what the actor's own hospital filed: what it has sent, it may be told again at once."""
     listing = LISTINGS[resource_type][-1]
-    own = RecordEntry.hospital_id == actor.house_id, RecordEntry.id == entry_id, RecordEntry.version == version
-    row = session.execute(listing.statement.add_columns(listing.updated).where(*own)).one()
+    table = RecordEntry if listing.kind == "entry" else Report
+    own = table.hospital_id == actor.house_id, table.version == version
+    named = conditions.by_id(listing.object_id, listing.position)(Filter("_id", (TokenValue(None, resource_id),)))
+    row = session.execute(listing.statement.add_columns(listing.updated).where(*own, named)).one()
     return _hit(resource_type, listing, row)
 
 

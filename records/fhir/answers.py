@@ -86,7 +86,8 @@ def compose_bundle(
             if kind == "searchset":
                 entry["search"] = {"mode": mode}
             else:
-                version = resource["meta"]["versionId"]
+                # A visit that the platform saw has no versions: it is as it is.
+                version = resource["meta"].get("versionId", "1")
                 is_first = version == "1"
                 entry["request"] = {
                     "method": "POST" if is_first else "PUT",

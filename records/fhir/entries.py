@@ -10,7 +10,7 @@ from uuid import UUID
 
 from core import clock
 from records.entries.incoming import IncomingEntry
-from records.fhir.bindings import find_unbound, walk
+from records.fhir.bindings import find_broken_invariant, find_unbound, walk
 from records.fhir.parts import Part, read_identifier, read_wish
 from records.fhir.refusals import FhirInvalid
 from records.reports.incoming import LOCAL_CODE, is_plausible
@@ -64,6 +64,9 @@ def translate_entry(part: Part) -> IncomingEntry:
     unbound = find_unbound(resource)
     if unbound is not None:
         raise FhirInvalid((f"{at}.{unbound[0]}", f"One of {', '.join(sorted(unbound[1]))} is expected."))
+    broken = find_broken_invariant(resource)
+    if broken is not None:
+        raise FhirInvalid((f"{at}.{broken[0]}", broken[1]))
     identifier, wish = read_identifier(part), read_wish(part)
     code, code_system, name = _read_code(resource, shape, at)
     content = {name: value for name, value in resource.items() if name not in _NOT_KEPT}

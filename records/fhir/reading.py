@@ -141,10 +141,11 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON. A member that is null says nothing (FHIR R4, section 2.6.2): as if it had not been sent."""
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a key is repeated")
-    return found
+    return found if None not in found.values() else {name: value for name, value in pairs if value is not None}
 
 
 def _walk(document: Any) -> Iterator[tuple[int, str, Any]]:

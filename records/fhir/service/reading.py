@@ -88,6 +88,8 @@ def list_versions(
     if version is not None and version > _LATEST_VERSION:
         raise FhirResourceNotFound
     for listing in LISTINGS[resource_type]:
+        if listing.version is None and (version or 1) != 1:
+            continue
         statement = _readable(actor, listing)
         statement = statement.where(_conditions(listing)["_id"](Filter("_id", (TokenValue(None, resource_id),))))
         if listing.is_current is not None and version is not None:

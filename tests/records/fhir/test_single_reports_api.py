@@ -188,7 +188,7 @@ def test_one_line_of_a_report_is_changed_and_the_others_stay(city: City, machine
     assert refusal_of(together) == (422, "records.fhir_invalid")
 
 
-INVALID = [
+INVALID: list[Any] = [
     lambda sent: sent.pop("identifier"),
     lambda sent: sent["contained"].append(observation(id="unclaimed")),
     lambda sent: sent["contained"].append(sent["contained"][0]),
@@ -197,7 +197,7 @@ INVALID = [
     lambda sent: sent["result"].append({"reference": "#nowhere"}),
     lambda sent: sent["result"].append(sent["result"][0]),
 ]
-UNSUPPORTED = [
+UNSUPPORTED: list[Any] = [
     lambda sent: sent["contained"].append({"resourceType": "Patient", "id": "p"}),
     lambda sent: sent.update(contained={"resourceType": "Practitioner"}),
     lambda sent: sent["contained"][0].update(contained=[observation(id="deeper")]),

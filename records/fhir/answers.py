@@ -104,7 +104,19 @@ def compose_bundle(
 
 def _outcome(problem: dict[str, Any]) -> dict[str, Any]:
     errors = problem.get("errors") or [{}]
-    return {"resourceType": "OperationOutcome", "issue": [_issue(problem, error) for error in errors]}
+    issues = [_issue(problem, error) for error in errors]
+    if "message_id" in problem:
+        issues.append(_note_kept(problem["message_id"]))
+    return {"resourceType": "OperationOutcome", "issue": issues}
+
+
+def _note_kept(message_id: str) -> dict[str, Any]:
+    return {
+        "severity": "information",
+        "code": "informational",
+        "details": {"coding": [{"system": systems.MESSAGE, "code": message_id}], "text": "已转入待处理"},
+        "diagnostics": "What was sent is kept whole in quarantine, under this id (GET /api/v1/quarantine/{id}).",
+    }
 
 
 def compose_batch_response(responses: list[dict[str, Any]]) -> str:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from typing import Any, NoReturn
@@ -29,14 +28,6 @@ def check_media_type(media_type: str, charset: str | None) -> None:
         raise FhirMediaTypeUnsupported
 
 
-@dataclass(frozen=True)
-class Sent:
-    """A Bundle that is one. ``document``: as it was sent; ``parts``: its entries' resources."""
-
-    document: dict[str, Any]
-    parts: list[Part]
-
-
 def read_document(body: bytes) -> dict[str, Any]:
     """One JSON object; decimals are exact.
 
@@ -48,32 +39,49 @@ def read_document(body: bytes) -> dict[str, Any]:
     return document
 
 
-def read_bundle(document: dict[str, Any]) -> Sent:
-    """A transaction or batch Bundle of what is taken in.
+def check_bundle(document: dict[str, Any]) -> None:
+    """Whether this is a transaction or batch Bundle; its resources are looked at one by one (``read_entry``).
 
     :raises FhirInvalid: not a valid transaction or batch.
-    :raises FhirContentUnsupported: it holds what is not taken in here.
+    :raises FhirContentUnsupported: an element that is not taken in.
     """
     if document.get("resourceType") != "Bundle":
         raise FhirInvalid(("resourceType", "A Bundle is expected."))
     if document.get("type") not in {"transaction", "batch"}:
         raise FhirInvalid(("Bundle.type", "A transaction or a batch is expected."))
-    _check_resource_types(document)
-    _check_understood({name: value for name, value in document.items() if name != "entry"})
+    entries = document.get("entry")
+    if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
+        raise FhirInvalid(("Bundle.entry", "At least one entry is expected."))
     # Each resource by its own model: the same checks as through the Bundle's, in half the time.
-    entries = [{name: value for name, value in entry.items() if name != "resource"} for entry in document["entry"]]
-    _validate(Bundle, document | {"entry": entries}, "Bundle")
-    return Sent(
-        document,
-        [
-            _read_part(entry["resource"], f"Bundle.entry[{number}].resource", entry)
-            for number, entry in enumerate(document["entry"])
-        ],
+    shells = [{name: value for name, value in entry.items() if name != "resource"} for entry in entries]
+    shell = document | {"entry": shells}
+    _check_understood(shell)
+    _validate(Bundle, shell, "Bundle")
+
+
+def read_entry(entry: dict[str, Any], number: int) -> Part:
+    """The resource of one entry of a Bundle; raises as ``check_bundle`` does.
+
+    :param number: of the entry, from 0.
+    """
+    resource, at = entry.get("resource"), f"Bundle.entry[{number}].resource"
+    kind = resource.get("resourceType") if isinstance(resource, dict) else None
+    if not isinstance(resource, dict) or not isinstance(kind, str):
+        raise FhirInvalid((at, "A resource with its resourceType is expected."))
+    if kind not in _TAKEN_IN:
+        raise FhirContentUnsupported((at, "GET /fhir/metadata lists the types that are taken in."))
+    return _read_part(resource, at, entry)
+
+
+def is_text_whole(document: dict[str, Any]) -> bool:
+    """Whether every text in it is well-formed Unicode without NUL."""
+    return all(
+        is_storable(key) and not (isinstance(one, str) and not is_storable(one)) for _, key, one in _walk(document)
     )
 
 
 def read_resource(document: dict[str, Any], resource_type: str, request: dict[str, Any]) -> Part:
-    """One resource of this type; raises as ``read_bundle`` does.
+    """One resource of this type; raises as ``check_bundle`` does.
 
     :param request: what is asked for, as ``Bundle.entry.request``.
     """
@@ -160,21 +168,6 @@ def _walk(document: Any) -> Iterator[tuple[int, str, Any]]:
             waiting.extend((depth + 1, name, inner) for name, inner in value.items())
         elif isinstance(value, list):
             waiting.extend((depth + 1, key, inner) for inner in value)
-
-
-def _check_resource_types(document: dict[str, Any]) -> None:
-    entries = document.get("entry")
-    if not isinstance(entries, list) or not entries:
-        raise FhirInvalid(("Bundle.entry", "At least one entry is expected."))
-    for number, entry in enumerate(entries):
-        resource = entry.get("resource") if isinstance(entry, dict) else None
-        kind = resource.get("resourceType") if isinstance(resource, dict) else None
-        if not isinstance(kind, str):
-            raise FhirInvalid((f"Bundle.entry[{number}].resource", "A resource with its resourceType is expected."))
-        if kind not in _TAKEN_IN:
-            raise FhirContentUnsupported(
-                (f"Bundle.entry[{number}].resource", "GET /fhir/metadata lists the types that are taken in.")
-            )
 
 
 def _check_understood(document: dict[str, Any]) -> None:

@@ -1,6 +1,9 @@
 """The FHIR R4 interface: its routes are made from the catalogue."""
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,9 +16,11 @@ from core.errors import Refusal
 from core.web import current_actor, current_config, public, requires
 from records.fhir import answers, capability, finding, parameters, reading, submitting, summary
 from records.fhir.catalogue import KINDS, OF_A_PERSON, Kind
-from records.fhir.refusals import FhirInteractionUnsupported
+from records.fhir.refusals import FhirInteractionUnsupported, FhirInvalid
 from records.fhir.schemas import ResourcePath, VersionPath
 from records.fhir.submitting import Submission
+from records.intake import service as intake
+from records.intake.service import Arrival
 
 api = Api("fhir", tag="FHIR R4", url_prefix="/fhir", present_problem=answers.present_problem)
 discovery = Api("fhir_discovery", tag="FHIR R4")
@@ -26,11 +31,14 @@ discovery = Api("fhir_discovery", tag="FHIR R4")
 def submit_bundle() -> Response:
     """A hospital system sends reports and entries: a transaction (all or nothing) or a batch (each for itself)"""
     body = _read_body()
-    sent = reading.read_bundle(reading.read_document(body))
-    if sent.document["type"] == "batch":
-        filed = [_file_alone(one) for one in submitting.split_batch(sent)]
-        return answers.present_resource(answers.compose_batch_response(filed))
-    return answers.present_resource(_file(submitting.read_transaction(body, sent)))
+    document = reading.read_document(body)
+    arrival = submitting.arrive(body, document)
+    if document.get("type") != "batch":
+        return answers.present_resource(_file(arrival, partial(submitting.read_transaction, document, arrival)))
+    with _keeping(arrival):
+        reading.check_bundle(document)
+    filed = [_file_alone(entry, number) for number, entry in enumerate(document["entry"])]
+    return answers.present_resource(answers.compose_batch_response(filed))
 
 
 @api.get("/metadata", responses={200: None})
@@ -176,17 +184,31 @@ def _read_search(kind: Kind) -> parameters.Search:
     return parameters.read_search(kind, given, is_lenient="handling=lenient" in request.headers.get("Prefer", ""))
 
 
-def _file(submission: Submission) -> str:
-    with db.transaction() as session:
-        return submitting.file_submission(session, current_actor(), submission)
+def _file(arrival: Arrival, read: Callable[[], Submission]) -> str:
+    with _keeping(arrival):
+        submission = read()
+        with db.transaction() as session:
+            return submitting.file_submission(session, current_actor(), submission)
 
 
-def _file_alone(one: Submission | Refusal) -> dict[str, Any]:
-    """What became of one entry of a batch; its refusal undoes nothing of the others."""
+@contextmanager
+def _keeping(arrival: Arrival) -> Iterator[None]:
+    """What can be read and cannot be filed is kept in quarantine, whole; the refusal says where."""
     try:
-        if isinstance(one, Refusal):
-            raise one
-        response: dict[str, Any] = json.loads(_file(one))["entry"][0]["response"]
+        yield
+    except FhirInvalid as refusal:
+        with db.transaction() as session:
+            message_id = intake.quarantine(session, current_actor(), arrival, reason=refusal.code)
+        refusal.members["message_id"] = str(message_id)
+        raise
+
+
+def _file_alone(entry: dict[str, Any], number: int) -> dict[str, Any]:
+    """What became of one entry of a batch; its refusal undoes nothing of the others."""
+    arrival = submitting.arrive_alone(entry)
+    try:
+        filed = _file(arrival, partial(submitting.read_alone, entry, number, arrival))
+        response: dict[str, Any] = json.loads(filed)["entry"][0]["response"]
         return response
     except Refusal as refusal:
         base_url, request_id = current_config().base_url, observe.request_id()
@@ -194,7 +216,9 @@ def _file_alone(one: Submission | Refusal) -> dict[str, Any]:
 
 
 def _file_single(resource_type: str, asked: dict[str, str]) -> Response:
-    filed = _file(submitting.read_single(_read_body(), resource_type, asked))
+    body = _read_body()
+    document, arrival = reading.read_document(body), submitting.arrive_single(body, asked)
+    filed = _file(arrival, partial(submitting.read_single, document, resource_type, asked, arrival))
     resource_id, version, is_new = submitting.read_filed(filed)
     with db.transaction() as session:
         shown = finding.show_filed(session, current_actor(), resource_type, resource_id, version)

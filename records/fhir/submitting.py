@@ -8,10 +8,8 @@ from sqlalchemy.orm import Session
 
 from core import exact_json
 from core.actor import Actor
-from core.errors import Refusal
 from records.fhir import answers, reading, translation
 from records.fhir.completing import complete_report
-from records.fhir.parts import Part
 from records.fhir.refusals import FhirInvalid
 from records.intake.service import Arrival
 from records.intake.subjects import Assignment
@@ -55,33 +53,50 @@ def file_submission(
     )
 
 
-def read_transaction(body: bytes, sent: reading.Sent) -> Submission:
-    """A Bundle of which everything is filed or nothing; raises as ``translation.translate`` does."""
-    key = translation.read_message_key(sent.document.get("identifier"))
-    return Submission(translation.translate(sent.parts), Arrival("fhir", body, CONTENT_TYPE, key))
+def arrive(body: bytes, document: dict[str, Any]) -> Arrival:
+    """A Bundle as the message that is kept. One that is invalid may have no identifier that can be read."""
+    try:
+        key = translation.read_message_key(document.get("identifier"))
+    except FhirInvalid:
+        key = None
+    return Arrival("fhir", body, CONTENT_TYPE, key)
 
 
-def split_batch(sent: reading.Sent) -> list[Submission | Refusal]:
-    """Each entry of a batch as a transaction of its own, or why it can be none."""
-    entries = sent.document["entry"]
-    return [_read_alone(part, entry) for part, entry in zip(sent.parts, entries, strict=True)]
+def arrive_alone(entry: dict[str, Any]) -> Arrival:
+    """One entry of a batch as the message that is kept: a transaction of its own."""
+    document = {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
+    # What is no text stays what it is, escaped; it will not be filed as it stands.
+    body = exact_json.dump(document) if reading.is_text_whole(entry) else json.dumps(document, default=str)
+    return Arrival("fhir", body.encode(), CONTENT_TYPE)
 
 
-def read_single(body: bytes, resource_type: str, request: dict[str, Any]) -> Submission:
-    """One resource that is created or updated.
+def arrive_single(body: bytes, request: dict[str, Any]) -> Arrival:
+    """A single resource as the message that is kept: an update or a condition stands beside it, as in a Bundle.
 
     :param request: what is asked for, as ``Bundle.entry.request``.
     """
-    part = reading.read_resource(reading.read_document(body), resource_type, request)
-    return Submission(translation.translate([part]), Arrival("fhir", keep_request(body, request), CONTENT_TYPE))
+    if request["method"] != "POST" or "ifNoneExist" in request:
+        asked = json.dumps(request, ensure_ascii=False).encode()
+        body = b'{"resourceType":"Bundle","type":"transaction","entry":[{"request":%b,"resource":%b}]}' % (asked, body)
+    return Arrival("fhir", body, CONTENT_TYPE)
 
 
-def keep_request(body: bytes, request: dict[str, Any]) -> bytes:
-    """What is kept of a single resource: an update or a condition stands beside it, as in a Bundle."""
-    if request["method"] == "POST" and "ifNoneExist" not in request:
-        return body
-    asked = json.dumps(request, ensure_ascii=False).encode()
-    return b'{"resourceType":"Bundle","type":"transaction","entry":[{"request":%b,"resource":%b}]}' % (asked, body)
+def read_transaction(document: dict[str, Any], arrival: Arrival) -> Submission:
+    """A Bundle of which everything is filed or nothing; raises as ``translation.translate`` does."""
+    reading.check_bundle(document)
+    translation.read_message_key(document.get("identifier"))
+    parts = [reading.read_entry(entry, number) for number, entry in enumerate(document["entry"])]
+    return Submission(translation.translate(parts), arrival)
+
+
+def read_alone(entry: dict[str, Any], number: int, arrival: Arrival) -> Submission:
+    """One entry of a batch; raises as ``translation.translate`` does."""
+    return Submission(translation.translate([reading.read_entry(entry, number)]), arrival)
+
+
+def read_single(document: dict[str, Any], resource_type: str, request: dict[str, Any], arrival: Arrival) -> Submission:
+    """One resource that is created or updated; raises as ``translation.translate`` does."""
+    return Submission(translation.translate([reading.read_resource(document, resource_type, request)]), arrival)
 
 
 def read_kept(body: bytes) -> Submission:
@@ -89,8 +104,9 @@ def read_kept(body: bytes) -> Submission:
     document = reading.read_document(body)
     resource_type = str(document.get("resourceType"))
     if resource_type == "Bundle":
-        return read_transaction(body, reading.read_bundle(document))
-    return read_single(body, resource_type, {"method": "POST", "url": resource_type})
+        return read_transaction(document, arrive(body, document))
+    request = {"method": "POST", "url": resource_type}
+    return read_single(document, resource_type, request, arrive_single(body, request))
 
 
 def read_filed(reply: str) -> tuple[str, int, bool]:
@@ -98,12 +114,3 @@ def read_filed(reply: str) -> tuple[str, int, bool]:
     response = json.loads(reply)["entry"][0]["response"]
     _, resource_id, _, version = response["location"].split("/")
     return resource_id, int(version), response["status"].startswith("201")
-
-
-def _read_alone(part: Part, entry: dict[str, Any]) -> Submission | Refusal:
-    try:
-        translated = translation.translate([part])
-    except Refusal as refusal:
-        return refusal
-    document = {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
-    return Submission(translated, Arrival("fhir", exact_json.dump(document).encode(), CONTENT_TYPE))

@@ -11,7 +11,7 @@ from records.fhir.entries import read_subject as find_subject
 from records.fhir.naming import read_subject, read_visit
 from records.fhir.parts import Part, check_length
 from records.fhir.refusals import FhirContentUnsupported, FhirInvalid
-from records.reports.incoming import MOST_OBSERVATIONS, Incoming
+from records.reports.incoming import MOST_OBSERVATIONS, Incoming, is_storable
 
 
 @dataclass(frozen=True)
@@ -73,16 +73,17 @@ def translate(parts: Sequence[Part]) -> Translation:
     return Translation(incoming, drafts, [places[number] for number in range(len(places))])
 
 
-def read_message_key(identifier: dict[str, Any] | None) -> str | None:
+def read_message_key(identifier: object) -> str | None:
     """The sender's own id of the message: Bundle.identifier as ``system|value``.
 
-    :raises FhirInvalid: too long to be kept.
+    :raises FhirInvalid: none that can be kept.
     """
-    if identifier is None or not identifier.get("value"):
-        return None
-    system = identifier.get("system") or ""
-    check_length("Bundle.identifier", system, identifier["value"])
-    return f"{system}|{identifier['value']}"
+    given = identifier if isinstance(identifier, dict) else {}
+    system, value = given.get("system") or "", given.get("value") or ""
+    if not all(isinstance(text, str) and is_storable(text) for text in (system, value)):
+        raise FhirInvalid(("Bundle.identifier", "A system and a value are expected."))
+    check_length("Bundle.identifier", system, value)
+    return f"{system}|{value}" if value else None
 
 
 def _list_subjects(parts: Sequence[Part]) -> list[tuple[dict[str, Any] | None, bool]]:

@@ -176,7 +176,7 @@ def test_of_a_batch_each_stands_for_itself(city: City, machine: Machine, patient
     code = responses[2]["outcome"]["issue"][0]["details"]["coding"][0]["code"]
     assert code == "records.person_not_matched"
     waiting = city.client.get("/api/v1/quarantine", headers=bearer(machine.token)).json["messages"]
-    assert [message["reason"] for message in waiting] == ["records.person_not_matched"]
+    assert [message["reason"] for message in waiting] == ["records.person_not_matched", "records.fhir_invalid"]
     assert rows() == 2
 
 

@@ -74,6 +74,8 @@ def _describe_kind(kind: Kind) -> dict[str, Any]:
     }
     if kind.includes:
         described["searchInclude"] = list(kind.includes)
+    if kind.is_versioned:
+        described["searchRevInclude"] = ["Provenance:target"]
     if kind.name == "Patient":
         described["operation"] = [
             {"name": "everything", "definition": "http://hl7.org/fhir/OperationDefinition/Patient-everything"},

@@ -1,18 +1,19 @@
 """The FHIR R4 interface: its routes are made from the catalogue."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from flask import Response, request
 
 from accounts import service as accounts
 from core import db, observe
 from core.api import Api
-from core.errors import Refusal
+from core.errors import PermissionMissing, Refusal
 from core.web import current_actor, current_config, public, requires
 from records.fhir import answers, capability, finding, parameters, reading, submitting, summary
 from records.fhir.catalogue import KINDS, OF_A_PERSON, Kind
@@ -37,7 +38,7 @@ def submit_bundle() -> Response:
         return answers.present_resource(_file(arrival, partial(submitting.read_transaction, document, arrival)))
     with _keeping(arrival):
         reading.check_bundle(document)
-    filed = [_file_alone(entry, number) for number, entry in enumerate(document["entry"])]
+    filed = [_answer_alone(entry, number) for number, entry in enumerate(document["entry"])]
     return answers.present_resource(answers.compose_batch_response(filed))
 
 
@@ -70,7 +71,7 @@ def _add_reading(kind: Kind) -> None:
             found = finding.get_resource(session, current_actor(), kind, path.resource_id)
         return answers.present_found(found)
 
-    known = ", ".join([*kind.parameters, "_count", "_sort", *(["_include"] if kind.includes else [])])
+    known = ", ".join([*kind.parameters, *parameters.list_controls(kind)])
 
     @api.get(f"/{name}", endpoint=f"search_{name}", operation_id=f"search_{name}", responses={200: None},
              summary=f"Search {name}", description=f"Parameters: {known}.")  # fmt: skip
@@ -181,7 +182,12 @@ def _read_condition(element: str, header: str) -> dict[str, str]:
 
 def _read_search(kind: Kind) -> parameters.Search:
     given = [*request.args.items(multi=True), *request.form.items(multi=True)]
-    return parameters.read_search(kind, given, is_lenient="handling=lenient" in request.headers.get("Prefer", ""))
+    return parameters.read_search(kind, given, is_lenient="handling=lenient" in _read_preferences())
+
+
+def _read_preferences() -> set[str]:
+    """What ``Prefer`` says (RFC 7240)."""
+    return {one.strip() for said in request.headers.getlist("Prefer") for one in re.split("[,;]", said)}
 
 
 def _file(arrival: Arrival, read: Callable[[], Submission]) -> str:
@@ -203,16 +209,38 @@ def _keeping(arrival: Arrival) -> Iterator[None]:
         raise
 
 
-def _file_alone(entry: dict[str, Any], number: int) -> dict[str, Any]:
+def _answer_alone(entry: dict[str, Any], number: int) -> dict[str, Any]:
     """What became of one entry of a batch; its refusal undoes nothing of the others."""
-    arrival = submitting.arrive_alone(entry)
     try:
+        if (entry.get("request") or {}).get("method") == "GET":
+            return {"response": {"status": "200 OK"}, "resource": _read_at(entry["request"]["url"])}
+        arrival = submitting.arrive_alone(entry)
         filed = _file(arrival, partial(submitting.read_alone, entry, number, arrival))
-        response: dict[str, Any] = json.loads(filed)["entry"][0]["response"]
-        return response
+        return {"response": json.loads(filed)["entry"][0]["response"]}
     except Refusal as refusal:
         base_url, request_id = current_config().base_url, observe.request_id()
-        return answers.show_refused(refusal, base_url=base_url, request_id=request_id)
+        return {"response": answers.show_refused(refusal, base_url=base_url, request_id=request_id)}
+
+
+def _read_at(url: str) -> dict[str, Any]:
+    """What a GET of this address, below the base, would have answered.
+
+    :raises FhirInteractionUnsupported: it is none of the kind ``Type/id``, ``Type/id/_history/version``, ``Type?...``.
+    """
+    path, question, query = url.partition("?")
+    name, _, place = path.partition("/")
+    resource_id, _, version = place.partition("/_history/")
+    kind, actor = KINDS.get(name), current_actor()
+    if kind is None or bool(place) == bool(question) or (version and not (kind.is_versioned and version.isdecimal())):
+        raise FhirInteractionUnsupported
+    if not actor.can(kind.permission):
+        raise PermissionMissing
+    with db.transaction() as session:
+        if place:
+            return finding.get_resource(session, actor, kind, resource_id, version=int(version) if version else None)
+        given = parse_qsl(query, keep_blank_values=True)
+        found = finding.search_resources(session, actor, kind, parameters.read_search(kind, given))
+    return _compose_page(found, name, url=f"{current_config().base_url}/fhir/{url}", given=given)
 
 
 def _file_single(resource_type: str, asked: dict[str, str]) -> Response:
@@ -220,23 +248,38 @@ def _file_single(resource_type: str, asked: dict[str, str]) -> Response:
     document, arrival = reading.read_document(body), submitting.arrive_single(body, asked)
     filed = _file(arrival, partial(submitting.read_single, document, resource_type, asked, arrival))
     resource_id, version, is_new = submitting.read_filed(filed)
+    location = f"{current_config().base_url}/fhir/{resource_type}/{resource_id}/_history/{version}"
+    status, preferred = 201 if is_new and (asked["method"] == "POST" or version == 1) else 200, _read_preferences()
+    if "return=minimal" in preferred:
+        return answers.present_resource("", status, Location=location, ETag=f'W/"{version}"')
+    if "return=OperationOutcome" in preferred:
+        outcome = json.dumps(answers.describe_filed(resource_type, resource_id, version), ensure_ascii=False)
+        return answers.present_resource(outcome, status, Location=location, ETag=f'W/"{version}"')
     with db.transaction() as session:
         shown = finding.show_filed(session, current_actor(), resource_type, resource_id, version)
-    location = f"{current_config().base_url}/fhir/{resource_type}/{resource_id}/_history/{version}"
-    is_created = is_new and (asked["method"] == "POST" or version == 1)
-    return answers.present_found(shown, 201 if is_created else 200, Location=location)
+    return answers.present_found(shown, status, Location=location)
 
 
 def _present_page(found: finding.Found, path: str) -> Response:
+    given = [*request.args.items(multi=True), *request.form.items(multi=True)]
+    return answers.present_found(_compose_page(found, path, url=_address(), given=given))
+
+
+def _compose_page(found: finding.Found, path: str, *, url: str, given: list[tuple[str, str]]) -> dict[str, Any]:
+    """A page of a search, and where the next one is.
+
+    :param given: the parameters; the next page's name persons by our ids, not by their identifiers.
+    """
     base_url = current_config().base_url
-    links = {"self": _address()}
+    links = {"self": url}
     if found.following is not None:
-        given = [*request.args.items(multi=True), *request.form.items(multi=True)]
-        kept = [(name, value) for name, value in given if name != "_cursor"]
+        kept = [(name, value) for name, value in given if name != "_cursor" and not parameters.is_chained(name)]
+        kept += [("patient", named) for named in found.named]
         query = urlencode([*kept, ("_cursor", parameters.write_cursor(found.following))])
         links["next"] = f"{base_url}/fhir/{path}?{query}"
-    bundle = answers.compose_bundle("searchset", base_url, found.matches, included=found.included, links=links)
-    return answers.present_found(bundle)
+    return answers.compose_bundle(
+        "searchset", base_url, found.matches, included=found.included, links=links, total=found.total
+    )
 
 
 def _address() -> str:

@@ -24,8 +24,11 @@ from tests.support.city import City
 from tests.support.savepoints import begin_savepoint, keep_statements, send
 from tests.support.settings import random_environment
 
-# What a test marked ``system(name)`` needs, and where it stands on Debian.
-SYSTEM_PROGRAMS = {"chromium": "/usr/bin/chromium"}
+# What a test marked ``system(name)`` needs, and where it stands on Debian (or where ``.ci/run`` puts it).
+SYSTEM_PROGRAMS = {
+    "chromium": "/usr/bin/chromium",
+    "fhir-validator": str(Path(__file__).parent / "conformance" / "validator" / "node_modules" / "@medplum" / "core"),
+}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

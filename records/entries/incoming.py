@@ -8,10 +8,17 @@ from uuid import UUID
 
 @dataclass(frozen=True)
 class Target:
-    """The version that an update replaces, as its sender knows it."""
+    """The version that an update replaces, as its sender knows it.
 
-    entry_id: UUID
+    :ivar id: of the resource; None: of whichever has the identifier.
+    """
+
+    id: UUID | None
     version: int
+
+    def is_of(self, resource_id: UUID) -> bool:
+        """Whether this resource is the one that is meant."""
+        return self.id in {None, resource_id}
 
 
 @dataclass(frozen=True)

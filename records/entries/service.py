@@ -202,7 +202,7 @@ def _lock_current(session: Session, actor: Actor, entry: IncomingEntry) -> Recor
         )
     ).one_or_none()
     if entry.target is not None:
-        if current is None or current.id != entry.target.entry_id:
+        if current is None or not entry.target.is_of(current.id):
             raise EntryNotFound
         if current.version != entry.target.version:
             raise EntryVersionDiffers

@@ -72,11 +72,13 @@ def compose_bundle(
     *,
     included: Iterable[dict[str, Any]] = (),
     links: Mapping[str, str] = MappingProxyType({}),
+    total: int | None = None,
 ) -> dict[str, Any]:
     """A Bundle of what was found.
 
     :param kind: searchset or history.
     :param links: relation to address: self, next.
+    :param total: of matches on all pages, where it is told.
     """
     entries = []
     for mode, resources in (("match", matches), ("include", included)):
@@ -86,7 +88,8 @@ def compose_bundle(
             if kind == "searchset":
                 entry["search"] = {"mode": mode}
             else:
-                version = resource["meta"]["versionId"]
+                # A visit that the platform saw has no versions: it is as it is.
+                version = resource["meta"].get("versionId", "1")
                 is_first = version == "1"
                 entry["request"] = {
                     "method": "POST" if is_first else "PUT",
@@ -95,21 +98,39 @@ def compose_bundle(
                 entry["response"] = {"status": "201" if is_first else "200", "etag": f'W/"{version}"'}
             entries.append(entry)
     bundle: dict[str, Any] = {"resourceType": "Bundle", "type": kind}
-    if kind == "history":
-        bundle["total"] = len(matches)
+    if kind == "history" or total is not None:
+        bundle["total"] = len(matches) if total is None else total
     bundle["link"] = [{"relation": relation, "url": url} for relation, url in links.items()]
     return bundle | ({"entry": entries} if entries else {})
 
 
 def _outcome(problem: dict[str, Any]) -> dict[str, Any]:
     errors = problem.get("errors") or [{}]
-    return {"resourceType": "OperationOutcome", "issue": [_issue(problem, error) for error in errors]}
+    issues = [_issue(problem, error) for error in errors]
+    if "message_id" in problem:
+        issues.append(_note_kept(problem["message_id"]))
+    return {"resourceType": "OperationOutcome", "issue": issues}
 
 
-def compose_batch_response(responses: list[dict[str, Any]]) -> str:
+def _note_kept(message_id: str) -> dict[str, Any]:
+    return {
+        "severity": "information",
+        "code": "informational",
+        "details": {"coding": [{"system": systems.MESSAGE, "code": message_id}], "text": "已转入待处理"},
+        "diagnostics": "What was sent is kept whole in quarantine, under this id (GET /api/v1/quarantine/{id}).",
+    }
+
+
+def describe_filed(resource_type: str, resource_id: str, version: int) -> dict[str, Any]:
+    """What was filed, as an OperationOutcome (``Prefer: return=OperationOutcome``)."""
+    said = f"{resource_type}/{resource_id}/_history/{version}"
+    issue = {"severity": "information", "code": "informational", "details": {"text": "已登记"}, "diagnostics": said}
+    return {"resourceType": "OperationOutcome", "issue": [issue]}
+
+
+def compose_batch_response(entries: list[dict[str, Any]]) -> str:
     """The batch-response: what became of each entry, in the order of the request."""
-    entries = [{"response": response} for response in responses]
-    return json.dumps({"resourceType": "Bundle", "type": "batch-response", "entry": entries}, ensure_ascii=False)
+    return exact_json.dump({"resourceType": "Bundle", "type": "batch-response", "entry": entries})
 
 
 def show_filed(place: Place, filed: FiledReport) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The required bindings of the resource types that are kept as entries (FHIR R4), which the models do not check."""
+"""Required bindings and invariants of the types that are kept as entries (FHIR R4), which the models do not check."""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -8,6 +8,8 @@ _EVENT = "preparation in-progress not-done on-hold stopped completed entered-in-
 _REQUEST = "draft active on-hold revoked completed entered-in-error unknown"
 _PRIORITY = "routine urgent asap stat"
 _CLINICAL = "active recurrence relapse inactive remission resolved"
+
+_OVER = {"inactive", "resolved", "remission"}
 
 # Path within the resource, and the codes that may stand there.
 _REQUIRED = {
@@ -55,6 +57,22 @@ def find_unbound(resource: Mapping[str, Any]) -> tuple[str, frozenset[str]] | No
     for path, codes in REQUIRED[resource["resourceType"]].items():
         if any(code not in codes for code in walk(resource, path.split("."))):
             return path, codes
+    return None
+
+
+def find_broken_invariant(resource: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Where an invariant does not hold (ait-1, ait-2, con-4, con-5, prr-1), and what is expected there."""
+    resource_type = resource["resourceType"]
+    is_mistake = "entered-in-error" in walk(resource, ["verificationStatus", "coding", "code"])
+    if resource_type in {"AllergyIntolerance", "Condition"} and is_mistake and "clinicalStatus" in resource:
+        return "clinicalStatus", "None is expected beside entered-in-error."
+    if resource_type == "AllergyIntolerance" and not is_mistake and "clinicalStatus" not in resource:
+        return "clinicalStatus", "One is expected, unless verificationStatus is entered-in-error."
+    is_over = any(name.startswith("abatement") for name in resource)
+    if resource_type == "Condition" and is_over and not _OVER & {*walk(resource, ["clinicalStatus", "coding", "code"])}:
+        return "clinicalStatus", "inactive, resolved or remission is expected of what has abated."
+    if resource_type == "ServiceRequest" and "orderDetail" in resource and "code" not in resource:
+        return "orderDetail", "It is expected beside a code only."
     return None
 
 

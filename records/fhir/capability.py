@@ -36,9 +36,9 @@ def describe_server(base_url: str) -> dict[str, Any]:
             {
                 "mode": "server",
                 "documentation": "Taking in by hospitals; reading by hospitals under a grant, by patients, and by apps "
-                "that they let in. A report is sent with its Observations in a Bundle. Parameters that are not known "
-                f"are refused, unless Prefer: handling=lenient. A page has at most {LONGEST_PAGE} resources; follow "
-                "the link next.",
+                "that they let in. A report is sent with its Observations: in a Bundle, or inside it. Parameters that "
+                f"are not known are refused, unless Prefer: handling=lenient. A page has at most {LONGEST_PAGE} "
+                "resources; follow the link next.",
                 "security": {
                     "extension": [
                         {
@@ -88,10 +88,13 @@ def _describe_kind(kind: Kind) -> dict[str, Any]:
         "readHistory": kind.is_versioned,
         "updateCreate": False,
         "conditionalCreate": kind.is_taken_in,
+        "conditionalUpdate": kind.is_taken_in,
         "searchParam": [{"name": name, "type": asked[0]} for name, asked in kind.parameters.items()],
     }
     if kind.includes:
         described["searchInclude"] = list(kind.includes)
+    if kind.is_versioned:
+        described["searchRevInclude"] = ["Provenance:target"]
     if kind.name == "Patient":
         described["operation"] = [
             {"name": "everything", "definition": "http://hl7.org/fhir/OperationDefinition/Patient-everything"},

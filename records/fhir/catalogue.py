@@ -26,6 +26,11 @@ class Kind:
     includes: tuple[str, ...] = ()
 
     @property
+    def submit_permission(self) -> str:
+        """What filing it demands."""
+        return f"records:{'report' if self.name in {'DiagnosticReport', 'Observation'} else 'entry'}:submit"
+
+    @property
     def permission(self) -> str:
         """What reading it demands."""
         return f"records:fhir_{self.name.lower()}:read"
@@ -73,6 +78,7 @@ _KINDS = (
     Kind(
         "DiagnosticReport",
         _asks({"identifier": "identifier"} | _CODED, {"date": "date"}, "patient", "subject", "encounter"),
+        is_taken_in=True,
         is_versioned=True,
         includes=(
             "DiagnosticReport:result",
@@ -95,7 +101,8 @@ _KINDS = (
     _entry("MedicationRequest", _CODED, {"authoredon": "date"}, "patient", "subject", "encounter"),
     Kind(
         "Observation",
-        _asks(_CODED, {"date": "date"}, "patient", "subject", "encounter"),
+        _asks({"identifier": "identifier"} | _CODED, {"date": "date"}, "patient", "subject", "encounter"),
+        is_taken_in=True,
         is_versioned=True,
         includes=("Observation:patient", "Observation:subject", "Observation:encounter", "Observation:performer"),
     ),

@@ -9,10 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from core import clock
-from records.entries.incoming import IncomingEntry, Target
-from records.fhir.bindings import find_unbound, walk
-from records.fhir.refusals import FhirContentUnsupported, FhirInvalid
-from records.reports.incoming import LOCAL_CODE, LONGEST_IDENTIFIER, is_plausible
+from records.entries.incoming import IncomingEntry
+from records.fhir.bindings import find_broken_invariant, find_unbound, walk
+from records.fhir.parts import Part, read_identifier, read_wish
+from records.fhir.refusals import FhirInvalid
+from records.reports.incoming import LOCAL_CODE, is_plausible
 
 # Not kept: given by us, or repeats in prose (with the patient's name) what the elements say.
 _NOT_KEPT = {"id", "meta", "text", "implicitRules", "subject", "patient"}
@@ -53,38 +54,25 @@ SHAPES = {
 }  # fmt: skip
 
 
-def translate_entry(
-    resource: dict[str, Any],
-    at: str,
-    *,
-    full_url: str | None = None,
-    target: Target | None = None,
-    if_none_exist: str | None = None,
-) -> IncomingEntry:
-    """One resource that the models have found valid.
+def translate_entry(part: Part) -> IncomingEntry:
+    """One resource of a type that is kept whole.
 
-    :param at: its FHIRPath expression, for refusals.
-    :param full_url: of its entry in a Bundle.
-    :param target: of an update.
-    :param if_none_exist: the query of a conditional create.
     :raises FhirInvalid: an element that is needed is missing or wrong.
     :raises FhirContentUnsupported: it says what is not taken in here.
     """
-    resource_type = resource["resourceType"]
-    shape = SHAPES[resource_type]
+    resource, at, shape = part.sent, part.at, SHAPES[part.resource_type]
     unbound = find_unbound(resource)
     if unbound is not None:
         raise FhirInvalid((f"{at}.{unbound[0]}", f"One of {', '.join(sorted(unbound[1]))} is expected."))
-    identifier = _read_identifier(resource, at)
-    if if_none_exist is not None and if_none_exist != f"identifier={identifier[0]}|{identifier[1]}":
-        raise FhirContentUnsupported(
-            (f"{at}.identifier", "A condition names the resource's own identifier: identifier=<system>|<value>.")
-        )
+    broken = find_broken_invariant(resource)
+    if broken is not None:
+        raise FhirInvalid((f"{at}.{broken[0]}", broken[1]))
+    identifier, wish = read_identifier(part), read_wish(part)
     code, code_system, name = _read_code(resource, shape, at)
     content = {name: value for name, value in resource.items() if name not in _NOT_KEPT}
     _check_references(content, at)
     return IncomingEntry(
-        resource_type=resource_type,
+        resource_type=part.resource_type,
         identifier=identifier,
         status=_read_status(resource, shape, at),
         code=code,
@@ -93,10 +81,10 @@ def translate_entry(
         occurred_at=_read_moment(resource, shape, at),
         content=content,
         subject_element=shape.subject,
-        encounter_ids=tuple(_read_encounter_ids(resource, shape)),
-        full_url=full_url,
-        target=target,
-        keeps_existing=if_none_exist is not None,
+        encounter_ids=tuple(read_encounter_ids(resource, shape.encounter)),
+        full_url=part.full_url,
+        target=wish.target,
+        keeps_existing=wish.keeps_existing,
     )
 
 
@@ -112,6 +100,15 @@ def read_encounters(resource: dict[str, Any]) -> list[dict[str, Any]]:
     return [one for one in walk(resource, shape.encounter.split(".")) if isinstance(one, dict)]
 
 
+def read_encounter_ids(resource: dict[str, Any], path: str) -> Iterator[UUID]:
+    """The encounters that it names by our ids, at this path."""
+    for reference in walk(resource, [*path.split("."), "reference"]):
+        resource_type, _, found = str(reference).partition("/")
+        with suppress(ValueError):
+            if resource_type == "Encounter":
+                yield UUID(found)
+
+
 def list_references(content: Any) -> Iterator[str]:
     """Every literal reference in a resource."""
     if isinstance(content, dict):
@@ -123,16 +120,6 @@ def list_references(content: Any) -> Iterator[str]:
     elif isinstance(content, list):
         for value in content:
             yield from list_references(value)
-
-
-def _read_identifier(resource: dict[str, Any], at: str) -> tuple[str, str]:
-    for one in resource.get("identifier") or []:
-        system, value = one.get("system"), one.get("value")
-        if system and value:
-            if max(len(system), len(value)) > LONGEST_IDENTIFIER:
-                raise FhirInvalid((f"{at}.identifier", f"At most {LONGEST_IDENTIFIER} characters are expected."))
-            return system, value
-    raise FhirInvalid((f"{at}.identifier", "The sender's identifier of it, with its system, is expected."))
 
 
 def _read_status(resource: dict[str, Any], shape: _Shape, at: str) -> str:
@@ -189,11 +176,3 @@ def _check_references(content: dict[str, Any], at: str) -> None:
     for reference in list_references(content):
         if not (reference.startswith(("urn:uuid:", "http://", "https://")) or _LOCAL_REFERENCE.fullmatch(reference)):
             raise FhirInvalid((at, "A reference is Type/id, the fullUrl of an entry of the Bundle, or an address."))
-
-
-def _read_encounter_ids(resource: dict[str, Any], shape: _Shape) -> Iterator[UUID]:
-    for reference in walk(resource, [*shape.encounter.split("."), "reference"]):
-        resource_type, _, found = str(reference).partition("/")
-        with suppress(ValueError):
-            if resource_type == "Encounter":
-                yield UUID(found)

@@ -1,7 +1,7 @@
 """A read or a search of any type, as resources of FHIR R4."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -11,19 +11,26 @@ from records.fhir import people, presenting
 from records.fhir.catalogue import KINDS, Kind
 from records.fhir.parameters import Filter, Place, Search, TokenValue
 from records.fhir.presenting import Resource
-from records.fhir.refusals import FhirResourceNotFound
+from records.fhir.refusals import FhirResourceNotFound, FhirSearchUnsupported
 from records.fhir.service import conditions, reading, registry
 from records.fhir.service.listings import LISTINGS
 from records.fhir.service.reading import Hit
+from records.fhir.trimming import trim
 
 
 @dataclass(frozen=True)
 class Found:
-    """A page. ``following``: where the next one begins; None: this is the last."""
+    """A page. ``following``: where the next one begins; None: this is the last.
+
+    :ivar total: on all pages, when it was asked for.
+    :ivar named: the persons whom the search named by identifiers, as ``patient`` would name them.
+    """
 
     matches: list[Resource]
     included: list[Resource] = field(default_factory=list)
     following: Place | None = None
+    total: int | None = None
+    named: list[str] = field(default_factory=list)
 
 
 def get_resource(
@@ -47,7 +54,8 @@ def search_resources(session: Session, actor: Actor, kind: Kind, search: Search)
     """A page of what the actor may see of a type."""
     if kind.name in LISTINGS:
         return _search_records(session, actor, [kind.name], search)
-    return _SEARCHES[kind.name](session, actor, search)
+    found = _SEARCHES[kind.name](session, actor, search)
+    return replace(found, matches=[trim(one, search.elements) for one in found.matches])
 
 
 def collect_everything(
@@ -62,12 +70,16 @@ def collect_everything(
     return Found([patient, *found.matches] if search.after is None else found.matches, [], found.following)
 
 
-def show_filed(session: Session, actor: Actor, resource_type: str, entry_id: UUID, version: int) -> Resource:
+def show_filed(session: Session, actor: Actor, resource_type: str, resource_id: str, version: int) -> Resource:
     """What the actor's hospital has just filed, or had filed before, as it stands."""
-    return _show(session, [reading.get_filed(session, actor, resource_type, entry_id, version)])[0]
+    return _show(session, [reading.get_filed(session, actor, resource_type, resource_id, version)])[0]
 
 
 def _search_records(session: Session, actor: Actor, resource_types: Sequence[str], search: Search) -> Found:
+    search, named = registry.resolve_chains(session, actor, search)
+    if search.with_total and not search.of("patient"):
+        # Whose records were counted stands in his access log: it has to be said whose they are.
+        raise FhirSearchUnsupported(("_total", "Only records of a patient who is named are counted."))
     hits, following = reading.search_records(session, actor, resource_types, search)
     wanted = {one.partition(":")[2] for one in search.includes}
     included = [
@@ -77,7 +89,12 @@ def _search_records(session: Session, actor: Actor, resource_types: Sequence[str
         if wanted & names and actor.can(KINDS[included_type].permission)
         for resource in include(session, actor, hits)
     ]
-    return Found(_show(session, hits), included, following)
+    if search.with_origins and actor.can(KINDS["Provenance"].permission):
+        scene = reading.read_scene(session, hits)
+        included += [people.show_origin(hit, scene) for hit in hits if hit.version]
+    total = reading.count_records(session, actor, resource_types[0], search) if search.with_total else None
+    shown = [trim(one, search.elements) for one in _show(session, hits)]
+    return Found(shown, included, following, total, named)
 
 
 def _show(session: Session, hits: Sequence[Hit]) -> list[Resource]:

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from core import clock
+from records.fhir import trimming
 from records.fhir.catalogue import DATE, REFERENCE, TOKEN, Kind
 from records.fhir.refusals import FhirSearchUnsupported
 from records.reports.incoming import is_storable
@@ -21,7 +22,10 @@ _MOMENT = re.compile(
     r"(?P<zone>Z|[+ -]\d\d:\d\d)?)?)?)?"
 )
 # Asks for what is given anyway, or changes only how much of it.
-_PASSED_OVER = {"_format": {"json", "application/json", "application/fhir+json"}, "_total": {"none"}}
+_PASSED_OVER = {"_format": {"json", "application/json", "application/fhir+json"}, "_pretty": {"true", "false"}}
+# The person, by an identifier of his: chained, or of the reference itself.
+_CHAINED = re.compile(r"(patient|subject)((:Patient)?\.|:)identifier")
+CHAINED = "patient.identifier"
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Search:
-    """All filters must hold. ``by_update``: in order of when it was filed, not of when it happened."""
+    """All filters must hold. ``by_update``: in order of when it was filed, not of when it happened.
+
+    :ivar count: of rows on a page; 0: only how many there are.
+    :ivar elements: what of each resource is given; None: all.
+    """
 
     filters: tuple[Filter, ...] = ()
     by_update: bool = False
@@ -95,6 +103,9 @@ class Search:
     count: int = PAGE
     after: Place | None = None
     includes: tuple[str, ...] = ()
+    with_origins: bool = False
+    with_total: bool = False
+    elements: tuple[str, ...] | None = None
 
     def of(self, asks: str) -> list[Filter]:
         """The filters that ask for this."""
@@ -122,9 +133,18 @@ def read_search(kind: Kind, given: Sequence[tuple[str, str]], *, is_lenient: boo
         elif name in kind.parameters:
             if value:
                 filters.append(_read_filter(name, *kind.parameters[name], value))
+        elif kind.is_versioned and is_chained(name) and re.split("[.:]", name)[0] in kind.parameters:
+            filters.append(Filter(CHAINED, tuple(_read_token(name, part) for part in value.split(",") if part)))
         elif value not in _PASSED_OVER.get(name, ()) and not is_lenient:
-            raise FhirSearchUnsupported(("(query)", f"{kind.name} knows: {', '.join([*kind.parameters, *_CONTROLS])}."))
+            raise FhirSearchUnsupported(
+                ("(query)", f"{kind.name} knows: {', '.join([*kind.parameters, *list_controls(kind)])}.")
+            )
     return replace(search, filters=tuple(filters))
+
+
+def is_chained(name: str) -> bool:
+    """Whether a parameter names the person by an identifier."""
+    return _CHAINED.fullmatch(name) is not None
 
 
 def write_cursor(place: Place) -> str:
@@ -181,10 +201,32 @@ def _period(found: re.Match[str]) -> tuple[datetime, datetime]:
     return start, end
 
 
-def _read_count(_kind: Kind, search: Search, value: str) -> Search:
-    if not re.fullmatch(r"[0-9]{1,6}", value) or int(value) < 1:
+def _read_count(kind: Kind, search: Search, value: str) -> Search:
+    if not re.fullmatch(r"[0-9]{1,6}", value) or (int(value) < 1 and not kind.is_versioned):
         raise FhirSearchUnsupported(("_count", f"A number from 1; at most {LONGEST_PAGE} are given."))
-    return replace(search, count=min(int(value), LONGEST_PAGE))
+    return replace(search, count=min(int(value), LONGEST_PAGE), with_total=search.with_total or int(value) == 0)
+
+
+def _read_total(kind: Kind, search: Search, value: str) -> Search:
+    if value not in {"none", "estimate", "accurate"} or (value != "none" and not kind.is_versioned):
+        raise FhirSearchUnsupported(("_total", f"none, estimate or accurate is expected; of {kind.name} only none."))
+    return replace(search, with_total=search.with_total or value != "none")
+
+
+def _read_summary(kind: Kind, search: Search, value: str) -> Search:
+    if value == "count":
+        return _read_count(kind, search, "0")
+    return replace(search, elements=trimming.read_summary(kind.name, value))
+
+
+def _read_elements(_kind: Kind, search: Search, value: str) -> Search:
+    return replace(search, elements=tuple(one.rpartition(".")[2] for one in value.split(",") if one))
+
+
+def _read_revinclude(kind: Kind, search: Search, value: str) -> Search:
+    if value != "Provenance:target" or not kind.is_versioned:
+        raise FhirSearchUnsupported(("_revinclude", "Provenance:target is known, of types with versions."))
+    return replace(search, with_origins=True)
 
 
 def _read_sort(kind: Kind, search: Search, value: str) -> Search:
@@ -211,4 +253,19 @@ def _read_cursor(_kind: Kind, search: Search, value: str) -> Search:
     return replace(search, after=after)
 
 
-_CONTROLS = {"_count": _read_count, "_sort": _read_sort, "_include": _read_include, "_cursor": _read_cursor}
+_CONTROLS = {
+    "_count": _read_count,
+    "_sort": _read_sort,
+    "_include": _read_include,
+    "_revinclude": _read_revinclude,
+    "_total": _read_total,
+    "_summary": _read_summary,
+    "_elements": _read_elements,
+    "_cursor": _read_cursor,
+}
+
+
+def list_controls(kind: Kind) -> list[str]:
+    """The parameters beside those of the type."""
+    unknown = set() if kind.is_versioned else {"_revinclude", "_total"}
+    return [name for name in _CONTROLS if name not in unknown and (name != "_include" or kind.includes)]

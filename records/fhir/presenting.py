@@ -90,6 +90,7 @@ def _show_observation(report: Report, line: Observation, scene: Scene, common: R
     return _without_nothing(
         common
         | {
+            "identifier": _own_identifier(report),
             "status": line.status,
             "category": [_category(report)],
             "code": _concept(line.code, line.code_system, line.name),
@@ -105,6 +106,13 @@ def _show_observation(report: Report, line: Observation, scene: Scene, common: R
             "referenceRange": _reference_range(line),
         }
     )
+
+
+def _own_identifier(report: Report) -> list[Resource] | None:
+    """Of an Observation that came alone: the report was named after it."""
+    if not report.identifier_system.startswith(systems.ALONE):
+        return None
+    return [{"system": report.identifier_system.removeprefix(systems.ALONE), "value": report.identifier_value}]
 
 
 def _quantity(line: Observation) -> Resource | None:

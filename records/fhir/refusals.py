@@ -23,7 +23,10 @@ class FhirUnreadable(Invalid):
 class FhirInvalid(Invalid):
     code = "records.fhir_invalid"
     title = "提交的 FHIR 资源不符合规范"
-    detail = "The resource does not conform to FHIR R4 or to docs/interfaces/fhir.md; see each issue's expression."
+    detail = (
+        "The resource does not conform to FHIR R4 or to docs/interfaces/fhir.md; see each issue's expression. It is "
+        "kept whole in quarantine; send it again as it should be, and dismiss this one."
+    )
 
     def __init__(self, *errors: tuple[str, str]) -> None:
         """:param errors: FHIRPath expression and English sentence each; never what was sent."""
@@ -33,7 +36,10 @@ class FhirInvalid(Invalid):
 class FhirContentUnsupported(FhirInvalid):
     code = "records.fhir_content_unsupported"
     title = "提交的 FHIR 内容暂不支持"
-    detail = "Valid FHIR that is not taken in here (docs/interfaces/fhir.md), and is not dropped silently either."
+    detail = (
+        "Valid FHIR that is not taken in here (docs/interfaces/fhir.md), and is not dropped silently either: it is "
+        "kept whole in quarantine."
+    )
 
 
 class FhirInteractionUnsupported(NotFound):

@@ -1,22 +1,27 @@
 """The FHIR R4 interface: its routes are made from the catalogue."""
 
 import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from flask import Response, request
 
 from accounts import service as accounts
 from core import db, observe
 from core.api import Api
-from core.errors import Refusal
+from core.errors import PermissionMissing, Refusal
 from core.web import current_actor, current_config, public, requires
 from records.fhir import answers, capability, finding, parameters, reading, submitting, summary
 from records.fhir.catalogue import KINDS, OF_A_PERSON, Kind
-from records.fhir.refusals import FhirIfMatchMissing, FhirInteractionUnsupported
+from records.fhir.refusals import FhirInteractionUnsupported, FhirInvalid
 from records.fhir.schemas import ResourcePath, VersionPath
 from records.fhir.submitting import Submission
-from records.reports import service as reports
+from records.intake import service as intake
+from records.intake.service import Arrival
 
 api = Api("fhir", tag="FHIR R4", url_prefix="/fhir", present_problem=answers.present_problem)
 discovery = Api("fhir_discovery", tag="FHIR R4")
@@ -27,11 +32,14 @@ discovery = Api("fhir_discovery", tag="FHIR R4")
 def submit_bundle() -> Response:
     """A hospital system sends reports and entries: a transaction (all or nothing) or a batch (each for itself)"""
     body = _read_body()
-    bundle, document = reading.read_bundle(body)
-    if bundle.type == "batch":
-        filed = [_file_alone(one) for one in submitting.split_batch(bundle, document)]
-        return answers.present_resource(answers.compose_batch_response(filed))
-    return answers.present_resource(_file(submitting.read_transaction(body, bundle, document)))
+    document = reading.read_document(body)
+    arrival = submitting.arrive(body, document)
+    if document.get("type") != "batch":
+        return answers.present_resource(_file(arrival, partial(submitting.read_transaction, document, arrival)))
+    with _keeping(arrival):
+        reading.check_bundle(document)
+    filed = [_answer_alone(entry, number) for number, entry in enumerate(document["entry"])]
+    return answers.present_resource(answers.compose_batch_response(filed))
 
 
 @api.get("/metadata", responses={200: None})
@@ -62,7 +70,7 @@ def _add_reading(kind: Kind) -> None:
             found = finding.get_resource(session, current_actor(), kind, path.resource_id)
         return answers.present_found(found)
 
-    known = ", ".join([*kind.parameters, "_count", "_sort", *(["_include"] if kind.includes else [])])
+    known = ", ".join([*kind.parameters, *parameters.list_controls(kind)])
 
     @api.get(f"/{name}", endpoint=f"search_{name}", operation_id=f"search_{name}", responses={200: None},
              summary=f"Search {name}", description=f"Parameters: {known}.")  # fmt: skip
@@ -102,18 +110,24 @@ def _add_writing(kind: Kind) -> None:
 
     @api.post(f"/{name}", endpoint=f"create_{name}", operation_id=f"create_{name}", responses={201: None},
               summary=f"File one {name}; If-None-Exist: identifier=... keeps one that is there")  # fmt: skip
-    @requires("records:entry:submit")
+    @requires(kind.submit_permission)
     def create() -> Response:
-        return _file_single(
-            submitting.read_single(_read_body(), name, if_none_exist=request.headers.get("If-None-Exist"))
-        )
+        return _file_single(name, {"method": "POST", "url": name} | _read_condition("ifNoneExist", "If-None-Exist"))
 
     @api.put(f"/{name}/<resource_id>", endpoint=f"update_{name}", operation_id=f"update_{name}", responses={200: None},
              summary=f"File the next version of one {name}; If-Match names the current one")  # fmt: skip
-    @requires("records:entry:submit")
+    @requires(kind.submit_permission)
     def update(path: ResourcePath) -> Response:
-        target = (path.resource_id, _read_if_match())
-        return _file_single(submitting.read_single(_read_body(), name, target=target), is_update=True)
+        return _file_single(
+            name, {"method": "PUT", "url": f"{name}/{path.resource_id}"} | _read_condition("ifMatch", "If-Match")
+        )
+
+    @api.put(f"/{name}", endpoint=f"update_named_{name}", operation_id=f"update_named_{name}", responses={200: None},
+             summary=f"File one {name}, or the next version of it: ?identifier=... is its own identifier")  # fmt: skip
+    @requires(kind.submit_permission)
+    def update_named() -> Response:
+        url = f"{name}?{request.query_string.decode('utf-8', 'replace')}"
+        return _file_single(name, {"method": "PUT", "url": url} | _read_condition("ifMatch", "If-Match"))
 
 
 for _kind in KINDS.values():
@@ -161,59 +175,110 @@ def _read_body() -> bytes:
     return request.get_data()
 
 
-def _read_if_match() -> str:
-    if "If-Match" not in request.headers:
-        raise FhirIfMatchMissing
-    return request.headers["If-Match"]
+def _read_condition(element: str, header: str) -> dict[str, str]:
+    return {element: request.headers[header]} if header in request.headers else {}
 
 
 def _read_search(kind: Kind) -> parameters.Search:
     given = [*request.args.items(multi=True), *request.form.items(multi=True)]
-    return parameters.read_search(kind, given, is_lenient="handling=lenient" in request.headers.get("Prefer", ""))
+    return parameters.read_search(kind, given, is_lenient="handling=lenient" in _read_preferences())
 
 
-def _file(submission: Submission) -> str:
-    with db.transaction() as session:
-        return reports.file_reports(
-            session,
-            current_actor(),
-            incoming=submission.incoming,
-            arrival=submission.arrival,
-            answer=submission.answer,
-        )
+def _read_preferences() -> set[str]:
+    """What ``Prefer`` says (RFC 7240)."""
+    return {one.strip() for said in request.headers.getlist("Prefer") for one in re.split("[,;]", said)}
 
 
-def _file_alone(one: Submission | Refusal) -> dict[str, Any]:
+def _file(arrival: Arrival, read: Callable[[], Submission]) -> str:
+    with _keeping(arrival):
+        submission = read()
+        with db.transaction() as session:
+            return submitting.file_submission(session, current_actor(), submission)
+
+
+@contextmanager
+def _keeping(arrival: Arrival) -> Iterator[None]:
+    """What can be read and cannot be filed is kept in quarantine, whole; the refusal says where."""
+    try:
+        yield
+    except FhirInvalid as refusal:
+        with db.transaction() as session:
+            message_id = intake.quarantine(session, current_actor(), arrival, reason=refusal.code)
+        refusal.members["message_id"] = str(message_id)
+        raise
+
+
+def _answer_alone(entry: dict[str, Any], number: int) -> dict[str, Any]:
     """What became of one entry of a batch; its refusal undoes nothing of the others."""
     try:
-        if isinstance(one, Refusal):
-            raise one
-        response: dict[str, Any] = json.loads(_file(one))["entry"][0]["response"]
-        return response
+        if (entry.get("request") or {}).get("method") == "GET":
+            return {"response": {"status": "200 OK"}, "resource": _read_at(entry["request"]["url"])}
+        arrival = submitting.arrive_alone(entry)
+        filed = _file(arrival, partial(submitting.read_alone, entry, number, arrival))
+        return {"response": json.loads(filed)["entry"][0]["response"]}
     except Refusal as refusal:
         base_url, request_id = current_config().base_url, observe.request_id()
-        return answers.show_refused(refusal, base_url=base_url, request_id=request_id)
+        return {"response": answers.show_refused(refusal, base_url=base_url, request_id=request_id)}
 
 
-def _file_single(submission: Submission, *, is_update: bool = False) -> Response:
-    resource_type = submission.places[0].resource_type
-    entry_id, version, is_new = submitting.read_filed(_file(submission))
+def _read_at(url: str) -> dict[str, Any]:
+    """What a GET of this address, below the base, would have answered.
+
+    :raises FhirInteractionUnsupported: it is none of the kind ``Type/id``, ``Type/id/_history/version``, ``Type?...``.
+    """
+    path, question, query = url.partition("?")
+    name, _, place = path.partition("/")
+    resource_id, _, version = place.partition("/_history/")
+    kind, actor = KINDS.get(name), current_actor()
+    if kind is None or bool(place) == bool(question) or (version and not (kind.is_versioned and version.isdecimal())):
+        raise FhirInteractionUnsupported
+    if not actor.can(kind.permission):
+        raise PermissionMissing
     with db.transaction() as session:
-        filed = finding.show_filed(session, current_actor(), resource_type, entry_id, version)
-    location = f"{current_config().base_url}/fhir/{resource_type}/{entry_id}/_history/{version}"
-    return answers.present_found(filed, 201 if is_new and not is_update else 200, Location=location)
+        if place:
+            return finding.get_resource(session, actor, kind, resource_id, version=int(version) if version else None)
+        given = parse_qsl(query, keep_blank_values=True)
+        found = finding.search_resources(session, actor, kind, parameters.read_search(kind, given))
+    return _compose_page(found, name, url=f"{current_config().base_url}/fhir/{url}", given=given)
+
+
+def _file_single(resource_type: str, asked: dict[str, str]) -> Response:
+    body = _read_body()
+    document, arrival = reading.read_document(body), submitting.arrive_single(body, asked)
+    filed = _file(arrival, partial(submitting.read_single, document, resource_type, asked, arrival))
+    resource_id, version, is_new = submitting.read_filed(filed)
+    location = f"{current_config().base_url}/fhir/{resource_type}/{resource_id}/_history/{version}"
+    status, preferred = 201 if is_new and (asked["method"] == "POST" or version == 1) else 200, _read_preferences()
+    if "return=minimal" in preferred:
+        return answers.present_resource("", status, Location=location, ETag=f'W/"{version}"')
+    if "return=OperationOutcome" in preferred:
+        outcome = json.dumps(answers.describe_filed(resource_type, resource_id, version), ensure_ascii=False)
+        return answers.present_resource(outcome, status, Location=location, ETag=f'W/"{version}"')
+    with db.transaction() as session:
+        shown = finding.show_filed(session, current_actor(), resource_type, resource_id, version)
+    return answers.present_found(shown, status, Location=location)
 
 
 def _present_page(found: finding.Found, path: str) -> Response:
+    given = [*request.args.items(multi=True), *request.form.items(multi=True)]
+    return answers.present_found(_compose_page(found, path, url=_address(), given=given))
+
+
+def _compose_page(found: finding.Found, path: str, *, url: str, given: list[tuple[str, str]]) -> dict[str, Any]:
+    """A page of a search, and where the next one is.
+
+    :param given: the parameters; the next page's name persons by our ids, not by their identifiers.
+    """
     base_url = current_config().base_url
-    links = {"self": _address()}
+    links = {"self": url}
     if found.following is not None:
-        given = [*request.args.items(multi=True), *request.form.items(multi=True)]
-        kept = [(name, value) for name, value in given if name != "_cursor"]
+        kept = [(name, value) for name, value in given if name != "_cursor" and not parameters.is_chained(name)]
+        kept += [("patient", named) for named in found.named]
         query = urlencode([*kept, ("_cursor", parameters.write_cursor(found.following))])
         links["next"] = f"{base_url}/fhir/{path}?{query}"
-    bundle = answers.compose_bundle("searchset", base_url, found.matches, included=found.included, links=links)
-    return answers.present_found(bundle)
+    return answers.compose_bundle(
+        "searchset", base_url, found.matches, included=found.included, links=links, total=found.total
+    )
 
 
 def _address() -> str:

@@ -1,19 +1,19 @@
 """Bodies of the FHIR interface to what is filed, one transaction each."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-from uuid import UUID
 
-from fhir.resources.R4B.bundle import Bundle
+from sqlalchemy.orm import Session
 
 from core import exact_json
-from core.errors import Refusal
-from records.entries.incoming import Target
+from core.actor import Actor
 from records.fhir import answers, reading, translation
-from records.fhir.refusals import FhirContentUnsupported
+from records.fhir.completing import complete_report
+from records.fhir.refusals import FhirInvalid
 from records.intake.service import Arrival
-from records.reports.incoming import Incoming
+from records.intake.subjects import Assignment
+from records.reports import service as reports
 from records.reports.service import FiledReport
 
 CONTENT_TYPE = "application/fhir+json"
@@ -23,67 +23,94 @@ CONTENT_TYPE = "application/fhir+json"
 class Submission:
     """What to file, as which message, and where its entries are in the answer."""
 
-    incoming: Incoming
+    translated: translation.Translation
     arrival: Arrival
-    places: list[translation.Place]
 
     def answer(self, filed: list[FiledReport]) -> str:
         """The transaction-response."""
-        return answers.compose_response(self.places, filed)
+        return answers.compose_response(self.translated.places, filed)
 
 
-def read_transaction(body: bytes, bundle: Bundle, document: dict[str, Any]) -> Submission:
-    """A Bundle of which everything is filed or nothing; raises as ``translation.translate`` does."""
-    translated = translation.translate(bundle, document)
-    arrival = Arrival("fhir", body, CONTENT_TYPE, translation.read_message_key(bundle))
-    return Submission(translated.incoming, arrival, translated.places)
+def file_submission(
+    session: Session, actor: Actor, submission: Submission, *, assigned: Assignment | None = None
+) -> str:
+    """File it; raises as ``reports.file_reports`` and ``completing.complete_report`` do.
 
-
-def split_batch(bundle: Bundle, document: dict[str, Any]) -> list[Submission | Refusal]:
-    """Each entry of a batch as a transaction of its own, or why it can be none."""
-    return [_read_alone(entry, sent) for entry, sent in zip(bundle.entry or [], document["entry"], strict=True)]
-
-
-def read_single(
-    body: bytes, resource_type: str, *, target: tuple[str, str] | None = None, if_none_exist: str | None = None
-) -> Submission:
-    """One resource that is created or updated.
-
-    :param target: id in the address and If-Match, of an update.
+    :param assigned: whose it is, as somebody of the hospital has said since it came.
+    :returns: the transaction-response; of a message that came before, the one it got then.
     """
-    resource = reading.read_resource(body, resource_type)
-    replaced: Target | None = translation.read_target(*target, resource) if target else None
-    incoming = translation.translate_resource(resource, target=replaced, if_none_exist=if_none_exist)
-    return Submission(incoming, Arrival("fhir", body, CONTENT_TYPE), [translation.Place(resource_type, 0)])
-
-
-def read_kept(body: bytes) -> Submission:
-    """What was kept of a transaction, of an entry of a batch, or of a single resource, read again.
-
-    An update that was set aside names its resource by its identifier.
-    """
-    resource_type = json.loads(body)["resourceType"]
-    return (
-        read_transaction(body, *reading.read_bundle(body))
-        if resource_type == "Bundle"
-        else read_single(body, resource_type)
+    translated = submission.translated
+    completed = tuple(complete_report(session, actor, draft) for draft in translated.drafts)
+    if len({report.identifier for report in completed}) != len(completed):
+        raise FhirInvalid(("Bundle.entry", "Two entries change one report; send the whole report."))
+    subject = replace(translated.incoming.subject, assigned=assigned)
+    return reports.file_reports(
+        session,
+        actor,
+        incoming=replace(translated.incoming, reports=completed, subject=subject),
+        arrival=submission.arrival,
+        answer=submission.answer,
     )
 
 
-def read_filed(reply: str) -> tuple[UUID, int, bool]:
+def arrive(body: bytes, document: dict[str, Any]) -> Arrival:
+    """A Bundle as the message that is kept. One that is invalid may have no identifier that can be read."""
+    try:
+        key = translation.read_message_key(document.get("identifier"))
+    except FhirInvalid:
+        key = None
+    return Arrival("fhir", body, CONTENT_TYPE, key)
+
+
+def arrive_alone(entry: dict[str, Any]) -> Arrival:
+    """One entry of a batch as the message that is kept: a transaction of its own."""
+    document = {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
+    # What is no text stays what it is, escaped; it will not be filed as it stands.
+    body = exact_json.dump(document) if reading.is_text_whole(entry) else json.dumps(document, default=str)
+    return Arrival("fhir", body.encode(), CONTENT_TYPE)
+
+
+def arrive_single(body: bytes, request: dict[str, Any]) -> Arrival:
+    """A single resource as the message that is kept: an update or a condition stands beside it, as in a Bundle.
+
+    :param request: what is asked for, as ``Bundle.entry.request``.
+    """
+    if request["method"] != "POST" or "ifNoneExist" in request:
+        asked = json.dumps(request, ensure_ascii=False).encode()
+        body = b'{"resourceType":"Bundle","type":"transaction","entry":[{"request":%b,"resource":%b}]}' % (asked, body)
+    return Arrival("fhir", body, CONTENT_TYPE)
+
+
+def read_transaction(document: dict[str, Any], arrival: Arrival) -> Submission:
+    """A Bundle of which everything is filed or nothing; raises as ``translation.translate`` does."""
+    reading.check_bundle(document)
+    translation.read_message_key(document.get("identifier"))
+    parts = [reading.read_entry(entry, number) for number, entry in enumerate(document["entry"])]
+    return Submission(translation.translate(parts), arrival)
+
+
+def read_alone(entry: dict[str, Any], number: int, arrival: Arrival) -> Submission:
+    """One entry of a batch; raises as ``translation.translate`` does."""
+    return Submission(translation.translate([reading.read_entry(entry, number)]), arrival)
+
+
+def read_single(document: dict[str, Any], resource_type: str, request: dict[str, Any], arrival: Arrival) -> Submission:
+    """One resource that is created or updated; raises as ``translation.translate`` does."""
+    return Submission(translation.translate([reading.read_resource(document, resource_type, request)]), arrival)
+
+
+def read_kept(body: bytes) -> Submission:
+    """What was kept of a transaction, of an entry of a batch, or of a single resource, read again."""
+    document = reading.read_document(body)
+    resource_type = str(document.get("resourceType"))
+    if resource_type == "Bundle":
+        return read_transaction(document, arrive(body, document))
+    request = {"method": "POST", "url": resource_type}
+    return read_single(document, resource_type, request, arrive_single(body, request))
+
+
+def read_filed(reply: str) -> tuple[str, int, bool]:
     """Id, version and whether it is new, of the one resource in a transaction-response."""
     response = json.loads(reply)["entry"][0]["response"]
     _, resource_id, _, version = response["location"].split("/")
-    return UUID(resource_id), int(version), response["status"].startswith("201")
-
-
-def _read_alone(entry: Any, sent: dict[str, Any]) -> Submission | Refusal:
-    document = {"resourceType": "Bundle", "type": "transaction", "entry": [sent]}
-    try:
-        if entry.resource is None:
-            raise FhirContentUnsupported(("Bundle.entry", "A resource to create or update is expected."))
-        translated = translation.translate(Bundle(type="transaction", entry=[entry]), document)
-    except Refusal as refusal:
-        return refusal
-    body = exact_json.dump(document).encode()
-    return Submission(translated.incoming, Arrival("fhir", body, CONTENT_TYPE), translated.places)
+    return resource_id, int(version), response["status"].startswith("201")

@@ -8,6 +8,7 @@ VISIT = "urn:yimatong:id:visit"
 REFUSAL = "urn:yimatong:refusal"
 
 INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
+OBSERVATION_CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 DIAGNOSTIC_SERVICE = "http://terminology.hl7.org/CodeSystem/v2-0074"
 ENCOUNTER_CLASS = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 # The national list of departments, 4 digits.
@@ -18,3 +19,5 @@ HOSPITAL = "urn:yimatong:id:hospital"
 MESSAGE = "urn:yimatong:id:message"
 # What was done, as the access log calls it.
 ACT = "urn:yimatong:act"
+# Before the system of an Observation's own identifier, where a report is made of it alone.
+ALONE = "urn:yimatong:id:observation:"

@@ -25,7 +25,9 @@ def read_text(channel: str, stream: BinaryIO) -> tuple[str, bool]:
 def _read_json(stream: BinaryIO) -> str:
     body = stream.read()
     try:
-        return json.dumps(json.loads(body), ensure_ascii=False, indent=2)
+        text = json.dumps(json.loads(body), ensure_ascii=False, indent=2)
+        # Half a character is shown as it was escaped.
+        return text.encode("utf-8", "backslashreplace").decode()
     except (ValueError, RecursionError):
         return body.decode("utf-8", "replace")
 

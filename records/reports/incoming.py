@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from uuid import UUID
 
 from core import clock
-from records.entries.incoming import IncomingEntry
+from records.entries.incoming import IncomingEntry, Target
 from records.intake.subjects import Subject
 from records.reports.models import ReportCategory
 
@@ -68,7 +68,12 @@ class IncomingAttachment:
 
 @dataclass(frozen=True)
 class IncomingReport:
-    """One report as sent; the fields are those of ``models.Report``."""
+    """One report as sent; the fields are those of ``models.Report``.
+
+    :ivar encounter_ids: encounters that it names by our ids; one of them may be a visit.
+    :ivar target: set when it has to be the next version of exactly this one.
+    :ivar keeps_existing: a report with this identifier stays as it is (a conditional create).
+    """
 
     identifier: tuple[str, str]
     status: str
@@ -81,6 +86,9 @@ class IncomingReport:
     conclusion: str | None
     observations: tuple[IncomingObservation, ...]
     attachments: tuple[IncomingAttachment, ...] = ()
+    encounter_ids: tuple[UUID, ...] = ()
+    target: Target | None = None
+    keeps_existing: bool = False
 
 
 @dataclass(frozen=True)

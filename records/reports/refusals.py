@@ -33,6 +33,13 @@ class ReportOutdated(Conflict):
     )
 
 
+class ReportVersionDiffers(Conflict):
+    status = 412
+    code = "records.report_version_differs"
+    title = "报告已被更新,请读取最新版本后重试"
+    detail = "If-Match names another version than the current one. Read the report again and repeat the change on it."
+
+
 class MessageKeyReused(Conflict):
     keeps_changes = True
     code = "records.message_key_reused"

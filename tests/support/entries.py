@@ -10,6 +10,7 @@ from records.fhir import systems
 from tests.support.city import City, bearer
 
 ICD_10 = "http://hl7.org/fhir/sid/icd-10"
+ALLERGY_CLINICAL = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
 CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 
 
@@ -56,6 +57,7 @@ def every_kind(subject: dict[str, Any]) -> list[dict[str, Any]]:
     others: list[dict[str, Any]] = [
         {
             "resourceType": "AllergyIntolerance",
+            "clinicalStatus": {"coding": [{"system": ALLERGY_CLINICAL, "code": "active"}]},
             "category": ["medication"],
             "code": {"text": "青霉素"},
             "patient": subject,

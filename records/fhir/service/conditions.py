@@ -48,12 +48,17 @@ def by_visit(column: Column) -> Condition:
     return condition
 
 
-def by_token(code: Column, system: Column) -> Condition:
-    """A code, in its system where one is named."""
+def by_token(code: Column, system: Column, *, prefix: str = "") -> Condition:
+    """A code, in its system where one is named.
+
+    :param prefix: what the kept system has before the one that is asked for.
+    """
 
     def condition(asked: Filter) -> ColumnElement[bool]:
         return _any(
-            code == one.code if one.system is None else and_(code == one.code, system == one.system)
+            and_(code == one.code, system.startswith(prefix, autoescape=True))
+            if one.system is None
+            else and_(code == one.code, system == prefix + one.system)
             for one in asked.tokens
         )
 

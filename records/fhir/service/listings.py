@@ -100,6 +100,7 @@ def _on_observation() -> Listing:
         moment=Report.effective_at,
         updated=Report.filed_at,
         conditions={
+            "identifier": conditions.by_token(Report.identifier_value, Report.identifier_system, prefix=systems.ALONE),
             "code": conditions.by_token(Observation.code, Observation.code_system),
             "category": conditions.by_code(Report.category, _REPORT_CATEGORIES),
             "status": conditions.by_code(Observation.status),

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, literal, select, tuple_
+from sqlalchemy import Select, func, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
@@ -63,12 +63,20 @@ def search_records(
         hit
         for resource_type in resource_types
         for listing in LISTINGS[resource_type]
-        for hit in _list_hits(session, actor, resource_type, listing, search)
+        for hit in (_list_hits(session, actor, resource_type, listing, search) if search.count else [])
     ]
     found.sort(key=lambda hit: _sort_key(hit.place), reverse=search.is_descending)
     page = found[: search.count]
     _release(session, actor, resource_types, search, page)
-    return page, page[-1].place if len(found) > search.count else None
+    return page, page[-1].place if len(found) > search.count > 0 else None
+
+
+def count_records(session: Session, actor: Actor, resource_type: str, search: Search) -> int:
+    """How many the actor may see of a type now, on all pages together."""
+    return sum(
+        session.scalar(select(func.count()).select_from(_filtered(actor, resource_type, listing, search).subquery())) or 0
+        for listing in LISTINGS[resource_type]
+    )
 
 
 def get_record(session: Session, actor: Actor, resource_type: str, resource_id: str, version: int | None = None) -> Hit:
@@ -91,6 +99,8 @@ def list_versions(
     if version is not None and version > _LATEST_VERSION:
         raise FhirResourceNotFound
     for listing in LISTINGS[resource_type]:
+        if listing.version is None and (version or 1) != 1:
+            continue
         statement = _readable(actor, resource_type, listing, READ)
         statement = statement.where(_conditions(listing)["_id"](Filter("_id", (TokenValue(None, resource_id),))))
         if listing.is_current is not None and version is not None:
@@ -112,11 +122,13 @@ def list_versions(
     raise FhirResourceNotFound
 
 
-def get_filed(session: Session, actor: Actor, resource_type: str, entry_id: UUID, version: int) -> Hit:
-    """A version of an entry that the actor's own hospital filed: what it has sent, it may be told again at once."""
+def get_filed(session: Session, actor: Actor, resource_type: str, resource_id: str, version: int) -> Hit:
+    """A version of what the actor's own hospital filed: what it has sent, it may be told again at once."""
     listing = LISTINGS[resource_type][-1]
-    own = RecordEntry.hospital_id == actor.house_id, RecordEntry.id == entry_id, RecordEntry.version == version
-    row = session.execute(listing.statement.add_columns(listing.updated).where(*own)).one()
+    table = RecordEntry if listing.kind == "entry" else Report
+    own = table.hospital_id == actor.house_id, table.version == version
+    named = conditions.by_id(listing.object_id, listing.position)(Filter("_id", (TokenValue(None, resource_id),)))
+    row = session.execute(listing.statement.add_columns(listing.updated).where(*own, named)).one()
     return _hit(resource_type, listing, row)
 
 
@@ -149,12 +161,7 @@ def read_scene(session: Session, hits: Iterable[Hit]) -> Scene:
 
 
 def _list_hits(session: Session, actor: Actor, resource_type: str, listing: Listing, search: Search) -> list[Hit]:
-    statement = _readable(actor, resource_type, listing, SEARCH)
-    if listing.is_current is not None:
-        statement = statement.where(listing.is_current)
-    known = _conditions(listing)
-    for one in search.filters:
-        statement = statement.where(known[one.asks](one))
+    statement = _filtered(actor, resource_type, listing, search)
     moment = listing.updated if search.by_update else listing.moment
     position = literal(0) if listing.position is None else -listing.position
     order = (moment, listing.object_id, position)
@@ -166,6 +173,16 @@ def _list_hits(session: Session, actor: Actor, resource_type: str, listing: List
     statement = statement.order_by(*(one.desc() if search.is_descending else one.asc() for one in ranked))
     rows = session.execute(statement.limit(search.count + 1))
     return [_hit(resource_type, listing, row, by_update=search.by_update) for row in rows]
+
+
+def _filtered(actor: Actor, resource_type: str, listing: Listing, search: Search) -> Select[Any]:
+    statement = _readable(actor, resource_type, listing, SEARCH)
+    if listing.is_current is not None:
+        statement = statement.where(listing.is_current)
+    known = _conditions(listing)
+    for one in search.filters:
+        statement = statement.where(known[one.asks](one))
+    return statement
 
 
 def _readable(actor: Actor, resource_type: str, listing: Listing, verb: str) -> Select[Any]:

@@ -1,6 +1,6 @@
 """What is read as FHIR and is no row of records: persons, hospitals, grants, the access log, where things came from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -11,7 +11,7 @@ from core.actor import Actor, ActorKind
 from health_card import service as health_card
 from records.fhir import systems
 from records.fhir.catalogue import KINDS
-from records.fhir.parameters import ReferenceValue, Search
+from records.fhir.parameters import CHAINED, Filter, ReferenceValue, Search
 from records.fhir.refusals import FhirResourceNotFound, FhirSearchUnsupported
 from records.fhir.service import conditions, reading
 from records.fhir.service.listings import LISTINGS
@@ -81,6 +81,22 @@ def search_persons(session: Session, actor: Actor, search: Search) -> list[Perso
     roots = sorted(set(health_card.list_roots(session, found).values()))
     files = [_find_file(session, actor, person_id) for person_id in roots[: search.count]]
     return [one for one in files if one is not None]
+
+
+def resolve_chains(session: Session, actor: Actor, search: Search) -> tuple[Search, list[str]]:
+    """The same search with persons where it names them by an identifier.
+
+    :returns: also what ``patient`` stands for each, as a parameter says it; of an identifier of nobody, nobody.
+    :raises FhirSearchUnsupported: an identifier of a system by which persons are not found here.
+    """
+    filters = [one for one in search.filters if one.asks != CHAINED]
+    named: list[str] = []
+    for one in search.of(CHAINED):
+        found = {_find_person(session, actor, value.system, value.code) for value in one.tokens} - {None}
+        ids = [str(person_id) for person_id in found] or ["nobody"]
+        filters.append(Filter("patient", tuple(ReferenceValue("Patient", person_id) for person_id in ids)))
+        named.append(",".join(f"Patient/{person_id}" for person_id in ids))
+    return replace(search, filters=tuple(filters)), named
 
 
 def search_hospitals(session: Session, search: Search) -> list[accounts.HospitalCard]:

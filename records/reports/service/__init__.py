@@ -1,8 +1,10 @@
 """What protocols and other slices of records may ask of reports."""
 
 from records.reports.service.facts import (
+    SentReport,
     VersionFacts,
     get_current_version,
+    get_sent,
     get_version,
     get_version_facts,
     is_report,
@@ -32,11 +34,13 @@ __all__ = [
     "Offered",
     "ReportView",
     "ResultView",
+    "SentReport",
     "VersionFacts",
     "file_plain",
     "file_reports",
     "get_current_version",
     "get_report",
+    "get_sent",
     "get_version",
     "get_version_facts",
     "is_report",

@@ -7,8 +7,12 @@ from uuid import UUID
 from sqlalchemy import and_, select, tuple_
 from sqlalchemy.orm import Session
 
-from records.reports.models import Report, ReportStatus
+from core.actor import Actor
+from records.refusals import ReportNotFound
+from records.reports.incoming import IncomingObservation, IncomingReport
+from records.reports.models import Observation, Report, ReportAttachment, ReportStatus
 from records.reports.service.reading import ReportView, show_version
+from records.reports.service.writing import OBSERVED, REPORTED
 
 
 @dataclass(frozen=True)
@@ -81,3 +85,35 @@ def get_current_version(session: Session, *, report_id: UUID) -> tuple[int, str]
     """Number and status of the version that is current."""
     current = select(Report.version, Report.status).where(Report.id == report_id, Report.is_current)
     return session.execute(current).tuples().one()
+
+
+@dataclass(frozen=True)
+class SentReport:
+    """The current version of a report as its hospital has sent it. ``has_attachments``: documents, not given here."""
+
+    report_id: UUID
+    version: int
+    report: IncomingReport
+    has_attachments: bool
+
+
+def get_sent(session: Session, actor: Actor, *, report_id: UUID) -> SentReport:
+    """What the actor's own hospital has filed, whoever may read it: it is about to send the next version.
+
+    :raises ReportNotFound: none such of this hospital.
+    """
+    mine = select(Report).where(Report.id == report_id, Report.is_current, Report.hospital_id == actor.house_id)
+    report = session.scalars(mine).one_or_none()
+    if report is None:
+        raise ReportNotFound
+    of_version = Observation.report_id == report.id, Observation.report_version == report.version
+    lines = session.scalars(select(Observation).where(*of_version).order_by(Observation.position))
+    attachments = select(ReportAttachment.number).where(
+        ReportAttachment.report_id == report.id, ReportAttachment.report_version == report.version
+    )
+    sent = IncomingReport(
+        identifier=(report.identifier_system, report.identifier_value),
+        observations=tuple(IncomingObservation(**{name: getattr(line, name) for name in OBSERVED}) for line in lines),
+        **{name: getattr(report, name) for name in REPORTED},
+    )
+    return SentReport(report.id, report.version, sent, session.scalar(attachments.limit(1)) is not None)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -14,14 +15,20 @@ from core.errors import Refusal
 from core.ids import new_id
 from health_card import service as health_card
 from records.entries import service as entries
-from records.entries.incoming import IncomingEntry
+from records.entries.incoming import Target
 from records.intake import service as intake
 from records.intake.service import Arrival
 from records.intake.subjects import Subject, match_person
-from records.refusals import VisitNotFound
+from records.refusals import ReportNotFound, VisitNotFound
 from records.reports.incoming import Incoming, IncomingReport
 from records.reports.models import Observation, Report, ReportAttachment, ReportStatus
-from records.reports.refusals import MessageKeyReused, ReportOfAnotherPerson, ReportOutdated, VisitNotMatched
+from records.reports.refusals import (
+    MessageKeyReused,
+    ReportOfAnotherPerson,
+    ReportOutdated,
+    ReportVersionDiffers,
+    VisitNotMatched,
+)
 from records.reports.service.plain import report_lock
 from records.reports.service.writing import OBSERVED, REPORTED, Filing, write_reports
 from records.visits import service as visits
@@ -67,7 +74,10 @@ def file_reports(
     :raises VisitNotMatched: the visit named is not one of this person at the actor's hospital.
     :raises ReportOfAnotherPerson: the identifier belongs to another person's report.
     :raises ReportOutdated: a later version is filed already.
-    :raises MessageKeyReused: the message's id was used for other content. All of these keep the message in quarantine.
+    :raises ReportNotFound: an update of what this hospital has not filed under this identifier.
+    :raises ReportVersionDiffers: an update of another version than the current one.
+    :raises MessageKeyReused: the message's id was used for other content. All but the two before keep the message in
+        quarantine.
     :raises EntryNotFound: see ``entries.decide_entries``, which raises more.
     :raises MessageDismissed: the hospital has dismissed this very message.
     """
@@ -112,7 +122,8 @@ def _file_once(
     write_reports(session, actor, filings)
     for entry in decided:
         if entry.is_new:
-            under = named_visit_id or _find_visit(session, actor, person_id, entry.entry)
+            named = entry.entry.encounter_ids, entry.entry.occurred_at
+            under = named_visit_id or _find_visit(session, actor, person_id, *named)
             entries.write_entry(session, actor, entry, visit_id=under, message_id=message_id, channel=arrival.channel)
     return reply
 
@@ -122,13 +133,13 @@ def _place(
 ) -> Filing:
     """Under the visit that the message names, or the last one before. Versions stand on the first one's record."""
     report = decision.report
-    latest = visits.find_latest_visit_id(session, actor, person_id=decision.person_id, at=report.effective_at)
+    under = visit_id or _find_visit(session, actor, decision.person_id, report.encounter_ids, report.effective_at)
     return Filing(
         report_id=decision.filed.report_id,
         version=decision.filed.version,
         report=report,
         person_id=decision.person_id,
-        visit_id=visit_id or latest,
+        visit_id=under,
         message_id=came_by[0],
         channel=came_by[1],
     )
@@ -167,9 +178,11 @@ def _list_named(
         yield from visits.find_numbered(session, actor, {visit_number}).values()
 
 
-def _find_visit(session: Session, actor: Actor, person_id: UUID, entry: IncomingEntry) -> UUID | None:
-    """The visit that an entry names among its encounters, else the latest."""
-    for encounter_id in entry.encounter_ids:
+def _find_visit(
+    session: Session, actor: Actor, person_id: UUID, encounter_ids: Iterable[UUID], at: datetime
+) -> UUID | None:
+    """The visit that is named among these encounters, else the latest."""
+    for encounter_id in encounter_ids:
         try:
             visit = visits.get_visit(session, actor, encounter_id)
         except VisitNotFound:
@@ -177,7 +190,7 @@ def _find_visit(session: Session, actor: Actor, person_id: UUID, entry: Incoming
             continue
         if health_card.is_same_person(session, visit.person_id, person_id):
             return encounter_id
-    return visits.find_latest_visit_id(session, actor, person_id=person_id, at=entry.occurred_at)
+    return visits.find_latest_visit_id(session, actor, person_id=person_id, at=at)
 
 
 def _decide(session: Session, actor: Actor, person_id: UUID, report: IncomingReport) -> _Decision:
@@ -193,14 +206,23 @@ def _decide(session: Session, actor: Actor, person_id: UUID, report: IncomingRep
             Report.is_current,
         )
     ).one_or_none()
+    if report.target is not None:
+        _check_target(current, report.target)
     if current is None:
         return _Decision(FiledReport(new_id(), 1, True), report, person_id)
     if not health_card.is_same_person(session, current.person_id, person_id):
         raise ReportOfAnotherPerson
-    if _says_the_same(session, current, report):
+    if report.keeps_existing or _says_the_same(session, current, report):
         return _Decision(FiledReport(current.id, current.version, False), report, current.person_id)
     _check_not_outdated(current, report)
     return _Decision(FiledReport(current.id, current.version + 1, True), report, current.person_id)
+
+
+def _check_target(current: Report | None, target: Target) -> None:
+    if current is None or not target.is_of(current.id):
+        raise ReportNotFound
+    if current.version != target.version:
+        raise ReportVersionDiffers
 
 
 def _check_not_outdated(current: Report, report: IncomingReport) -> None:

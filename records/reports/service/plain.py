@@ -16,7 +16,7 @@ from core.ids import new_id
 from health_card import service as health_card
 from records.intake import service as intake
 from records.intake.service import Arrival
-from records.reports.incoming import Incoming
+from records.reports.incoming import Incoming, IncomingReport
 from records.reports.service.writing import Filing, write_reports
 from records.visits import service as visits
 from records.visits.service import NumberedVisit
@@ -92,11 +92,15 @@ def _choose(offered: Sequence[Offered | None]) -> dict[int, Offered]:
         if one is None:
             continue
         touched: set[object] = {one.arrival.message_key, *(report.identifier for report in one.incoming.reports)}
-        has_files = any(report.attachments for report in one.incoming.reports)
-        if one.incoming.visit_id is None and one.arrival.message_key and not has_files and not touched & taken:
+        is_plain = one.incoming.visit_id is None and all(_is_plain(report) for report in one.incoming.reports)
+        if is_plain and one.arrival.message_key and not touched & taken:
             chosen[place] = one
         taken |= touched
     return chosen
+
+
+def _is_plain(report: IncomingReport) -> bool:
+    return not (report.attachments or report.encounter_ids or report.target)
 
 
 def _lock(session: Session, actor: Actor, chosen: dict[int, Offered]) -> None:

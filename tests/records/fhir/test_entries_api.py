@@ -176,7 +176,7 @@ def test_of_a_batch_each_stands_for_itself(city: City, machine: Machine, patient
     code = responses[2]["outcome"]["issue"][0]["details"]["coding"][0]["code"]
     assert code == "records.person_not_matched"
     waiting = city.client.get("/api/v1/quarantine", headers=bearer(machine.token)).json["messages"]
-    assert [message["reason"] for message in waiting] == ["records.person_not_matched"]
+    assert [message["reason"] for message in waiting] == ["records.person_not_matched", "records.fhir_invalid"]
     assert rows() == 2
 
 
@@ -211,6 +211,11 @@ INVALID = [
     condition(SOMEBODY, onsetDateTime="2019-13"),
     condition(SOMEBODY, clinicalStatus={"coding": [{"code": "very"}]}),
     condition(SOMEBODY, bogus=1),
+    condition(SOMEBODY, abatementDateTime="2020-01-01"),
+    condition(SOMEBODY, verificationStatus={"coding": [{"code": "entered-in-error"}]}),
+    every_kind(SOMEBODY)[2] | {"clinicalStatus": None},
+    every_kind(SOMEBODY)[2] | {"verificationStatus": {"coding": [{"code": "entered-in-error"}]}},
+    every_kind(SOMEBODY)[7] | {"code": None, "orderDetail": [{"text": "空腹"}]},
     condition(SOMEBODY, encounter={"identifier": {"system": systems.VISIT, "value": "x"}}),
     condition(SOMEBODY, recorder={"reference": "javascript:alert(1)"}),
     condition(SOMEBODY, stage=[{"type": {"text": "nul \u0000"}}]),

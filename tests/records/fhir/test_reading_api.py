@@ -64,6 +64,13 @@ def test_whoever_may_finds_everything_and_it_is_valid_fhir(scene: Scene) -> None
         assert get(scene.city, token, f"{kind}/{newest['id']}") == newest
 
 
+def test_a_visit_that_the_platform_saw_has_one_version(scene: Scene) -> None:
+    token, address = scene.patient.token, f"Encounter/{scene.visit_id}"
+    history = get(scene.city, token, f"{address}/_history")
+    assert [one["resource"] for one in history["entry"]] == [get(scene.city, token, f"{address}/_history/1")]
+    assert refusal_of(call(scene.city, token, "GET", f"{address}/_history/2"))[0] == 404
+
+
 def test_nobody_else_finds_anything(scene: Scene) -> None:
     city = scene.city
     strangers = [city.patient().token, city.machine(city.hospital()).token]

@@ -57,6 +57,14 @@ class AttachmentView:
 
 
 @dataclass(frozen=True)
+class AttachmentFile(AttachmentView):
+    """Where the document lies, to be opened with ``storage.open_file``."""
+
+    storage_key: str
+    data_key: bytes
+
+
+@dataclass(frozen=True)
 class ReportView:
     """One version of a report, and what all its versions changed.
 
@@ -164,6 +172,19 @@ def open_attachment(session: Session, actor: Actor, report_id: UUID, number: int
     )
     view = AttachmentView(kept.number, kept.title, kept.content_type, kept.size_bytes)
     return view, storage.open_file(kept.storage_key, kept.data_key)
+
+
+def list_attachment_files(session: Session, report: ReportView) -> list[AttachmentFile]:
+    """The documents inside a version that the caller has read and recorded the read of."""
+    kept = session.scalars(
+        select(ReportAttachment)
+        .where(ReportAttachment.report_id == report.id, ReportAttachment.report_version == report.version)
+        .order_by(ReportAttachment.number)
+    )
+    return [
+        AttachmentFile(each.number, each.title, each.content_type, each.size_bytes, each.storage_key, each.data_key)
+        for each in kept
+    ]
 
 
 def list_results(

@@ -39,7 +39,7 @@ class Slice:
 
     @property
     def count(self) -> int:
-        return sum(map(len, (self.visits, self.reports, self.studies, self.accesses, self.entries)))
+        return sum(len(things) for things in (self.visits, self.reports, self.studies, self.accesses, self.entries))
 
     def collected(self, documents: tuple[tuple[UUID, bytes], ...]) -> Collected:
         """As the service keeps it, with the files of reports on paper that were drawn for it."""

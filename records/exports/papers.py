@@ -9,10 +9,10 @@ from core.errors import Unavailable
 from records.documents.drawing import draw_report
 from records.documents.service import PrintedReport
 from records.exports.fhir import Paper
+from records.reports.incoming import ATTACHMENT_ENDINGS
 from records.reports.service import AttachmentFile
 
 _PDF = "application/pdf"
-_ENDINGS = {_PDF: "pdf", "image/jpeg": "jpg", "image/png": "png"}
 PRINTED_TITLE = "报告（可核验）"
 
 
@@ -25,7 +25,7 @@ def draw_paper(printed: PrintedReport, config: Config) -> tuple[Paper, bytes]:
 def read_papers(report_id: UUID, attachments: list[AttachmentFile]) -> Iterator[tuple[Paper, bytes | None]]:
     """What came inside a report; None: the file cannot be read now, and the rest is exported all the same."""
     for each in attachments:
-        name = f"reports/{report_id}/{each.number}.{_ENDINGS[each.content_type]}"
+        name = f"reports/{report_id}/{each.number}.{ATTACHMENT_ENDINGS[each.content_type]}"
         yield Paper(each.title, name, each.content_type, each.size_bytes), _read(each)
 
 

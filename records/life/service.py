@@ -53,6 +53,13 @@ def get_life(session: Session, actor: Actor, *, person_id: UUID | None = None) -
     )
 
 
+def list_begun(session: Session, actor: Actor, *, person_id: UUID) -> list[Stage]:
+    """The stages that have begun, each once; the caller releases and records the read (``consent.release``)."""
+    today = clock.in_city(clock.now()).date()
+    begun = [stage for stage, span in _list_stages(session, actor, person_id) if span.first_day <= today]
+    return list(dict.fromkeys(begun))
+
+
 def narrow_to_stage(session: Session, actor: Actor, wanted: TimelineFilter, *, stage: Stage | None) -> TimelineFilter:
     """What is asked of a timeline, within one stage of the person's life.
 

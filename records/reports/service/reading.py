@@ -151,14 +151,17 @@ def list_history(
     return [show_version(session, report) for report in then if report is not None]
 
 
-def open_attachment(session: Session, actor: Actor, report_id: UUID, number: int) -> tuple[AttachmentView, BinaryIO]:
-    """A document inside the current version of a report that the actor may see now; leaves an access row.
+def open_attachment(
+    session: Session, actor: Actor, report_id: UUID, number: int, *, version: int | None = None
+) -> tuple[AttachmentView, BinaryIO]:
+    """A document inside a report that the actor may see now; leaves an access row. The patient has then seen it.
 
+    :param version: an older one; None: the current one.
     :raises ReportNotFound: no such report for this actor.
     :raises AttachmentNotFound: it has no document of this number.
     :raises FileDamaged: the file is missing, or not what was stored.
     """
-    report = _load(session, actor, report_id)
+    report = _load(session, actor, report_id, version=version)
     kept = session.get(ReportAttachment, (report.id, report.version, number))
     if kept is None:
         raise AttachmentNotFound
@@ -170,6 +173,7 @@ def open_attachment(session: Session, actor: Actor, report_id: UUID, number: int
         of=("report", report.id),
         facts={"version": report.version, "number": number},
     )
+    timeline.mark_seen(session, actor, object_id=report.id, version=report.version)
     view = AttachmentView(kept.number, kept.title, kept.content_type, kept.size_bytes)
     return view, storage.open_file(kept.storage_key, kept.data_key)
 

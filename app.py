@@ -8,6 +8,7 @@ from flask import Flask
 from flask.cli import with_appcontext
 from flask_migrate import Migrate, upgrade
 
+import accounts.administration.mllp
 import accounts.administration.pages
 import accounts.administration.routes
 import accounts.apps.pages
@@ -102,6 +103,7 @@ BLUEPRINTS = [
     accounts.routes.oauth,
     accounts.administration.routes.api,
     accounts.apps.routes.api,
+    accounts.administration.mllp.api,
     health_card.routes.api,
     health_card.matching.routes.api,
     health_card.notices.routes.api,

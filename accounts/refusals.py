@@ -292,3 +292,27 @@ class MllpPortNotOpen(NotFound):
     code = "accounts.mllp_port_not_open"
     title = "该机构没有 HL7 v2 端口"
     detail = "The hospital has no port of its own for HL7 v2; open one before a certificate is trusted at it."
+
+
+class MllpPortTaken(Conflict):
+    code = "accounts.mllp_port_taken"
+    title = "该端口已属于另一机构"
+    detail = "A port is one hospital's, for it says whose the messages are; choose another one."
+
+
+class CertificateExpired(Invalid):
+    code = "accounts.certificate_expired"
+    title = "证书已过期"
+    detail = "The certificate's time is over; send one that is valid."
+
+
+class MllpCertificateNotFound(NotFound):
+    code = "accounts.mllp_certificate_not_found"
+    title = "没有找到这张证书"
+    detail = "The hospital has no trusted certificate with this fingerprint."
+
+
+class MllpLastCertificate(Conflict):
+    code = "accounts.mllp_last_certificate"
+    title = "这是该端口最后一张证书,删除后端口将不再加密"
+    detail = "Without a certificate the open port would speak in clear: trust the next one first, or close the port."

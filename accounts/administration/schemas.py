@@ -251,6 +251,44 @@ class KeyKill(Received):
     confirmation: str = Field(max_length=16, description="the kid, typed once more")
 
 
+class MllpPortReceived(Received):
+    port: int = Field(ge=1024, le=65535)
+
+
+class MllpPortChosen(MllpPortReceived):
+    hospital_code: Code
+
+
+class MllpCertificateReceived(Received):
+    certificate: str = Field(max_length=16_384, description="X.509 as PEM, without its private key")
+
+
+class MllpCertificatePath(HospitalPath):
+    fingerprint: str = Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256")
+
+
+class MllpCertificateShown(Shown):
+    fingerprint: str = Field(description="SHA-256, 64 hexadecimal digits")
+    subject: str
+    valid_from: datetime
+    valid_until: datetime
+    trusted_at: datetime
+    is_expired: bool
+
+
+class MllpPortShown(Shown):
+    hospital_id: UUID
+    hospital_code: str
+    hospital_name: str
+    port: int
+    is_enabled: bool
+    certificates: list[MllpCertificateShown] = Field(description="none: the port speaks without TLS")
+
+
+class MllpPorts(Shown):
+    ports: list[MllpPortShown]
+
+
 class AuditQuery(Received):
     action: str | None = Field(None, pattern=r"^[a-z_.]{1,80}$", description="the beginning of the action")
     since: Day | None = Field(None, description="first day, in the city")

@@ -11,15 +11,17 @@ from accounts.service.hospitals import (
     find_hospital_id,
     find_hospitals_by_code,
     get_hospital,
-    identify_mllp_port,
     list_hospitals,
-    list_mllp_ports,
-    open_mllp_port,
     register_hospital,
-    trust_mllp_certificate,
 )
 from accounts.service.logins import get_openid, identify_wechat, refresh_session, sign_in_login
 from accounts.service.machines import issue_machine_token
+from accounts.service.mllp import (
+    identify_mllp_port,
+    list_mllp_ports,
+    open_mllp_port,
+    trust_mllp_certificate,
+)
 from accounts.service.names import describe_actors
 from accounts.service.secrets import hash_secret, new_secret
 from accounts.service.sessions import end_session, end_sessions_of_login, find_actor, identify_bearer

@@ -1,31 +1,23 @@
-"""Hospitals, and the ports their messages arrive at."""
+"""Hospitals: admitted, changed, switched off, found."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import Select, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from accounts.models import Hospital, MllpCertificate, MllpEndpoint, StaffMember
-from accounts.refusals import CertificateUnreadable, HospitalCodeTaken, HospitalNotFound, MllpPortNotOpen
-from accounts.roles import MLLP_PERMISSIONS
+from accounts.models import Hospital, StaffMember
+from accounts.refusals import HospitalCodeTaken, HospitalNotFound
 from accounts.service.staff import end_staff_sessions
 from core import audit, clock, statements
-from core.actor import Actor, ActorKind
+from core.actor import Actor
 
 # What a hospital is called, inside a statement written by hand, which says which one.
 HOSPITAL_NAME = "SELECT name FROM hospitals WHERE id = {0}"
 # Asked at every scan of somebody whom a hospital has checked, hence by hand.
 _HOSPITAL = "SELECT id, code, name FROM hospitals WHERE id = %(id)s"
-_PORT = """
-SELECT hospital.id FROM mllp_endpoints port JOIN hospitals hospital ON hospital.id = port.hospital_id
-WHERE port.port = %(port)s AND port.is_enabled AND hospital.is_enabled
-"""
 
 
 @dataclass(frozen=True)
@@ -151,56 +143,6 @@ def load_hospital(session: Session, hospital_id: UUID) -> Hospital:
     return hospital
 
 
-def open_mllp_port(session: Session, actor: Actor, *, hospital_id: UUID, port: int) -> None:
-    """Give a hospital a port of its own for HL7 v2 messages."""
-    session.merge(MllpEndpoint(hospital_id=hospital_id, port=port, is_enabled=True))
-    audit.record_act(session, actor, "accounts.mllp_port.opened", of=("hospital", hospital_id), facts={"port": port})
-
-
-def trust_mllp_certificate(session: Session, actor: Actor, *, hospital_id: UUID, certificate: bytes) -> bytes:
-    """From now on the hospital's port speaks TLS only, with systems that prove themselves by this certificate.
-
-    A hospital may have several, so that one can be renewed. Trusting one again changes nothing.
-
-    :param certificate: X.509, as PEM or DER.
-    :returns: its fingerprint (SHA-256).
-    :raises CertificateUnreadable: it is none.
-    :raises MllpPortNotOpen: the hospital has no port.
-    """
-    written = _read_certificate(certificate)
-    if session.get(MllpEndpoint, hospital_id, with_for_update={"key_share": True}) is None:
-        raise MllpPortNotOpen
-    fingerprint = hashlib.sha256(written).digest()
-    session.execute(
-        insert(MllpCertificate)
-        .values(hospital_id=hospital_id, fingerprint=fingerprint, certificate=written, trusted_at=clock.now())
-        .on_conflict_do_nothing()
-    )
-    facts = {"fingerprint": fingerprint.hex()}
-    audit.record_act(session, actor, "accounts.mllp_certificate.trusted", of=("hospital", hospital_id), facts=facts)
-    return fingerprint
-
-
-def list_mllp_ports(session: Session) -> dict[int, tuple[bytes, ...]]:
-    """The ports to listen on now, each with the certificates (DER) that its hospital proves itself by.
-
-    A port with none speaks without TLS.
-    """
-    trusted: dict[UUID, list[bytes]] = {}
-    for hospital_id, certificate in session.execute(select(MllpCertificate.hospital_id, MllpCertificate.certificate)):
-        trusted.setdefault(hospital_id, []).append(certificate)
-    return {row.port: tuple(sorted(trusted.get(row.hospital_id, ()))) for row in session.execute(_open_ports())}
-
-
-def identify_mllp_port(session: Session, port: int) -> Actor | None:
-    """Who speaks at this port, if it is open: the hospital's HL7 v2 interface. The port is the proof.
-
-    Its actor id is its row's, which is the hospital's: one endpoint a hospital.
-    """
-    row = statements.run(session, _PORT, {"port": port})
-    return Actor(ActorKind.MACHINE, row[0], MLLP_PERMISSIONS, hospital_id=row[0]) if row else None
-
-
 def get_hospital(session: Session, hospital_id: UUID) -> HospitalCard:
     """One hospital by its id; asking for one that is not there is a mistake of ours."""
     row = statements.run(session, _HOSPITAL, {"id": hospital_id})
@@ -218,23 +160,6 @@ def list_hospitals(session: Session, ids: set[UUID]) -> dict[UUID, HospitalCard]
     """The hospitals of these ids, for showing names beside what they did."""
     rows = session.execute(select(Hospital.id, Hospital.code, Hospital.name).where(Hospital.id.in_(ids)))
     return {row.id: HospitalCard(*row) for row in rows}
-
-
-def _read_certificate(written: bytes) -> bytes:
-    try:
-        if written.lstrip().startswith(b"-----BEGIN"):
-            return x509.load_pem_x509_certificate(written).public_bytes(Encoding.DER)
-        return x509.load_der_x509_certificate(written).public_bytes(Encoding.DER)
-    except ValueError:
-        raise CertificateUnreadable from None
-
-
-def _open_ports() -> Select[tuple[int, UUID]]:
-    return (
-        select(MllpEndpoint.port, MllpEndpoint.hospital_id)
-        .join(Hospital, Hospital.id == MllpEndpoint.hospital_id)
-        .where(MllpEndpoint.is_enabled.is_(True), Hospital.is_enabled.is_(True))
-    )
 
 
 def _file_of(hospital: Hospital) -> HospitalFile:

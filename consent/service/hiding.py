@@ -11,7 +11,7 @@ from consent.models import HiddenItem, Purpose
 from consent.refusals import HidingNotAllowed
 from consent.service.askers import is_of_login, login_behind
 from core import audit, clock
-from core.actor import Actor, ActorKind
+from core.actor import Actor
 from core.ids import new_id
 from health_card import service as health_card
 

@@ -7,9 +7,11 @@ from flask import Response, redirect, request, url_for
 
 from consent import service as consent
 from core import db
-from core.pages import read_form, show_page, show_refused
+from core.pages import read_form, read_query, show_page, show_refused
 from core.web import Pages, current_actor, requires
 from records.chart import service
+from records.chart.schemas import ChartQuery
+from records.entries import wording
 from records.releasing import service as releasing
 from records.releasing.schemas import HeldPath
 from records.releasing.words import SENSITIVITIES
@@ -34,18 +36,23 @@ def release_report(visit_id: UUID) -> Response:
 @pages.get("/visits/<uuid:visit_id>")
 @requires("records:shared_timeline:read")
 def show_chart(visit_id: UUID) -> Response:
-    """One patient on one page; ``?open=`` a report or study of the timeline, ``?before=`` an older page of it.
-
-    ``?trend=`` an item over time instead, ``?trend_before=`` older results of it.
-    """
-    before, open_id = (request.args.get(name, type=UUID) for name in ("before", "open"))
-    item, older_than = request.args.get("trend"), request.args.get("trend_before", type=trends.read_line)
+    """One patient on one page: a page of the timeline, and one thing of it or one item over time opened."""
+    asked = read_query(ChartQuery)
+    older_than = request.args.get("trend_before", type=trends.read_line)
     try:
         with db.transaction() as session:
-            chart = service.open_chart(session, current_actor(), visit_id=visit_id, before=before, open_id=open_id)
+            chart = service.open_chart(
+                session,
+                current_actor(),
+                visit_id=visit_id,
+                wanted=asked.as_filter(),
+                stage=asked.stage,
+                before=asked.before,
+                open_id=asked.open,
+            )
             person_id = chart.visit.person_id
-            trend = item and trends.read_trend(
-                session, current_actor(), person_id=person_id, item=item, before=older_than
+            trend = asked.trend and trends.read_trend(
+                session, current_actor(), person_id=person_id, item=asked.trend, before=older_than
             )
     except consent.NothingShared as refusal:
         return show_refused("records/nothing_shared.html", refusal)
@@ -58,6 +65,6 @@ def show_chart(visit_id: UUID) -> Response:
         departments=DEPARTMENTS,
         visit_kinds=VISIT_KINDS,
         sensitivities=SENSITIVITIES,
-        before=before,
-        open_id=open_id,
+        entry_words=wording,
+        asked=asked,
     )

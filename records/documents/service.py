@@ -65,7 +65,11 @@ def print_report(session: Session, actor: Actor, *, report_id: UUID) -> PrintedR
 
     :raises ReportNotFound: none such for this actor.
     """
-    report = reports.get_report(session, actor, report_id, action="records.report.printed")
+    return print_read(session, reports.get_report(session, actor, report_id, action="records.report.printed"))
+
+
+def print_read(session: Session, report: ReportView) -> PrintedReport:
+    """As ``print_report``, of a version that the caller has read and recorded the read of."""
     document = _find_good(session, report) or _issue(session, report)
     person = health_card.get_demographics(session, report.person_id, masked=False)
     return PrintedReport(document.id, document.number, report, person, clock.now())

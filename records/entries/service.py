@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, cast, func, insert, select, update
+from sqlalchemy import Select, Text, cast, func, insert, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session, defer
 
@@ -154,9 +154,7 @@ def get_entry(session: Session, actor: Actor, entry_id: UUID) -> EntryView:
     :raises EntryNotFound: none such for this actor.
     """
     found = session.execute(
-        select(RecordEntry, cast(RecordEntry.content, Text).label("content_text"))
-        .options(defer(RecordEntry.content))
-        .where(
+        _select_with_text().where(
             RecordEntry.id == entry_id,
             RecordEntry.is_current,
             consent.is_readable(actor, person_id=RecordEntry.person_id, object_id=RecordEntry.id),
@@ -173,6 +171,40 @@ def get_entry(session: Session, actor: Actor, entry_id: UUID) -> EntryView:
         of=("entry", entry.id),
         facts={"version": entry.version},
     )
+    return _show(session, entry, content)
+
+
+def list_history(
+    session: Session, actor: Actor, *, person_id: UUID, until: datetime, after: UUID | None, limit: int
+) -> list[EntryView]:
+    """The entries of a person as they were at a time, in the order of their ids.
+
+    The caller releases and records the read (``consent.release``); what the actor may not see is not among them.
+
+    :param after: the id of the last entry of the page before.
+    """
+    current = select(RecordEntry.id).where(
+        RecordEntry.person_id.in_(health_card.same_person_ids(person_id)),
+        RecordEntry.is_current,
+        consent.is_readable(actor, person_id=RecordEntry.person_id, object_id=RecordEntry.id),
+    )
+    if after is not None:
+        current = current.where(RecordEntry.id > after)
+    then = (
+        _select_with_text()
+        .where(RecordEntry.id.in_(current.order_by(RecordEntry.id).limit(limit)), RecordEntry.filed_at <= until)
+        .distinct(RecordEntry.id)
+        .order_by(RecordEntry.id, RecordEntry.version.desc())
+    )
+    return [_show(session, entry, content) for entry, content in session.execute(then).tuples()]
+
+
+def _select_with_text() -> Select[tuple[RecordEntry, str]]:
+    """Entries with their content as text: numbers keep their digits."""
+    return select(RecordEntry, cast(RecordEntry.content, Text)).options(defer(RecordEntry.content))
+
+
+def _show(session: Session, entry: RecordEntry, content: str) -> EntryView:
     return EntryView(
         id=entry.id,
         version=entry.version,

@@ -9,11 +9,13 @@ from sqlalchemy.orm import Session
 from consent import service as consent
 from consent.service import AccessRow, GrantView
 from health_card import service as health_card
+from records.entries import service as entries
+from records.entries.service import EntryView
 from records.exports.service import Collected, Step
 from records.images import service as images
 from records.images.service import StudyView
 from records.reports import service as reports
-from records.reports.service import ReportView
+from records.reports.service import AttachmentFile, ReportView
 from records.visits import history
 from records.visits.history import OwnVisit
 
@@ -22,18 +24,26 @@ SLICE = 50
 
 @dataclass(frozen=True)
 class Slice:
-    """Things of one kind. ``next_after``: where the next slice goes on; None: there is none."""
+    """Things of one kind. ``next_after``: where the next slice goes on; None: there is none.
+
+    ``attachments``: what came inside the reports, by report.
+    """
 
     visits: list[OwnVisit] = field(default_factory=list)
     reports: list[ReportView] = field(default_factory=list)
     studies: list[StudyView] = field(default_factory=list)
     accesses: list[AccessRow] = field(default_factory=list)
+    entries: list[EntryView] = field(default_factory=list)
+    attachments: dict[UUID, list[AttachmentFile]] = field(default_factory=dict)
     next_after: UUID | None = None
 
     @property
-    def collected(self) -> Collected:
-        count = len(self.visits) + len(self.reports) + len(self.studies) + len(self.accesses)
-        return Collected(count, self.next_after)
+    def count(self) -> int:
+        return sum(len(things) for things in (self.visits, self.reports, self.studies, self.accesses, self.entries))
+
+    def collected(self, documents: tuple[tuple[UUID, bytes], ...]) -> Collected:
+        """As the service keeps it, with the files of reports on paper that were drawn for it."""
+        return Collected(self.count, self.next_after, documents)
 
 
 @dataclass(frozen=True)
@@ -52,10 +62,14 @@ def collect_slice(session: Session, step: Step) -> Slice:
         return Slice(visits=visits, next_after=_go_on([visit.id for visit in visits]))
     if step.kind == "reports":
         found = reports.list_history(session, step.actor, **page)
-        return Slice(reports=found, next_after=_go_on([report.id for report in found]))
+        attachments = {report.id: reports.list_attachment_files(session, report) for report in found}
+        return Slice(reports=found, attachments=attachments, next_after=_go_on([report.id for report in found]))
     if step.kind == "studies":
         studies = images.list_history(session, step.actor, **page)
         return Slice(studies=studies, next_after=_go_on([study.id for study in studies]))
+    if step.kind == "entries":
+        told = entries.list_history(session, step.actor, **page)
+        return Slice(entries=told, next_after=_go_on([entry.id for entry in told]))
     rows = consent.list_access(session, step.actor, before=step.after, person_id=step.person_id)
     until_then = [row for row in rows if row.at <= step.until]
     return Slice(accesses=until_then, next_after=rows[-1].id if rows else None)

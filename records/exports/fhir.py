@@ -3,16 +3,16 @@
 Source: HL7 FHIR R4 (4.0.1); lines as in Bulk Data: one resource a line (NDJSON).
 """
 
-import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from core import clock
+from core import clock, exact_json
 from health_card.service import PlainDemographics
+from records.entries.service import EntryView
 from records.images.service import StudyView
 from records.reports.incoming import UCUM
 from records.reports.service import ObservationView, ReportView
@@ -25,13 +25,24 @@ _SECTIONS = {"laboratory": "LAB", "imaging": "RAD", "other": "OTH"}
 _ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 _ACTS = {"I": "IMP", "E": "EMER"}
 _DICOM = "http://dicom.nema.org/resources/ontology/DCM"
-# Kept texts hold no U+0000: around a number it says that it goes out as it is, 5.10 as 5.10.
-_EXACT = re.compile(r'"\\u0000([^"\\]+)\\u0000"')
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A document of a report: a file of the export.
+
+    :ivar name: its path in the archive.
+    """
+
+    title: str
+    name: str
+    content_type: str
+    size_bytes: int
 
 
 def write_lines(resources: Iterable[Mapping[str, Any]]) -> str:
-    """NDJSON; what is None is left out."""
-    return "".join(f"{_EXACT.sub(_number, _dump(each))}\n" for each in resources)
+    """NDJSON; what is None is left out. Numbers go out as they are, 5.10 as 5.10."""
+    return "".join(f"{exact_json.dump(_without_nothing(each))}\n" for each in resources)
 
 
 def show_patient(person_id: UUID, person: PlainDemographics) -> dict[str, Any]:
@@ -66,8 +77,8 @@ def show_visit(person_id: UUID, visit: OwnVisit) -> dict[str, Any]:
     }
 
 
-def show_report(person_id: UUID, report: ReportView) -> dict[str, Any]:
-    """DiagnosticReport; its results are Observations of the same export."""
+def show_report(person_id: UUID, report: ReportView, papers: Sequence[Paper] = ()) -> dict[str, Any]:
+    """DiagnosticReport; its results are Observations of the same export, its documents files of it."""
     return {
         "resourceType": "DiagnosticReport",
         "id": str(report.id),
@@ -81,6 +92,7 @@ def show_report(person_id: UUID, report: ReportView) -> dict[str, Any]:
         "performer": [{"display": report.hospital_name}],
         "result": [{"reference": f"Observation/{_line_id(report, line)}"} for line in report.observations] or None,
         "conclusion": report.conclusion,
+        "presentedForm": [_show_paper(paper) for paper in papers] or None,
     }
 
 
@@ -102,6 +114,22 @@ def show_study(person_id: UUID, study: StudyView) -> dict[str, Any]:
         "numberOfSeries": study.series_count,
         "numberOfInstances": study.instance_count,
         "description": study.description,
+    }
+
+
+def show_entry(person_id: UUID, entry: EntryView) -> dict[str, Any]:
+    """The resource as it was accepted, about the patient of this export."""
+    named = {name: _subject(person_id) for name in ("subject", "patient") if name in entry.content}
+    known = {"resourceType": entry.resource_type, "id": str(entry.id), "meta": {"versionId": str(entry.version)}}
+    return known | entry.content | named
+
+
+def _show_paper(paper: Paper) -> dict[str, Any]:
+    return {
+        "contentType": paper.content_type,
+        "url": paper.name,
+        "size": paper.size_bytes,
+        "title": paper.title,
     }
 
 
@@ -129,11 +157,10 @@ def _show_line(person_id: UUID, report: ReportView, line: ObservationView) -> di
 def _quantity(value: Decimal | None, line: ObservationView | None = None) -> dict[str, Any] | None:
     if value is None:
         return None
-    exact = {"value": f"\0{value:f}\0"}
     if line is None:
-        return exact
+        return {"value": value}
     coded = {"system": UCUM, "code": line.unit_code} if line.unit_code else {}
-    return {**exact, "comparator": line.comparator, "unit": line.unit, **coded}
+    return {"value": value, "comparator": line.comparator, "unit": line.unit, **coded}
 
 
 def _concept(system: str, code: str, name: str) -> dict[str, Any]:
@@ -150,14 +177,6 @@ def _subject(person_id: UUID) -> dict[str, str]:
 
 def _moment(moment: datetime) -> str:
     return clock.in_city(moment).isoformat(timespec="seconds")
-
-
-def _number(found: re.Match[str]) -> str:
-    return found[1]
-
-
-def _dump(resource: Mapping[str, Any]) -> str:
-    return json.dumps(_without_nothing(resource), ensure_ascii=False, separators=(",", ":"))
 
 
 def _without_nothing(value: Any) -> Any:

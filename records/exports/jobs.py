@@ -7,6 +7,7 @@ from uuid import UUID
 from core import clock, db, storage
 from core.dispatch import Handler, TryLater
 from core.web import current_config
+from records.documents import service as documents
 from records.exports import collecting, service, writing
 from records.exports.service import Step
 
@@ -61,9 +62,11 @@ def _take_step(step: Step) -> None:
         if step.kind is not None:
             with db.snapshot() as session:
                 found = collecting.collect_slice(session, step)
-            writing.write_part(file, step, found)
             with db.transaction() as session:
-                service.record_part(session, step, collected=found.collected, file=file)
+                printed = [documents.print_read(session, report) for report in found.reports]
+            drawn = writing.write_part(file, step, found, printed, current_config())
+            with db.transaction() as session:
+                service.record_part(session, step, collected=found.collected(drawn), file=file)
             return
         with db.snapshot() as session:
             cover, parts = collecting.read_cover(session, step), service.list_parts(session, step.export_id)

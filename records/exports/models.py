@@ -23,8 +23,8 @@ class ExportState(StrEnum):
 class RecordExport(WithId, Base):
     """What a login asked for about one person, as it stood at ``asked_at``. Whoever takes it further locks the row.
 
-    ``reports``, ``visits``, ``studies``, ``accesses``: collected so far. The file is sealed (``core.storage``); with
-    ``data_key`` gone it is unreadable.
+    ``reports``, ``visits``, ``studies``, ``accesses``, ``entries``: collected so far. The file is sealed
+    (``core.storage``); with ``data_key`` gone it is unreadable.
     """
 
     __tablename__ = "record_exports"
@@ -44,6 +44,7 @@ class RecordExport(WithId, Base):
     visits: Mapped[int] = mapped_column(default=0)
     studies: Mapped[int] = mapped_column(default=0)
     accesses: Mapped[int] = mapped_column(default=0)
+    entries: Mapped[int] = mapped_column(default=0)
     storage_key: Mapped[str | None]
     data_key: Mapped[bytes | None]
     size_bytes: Mapped[int] = mapped_column(BigInteger, default=0)

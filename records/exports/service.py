@@ -13,6 +13,7 @@ from core.actor import Actor, ActorKind
 from core.errors import RateExceeded
 from health_card import service as health_card
 from health_card.service import NoticeKind
+from records.documents import service as documents
 from records.exports.models import ExportState, RecordExport, RecordExportPart
 from records.exports.refusals import (
     ExportExpired,
@@ -31,7 +32,7 @@ MOST_A_DAY = 5
 PAGE = 20
 
 # What is collected, in this order; each name is a count of the export.
-KINDS = ("visits", "reports", "studies", "accesses")
+KINDS = ("visits", "reports", "studies", "accesses", "entries")
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,14 @@ class PartFile:
 
 @dataclass(frozen=True)
 class Collected:
-    """What a slice holds: how many things, and where the next slice goes on (None: this was the last of its kind)."""
+    """What a slice holds: how many things, and where the next slice goes on (None: this was the last of its kind).
+
+    ``documents``: the reports on paper that are in it, by id, with the SHA-256 of each file.
+    """
 
     count: int
     after: UUID | None
+    documents: tuple[tuple[UUID, bytes], ...] = ()
 
 
 def ask_export(session: Session, actor: Actor, *, person_id: UUID | None = None) -> RecordExport:
@@ -168,6 +173,8 @@ def record_part(session: Session, step: Step, *, collected: Collected, file: sto
     if export is None:
         return
     setattr(export, step.kind, getattr(export, step.kind) + collected.count)
+    for document_id, sha256 in collected.documents:
+        documents.record_file(session, document_id=document_id, sha256=sha256)
     session.add(
         RecordExportPart(
             export_id=export.id,

@@ -8,15 +8,20 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, BinaryIO, cast
+from uuid import UUID
 
 from flask import render_template
 
 from accounts import service as accounts
 from core import storage
+from core.config import Config
 from core.pages import city_time
 from records.documents import words
-from records.exports import fhir
+from records.documents.service import PrintedReport
+from records.entries import wording
+from records.exports import fhir, papers
 from records.exports.collecting import Cover, Slice
+from records.exports.fhir import Paper
 from records.exports.service import PartFile, Step
 
 _CONTENTS = "contents.json"
@@ -25,12 +30,23 @@ _WHEN = (1980, 1, 1, 0, 0, 0)
 _TEMPLATES = "records/export"
 
 
-def write_part(file: storage.Staged, step: Step, found: Slice) -> None:
-    """One slice: FHIR lines, pages to read, and what the table of contents says of them."""
+def write_part(
+    file: storage.Staged, step: Step, found: Slice, printed: Iterable[PrintedReport], config: Config
+) -> tuple[tuple[UUID, bytes], ...]:
+    """One slice: FHIR lines, pages to read, documents, and what the table of contents says of them.
+
+    :returns: the documents that can be proven, by id, with the SHA-256 of each file.
+    """
     with _zip(file) as archive:
-        for name, text in _files(step, found):
+        drawn, on_paper = [], {}
+        for each in printed:
+            paper, document = papers.draw_paper(each, config)
+            drawn.append((each.document_id, bytes.fromhex(_add(archive, paper.name, document))))
+            on_paper[each.report.id] = [paper, *_add_papers(archive, each.report.id, found)]
+        for name, text in _files(step, found, on_paper):
             _add(archive, name, text)
         _add(archive, _CONTENTS, json.dumps(_contents(step, found), ensure_ascii=False))
+    return tuple(drawn)
 
 
 def write_archive(file: storage.Staged, step: Step, cover: Cover, parts: Iterable[PartFile], base_url: str) -> None:
@@ -56,6 +72,7 @@ def write_archive(file: storage.Staged, step: Step, cover: Cover, parts: Iterabl
             until=step.until,
             base_url=base_url,
             sex_words=words.SEX,
+            entry_words=wording,
             departments=accounts.DEPARTMENTS,
         )
         hashes["index.html"] = _add(archive, "index.html", index)
@@ -63,19 +80,34 @@ def write_archive(file: storage.Staged, step: Step, cover: Cover, parts: Iterabl
         _add(archive, "manifest.json", json.dumps(manifest, ensure_ascii=False, indent=1))
 
 
-def _files(step: Step, found: Slice) -> Iterator[tuple[str, str]]:
+def _add_papers(archive: zipfile.ZipFile, report_id: UUID, found: Slice) -> Iterator[Paper]:
+    for paper, content in papers.read_papers(report_id, found.attachments[report_id]):
+        if content is not None:
+            _add(archive, paper.name, content)
+            yield paper
+
+
+def _files(step: Step, found: Slice, on_paper: dict[UUID, list[Paper]]) -> Iterator[tuple[str, str]]:
     person, part = step.person_id, _part(step)
     lines = {
         "Encounter": [fhir.show_visit(person, visit) for visit in found.visits],
-        "DiagnosticReport": [fhir.show_report(person, report) for report in found.reports],
+        "DiagnosticReport": [fhir.show_report(person, report, on_paper[report.id]) for report in found.reports],
         "Observation": [line for report in found.reports for line in fhir.show_lines(person, report)],
         "ImagingStudy": [fhir.show_study(person, study) for study in found.studies],
     }
+    for entry in found.entries:
+        lines.setdefault(entry.resource_type, []).append(fhir.show_entry(person, entry))
     for kind, resources in lines.items():
         if resources:
             yield f"fhir/{kind}-{part}.ndjson", fhir.write_lines(resources)
     for report in found.reports:
-        yield f"reports/{report.id}.html", render_template(f"{_TEMPLATES}/report.html", report=report, words=words)
+        said: dict[str, Any] = {"report": report, "words": words, "papers": on_paper[report.id]}
+        said["missing"] = 1 + len(found.attachments[report.id]) - len(on_paper[report.id])
+        yield f"reports/{report.id}.html", render_template(f"{_TEMPLATES}/report.html", **said)
+    if found.entries:
+        told = [(entry, wording.describe(entry.resource_type, entry.content)) for entry in found.entries]
+        page = render_template(f"{_TEMPLATES}/entries.html", entries=told, words=wording)
+        yield f"entries-{part}.html", page
     if found.accesses:
         rows = [vars(row) for row in found.accesses]
         written = [f"{json.dumps(row, default=str, ensure_ascii=False)}\n" for row in rows]
@@ -95,6 +127,9 @@ def _contents(step: Step, found: Slice) -> list[dict[str, Any]]:
     for study in found.studies:
         said = {"title": study.description, "images": study.instance_count, "id": study.study_instance_uid}
         lines.append(_line("study", study.studied_at, study.hospital_name) | said | {"modalities": study.modalities})
+    for entry in found.entries:
+        said = {"title": entry.name, "of": entry.category, "status": entry.status, "id": str(entry.id)}
+        lines.append(_line("entry", entry.occurred_at, entry.hospital_name) | said | {"file": _part(step)})
     if found.accesses:
         lines.append(_line("access", found.accesses[0].at, "") | {"rows": len(found.accesses), "file": _part(step)})
     return lines
@@ -110,7 +145,7 @@ def _line(kind: str, at: datetime, hospital_name: str) -> dict[str, Any]:
 
 def _sort(contents: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """By kind, the newest first, with the time as people read it."""
-    kinds: dict[str, list[dict[str, Any]]] = {"visit": [], "report": [], "study": [], "access": []}
+    kinds: dict[str, list[dict[str, Any]]] = {"visit": [], "report": [], "study": [], "access": [], "entry": []}
     for line in sorted(contents, key=lambda line: str(line["at"]), reverse=True):
         kinds[line["kind"]].append(line | {"time": city_time(datetime.fromisoformat(line["at"]))})
     return kinds

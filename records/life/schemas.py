@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from core.api import Received, Shown
+from records.life.events import EventKind
 from records.life.service import Life
 from records.life.stages import Stage
 
@@ -20,13 +21,25 @@ class StageShown(Shown):
     first_day: date = Field(description="in the city; included")
     end_day: date | None = Field(description="not included; left out: open")
     is_now: bool
-    count: int = Field(description="reports and images of this time")
+    count: int = Field(description="reports, images and entries of this time")
     unread_count: int
+
+
+class EventShown(Shown):
+    kind: EventKind = Field(description="birth, vaccination, delivery; condition: a lasting one")
+    on: date = Field(description="in the city")
+    name: str
+    object_id: UUID = Field(description="of the entry that says so: /api/v1/entries/{object_id}")
+    hospital_name: str
+    stage: Stage | None = Field(description="of age, on its day; left out: no birth date is known")
 
 
 class LifeShown(Shown):
     person_id: UUID
     stages: list[StageShown] = Field(description="those that have begun, in order; a pregnancy lies across others")
+    events: list[EventShown] = Field(
+        description="births, vaccinations, deliveries and lasting conditions, newest first"
+    )
 
     @classmethod
     def of(cls, life: Life) -> Self:
@@ -41,4 +54,15 @@ class LifeShown(Shown):
             )
             for found in life.stages
         ]
-        return cls(person_id=life.person_id, stages=stages)
+        events = [
+            EventShown(
+                kind=found.event.kind,
+                on=found.event.on,
+                name=found.event.name,
+                object_id=found.event.object_id,
+                hospital_name=found.hospital_name,
+                stage=found.stage,
+            )
+            for found in life.events
+        ]
+        return cls(person_id=life.person_id, stages=stages, events=events)

@@ -44,6 +44,10 @@ class Span:
     first_day: date
     end_day: date | None
 
+    def includes(self, day: date) -> bool:
+        """Whether the day is one of them."""
+        return self.first_day <= day and (self.end_day is None or day < self.end_day)
+
     def as_times(self) -> tuple[datetime, datetime | None]:
         """The moments at which the days begin in the city."""
         return _midnight(self.first_day), _midnight(self.end_day) if self.end_day else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -30,7 +30,7 @@ SETTLED_AFTER = timedelta(seconds=5)
 PAGE = 30
 
 # What is in the audit trail as a look at a report, by whatever way it was read.
-_LOOKS = "records.report.%"
+_LOOKS = ("records.report.%", "records.attachment.read")
 _NO_LOOKS = ("records.report.filed",)
 
 
@@ -219,7 +219,7 @@ def _list_looks(session: Session, told: VersionFacts) -> list[_Looks]:
         .where(
             AuditEntry.subject_id.in_(health_card.same_person_ids(told.person_id)),
             AuditEntry.object_id == told.report_id,
-            AuditEntry.action.like(_LOOKS),
+            or_(*(AuditEntry.action.like(look) for look in _LOOKS)),
             AuditEntry.action.not_in(_NO_LOOKS),
             AuditEntry.actor_kind != ActorKind.SYSTEM,
             version < told.version,

@@ -9,9 +9,12 @@ from records.releasing import relabelling
 
 
 def label_filed(payload: dict[str, Any]) -> None:
-    """One slice; doing it again changes nothing. The next one is announced with it."""
+    """One slice; doing it again changes nothing. The next one is announced with it.
+
+    A message of before studies and entries were looked through, too, names no kind: it is about reports.
+    """
     with db.transaction() as session:
-        relabelling.label_slice(session, after=UUID(payload["after"]))
+        relabelling.label_slice(session, kind=payload.get("kind", "report"), after=UUID(payload["after"]))
 
 
 HANDLERS: dict[str, Handler] = {relabelling.LIST_CHANGED_TOPIC: label_filed}

@@ -31,6 +31,7 @@ UCUM = "http://unitsofmeasure.org"
 MOST_OBSERVATIONS = 2000
 # Documents that may come inside a report, and how each begins.
 ATTACHMENT_TYPES = {"application/pdf": b"%PDF-", "image/jpeg": b"\xff\xd8\xff", "image/png": b"\x89PNG\r\n\x1a\n"}
+ATTACHMENT_ENDINGS = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
 LONGEST_IDENTIFIER = 255
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 _MOST_DIGITS = 38

@@ -72,8 +72,14 @@ class AttachmentPath(Received):
     number: int = Field(ge=1, le=32767)
 
 
+class AttachmentQuery(Received):
+    version: int | None = Field(None, ge=1, le=32_767, description="of the report; left out: the current one")
+
+
 class AttachmentShown(Shown):
-    number: int = Field(description="from 1; its address is /api/v1/reports/{id}/attachments/{number}")
+    number: int = Field(
+        description="from 1; its address is /api/v1/reports/{id}/attachments/{number}?version={version}"
+    )
     title: str
     content_type: str = Field(description="application/pdf, image/jpeg or image/png")
     size_bytes: int

@@ -10,7 +10,9 @@ from core.ids import new_id
 from tests.support.browsing import Browser
 from tests.support.charts import Case, open_case, send_report
 from tests.support.city import City, bearer
-from tests.support.entries import call, condition, named
+from tests.support.documents import DOCUMENT, post, send_document
+from tests.support.entries import call, condition, every_kind, file, immunization, named
+from tests.support.hl7v2 import orm
 
 PICTURE = r'<img src="(/dicomweb/[^"]+)"'
 
@@ -32,6 +34,10 @@ def doctor(city: City, case: Case) -> Browser:
     return browser
 
 
+def words_of(page: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+
+
 def revoke(city: City, case: Case) -> None:
     grants = city.client.get("/api/v1/grants", headers=bearer(case.patient.token)).json["grants"]
     for grant in grants:
@@ -50,7 +56,7 @@ def test_the_chart_shows_who_it_is_and_what_other_hospitals_sent(case: Case, doc
 
 def test_a_report_shows_values_ranges_and_flags(case: Case, doctor: Browser) -> None:
     page = doctor.get(f"{case.chart}?open={case.report_id}").text
-    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    text = words_of(page)
     assert "葡萄糖 7.2 ↑ 偏高 mmol/L 3.9 – 6.1" in text
     assert "钾 3.1 ↓ 偏低 mmol/L 3.5 – 5.3" in text
     assert "钠 140 mmol/L 137 – 147" in text
@@ -70,6 +76,95 @@ def test_an_entry_shows_what_it_is_and_how_it_stands(city: City, case: Case, doc
     changed = sent | {"verificationStatus": withdrawn, "clinicalStatus": None}
     call(city, machine.token, "POST", "Condition", {name: one for name, one in changed.items() if one is not None})
     assert "声明为录入有误" in doctor.get(f"{case.chart}?open={filed['id']}").text
+
+
+def test_what_an_entry_says_stands_line_by_line(city: City, case: Case, doctor: Browser) -> None:
+    machine = city.machine(city.hospital("市疾控测试中心"))
+    sent = immunization(
+        named(case.patient.card_number),
+        lotNumber="A2026-7",
+        protocolApplied=[{"doseNumberPositiveInt": 2}, {"doseNumberPositiveInt": 2}],
+        site={"coding": [{"code": "LA"}], "text": "左上臂"},
+        statusReason={"coding": [{"code": "X", "display": "发热"}]},
+        manufacturer={"display": "示例生物"},
+    )
+    text = words_of(doctor.get(f"{case.chart}?open={file(city, machine.token, sent)}").text)
+    for line in ("剂次 2 剂量 0.50 mL", "批号 A2026-7", "接种部位 左上臂", "未接种原因 发热", "生产企业 示例生物"):
+        assert line in text
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown", "left_out"),
+    [
+        ("kind=report:laboratory", ("生化全套",), ("胸部CT平扫", "青霉素")),
+        ("kind=study:imaging", ("胸部CT平扫",), ("生化全套", "青霉素")),
+        ("kind=entry:allergy", ("青霉素",), ("生化全套", "胸部CT平扫")),
+        ("since=2026-03-20&until=2026-03-20", ("生化全套",), ("青霉素",)),
+        ("until=2001-01-01", ("没有符合条件的记录", "显示全部"), ("生化全套", "青霉素")),
+        ("stage=youth", ("生化全套", "青霉素"), ()),
+        ("stage=newborn", ("没有符合条件的记录",), ("生化全套", "青霉素")),
+    ],
+)
+def test_the_timeline_is_narrowed(
+    city: City, case: Case, doctor: Browser, asked: str, shown: tuple[str, ...], left_out: tuple[str, ...]
+) -> None:
+    allergy = every_kind(named(case.patient.card_number))[2]
+    file(city, city.machine(case.home).token, allergy)
+    page = doctor.get(f"{case.chart}?{asked}").text
+    listed = page[page.index("</details>") : page.index('<section class="card opened"')]
+    assert [word in listed for word in shown] == [True] * len(shown)
+    assert [word in listed for word in left_out] == [False] * len(left_out)
+    links = re.findall(r'href="([^"]+)#opened"', listed)
+    assert all(asked.replace("&", "&amp;") in link for link in links)
+
+
+def test_only_a_hospital_of_the_patient_can_be_chosen(city: City, case: Case, doctor: Browser) -> None:
+    other = city.hospital("市第三测试医院")
+    report_id = send_report(city, other, case.patient)
+    page = doctor.get(f"{case.chart}?hospital_id={other.id}").text
+    offered = re.findall(r'<option value="[0-9a-f-]{36}"( selected)?>([^<]+)</option>', page)
+    assert offered == [("", "市第一测试医院"), (" selected", "市第三测试医院")]
+    assert [str(id_) in page for id_ in (report_id, case.report_id)] == [True, False]
+    assert doctor.get(f"{case.chart}?since=tomorrow").status_code == 422
+
+
+def test_what_came_inside_a_report_is_downloaded_and_runs_nowhere(city: City, case: Case, doctor: Browser) -> None:
+    report_id = send_document(city, case.home, case.patient, order="D1")
+    page = doctor.get(f"{case.chart}?open={report_id}").text
+    (address,) = re.findall(r'href="(/api/v1/reports/[^"]+/attachments/1\?version=1)">心电图报告', page)
+    reply = doctor.client.get(address)
+    assert (reply.data, reply.mimetype) == (DOCUMENT, "application/pdf")
+    assert reply.headers["Content-Disposition"] == "attachment; filename=report-1.pdf"
+    assert reply.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert send_document(city, case.home, case.patient, DOCUMENT + b"%2", order="D1") == report_id
+    token = bearer(case.patient.token)
+    read = [city.client.get(f"{address[:-1]}{version}", headers=token).data for version in (1, 2)]
+    assert read == [DOCUMENT, DOCUMENT + b"%2"]
+    missing = city.client.get(f"{address[:-1]}3", headers=token)
+    assert (missing.status_code, missing.json["code"]) == (404, "records.report_not_found")
+    revoke(city, case)
+    assert doctor.client.get(address).status_code == 404
+
+
+def test_opening_what_came_inside_is_reading(city: City, case: Case) -> None:
+    report_id, headers = send_document(city, case.home, case.patient), bearer(case.patient.token)
+
+    def unread() -> set[str]:
+        page = city.client.get("/api/v1/timeline?is_unread=true", headers=headers).json["items"]
+        return {line["object_id"] for line in page}
+
+    assert str(report_id) in unread()
+    assert city.client.get(f"/api/v1/reports/{report_id}/attachments/1", headers=headers).status_code == 200
+    assert str(report_id) not in unread()
+
+
+def test_the_orders_of_this_visit_stand_with_their_state(city: City, case: Case, doctor: Browser) -> None:
+    subject = f"{case.patient.card_number}^^^^HC"
+    post(city, case.treating, orm(case.treating.code, subject))
+    assert "全血细胞计数 已申请 P1" in words_of(doctor.get(case.chart).text)
+    revoked = ("ORC|CA|P1|F1||||||20260305083000", "OBR|1|P1|F1|58410-2^全血细胞计数^LN")
+    post(city, case.treating, orm(case.treating.code, subject, *revoked))
+    assert "全血细胞计数 已撤销 P1" in words_of(doctor.get(case.chart).text)
 
 
 def test_a_study_shows_its_pictures_to_the_signed_in_browser(case: Case, doctor: Browser) -> None:

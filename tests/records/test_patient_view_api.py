@@ -12,13 +12,15 @@ from sqlalchemy import text
 
 from core import clock, db, statements
 from core.ids import new_id
+from records.entries.coded import CodedEntry
 from records.fhir import systems
+from records.life.pregnancies import combine
 from records.life.stages import Span, Stage, join_spans, list_spans
 from records.timeline import service as timeline
 from records.timeline.reading import TimelineFilter, select_page
 from records.timeline.service import Placement
 from tests.health_card.family.household import Household
-from tests.support import fhir
+from tests.support import entries, fhir
 from tests.support.city import City, Hospital, Patient, Staff, bearer
 
 
@@ -231,6 +233,74 @@ def test_a_life_in_its_stages_with_pregnancies_across_them(phone: Phone) -> None
     assert (refused.status_code, refused.json["code"]) == (404, "records.life_not_found")
     refused = phone.get(f"/timeline?stage=youth&person_id={phone.patient.person_id}", stranger)
     assert (refused.status_code, refused.json["code"]) == (404, "records.life_not_found")
+
+
+def test_what_hospitals_entered_tells_of_pregnancies_births_and_vaccinations(phone: Phone) -> None:
+    with db.transaction() as session:
+        born = {"born": date(1985, 4, 12), "id": phone.patient.person_id}
+        session.execute(text("UPDATE persons SET birth_date = :born, sex = 'female' WHERE id = :id"), born)
+    subject = entries.named(phone.patient.card_number)
+
+    def told(code: str, name: str, on: str, **changes: Any) -> str:
+        about = {"code": {"coding": [{"system": entries.ICD_10, "code": code}], "text": name}, "category": None}
+        sent = entries.condition(subject, onsetDateTime=on, **about, **changes)
+        return entries.file(phone.city, phone.laboratory.token, sent)
+
+    told("Z34.900", "早孕建册", "2012-03-01", abatementDateTime="2012-11-20")
+    told("Z35.9", "高危妊娠监督", "2018-01-10")
+    refuted = {"coding": [{"code": "refuted"}]}
+    told("Z34.0", "早孕", "2022-01-01", verificationStatus=refuted)
+    told("O80.9", "单胎顺产", "2018-08-01")
+    told("Z37.0", "单一活产", "2018-08-03")
+    lasting = entries.file(phone.city, phone.laboratory.token, entries.condition(subject, onsetDateTime="2019-05-06"))
+    shot = entries.immunization(subject, occurrenceDateTime="1985-04-13T08:00:00+08:00")
+    vaccinated = entries.file(phone.city, phone.laboratory.token, shot)
+    not_done = entries.immunization(subject, status="not-done", occurrenceDateTime="1986-04-13T08:00:00+08:00")
+    entries.file(phone.city, phone.laboratory.token, not_done)
+    life = phone.get("/life").json
+    spans = [(each["first_day"], each["end_day"]) for each in life["stages"] if each["stage"] == "pregnancy"]
+    assert spans == [("2012-03-01", "2012-11-21"), ("2018-01-10", "2018-08-02")]
+    assert [(each["kind"], each["on"], each["stage"]) for each in life["events"]] == [
+        ("condition", "2019-05-06", "youth"),
+        ("delivery", "2018-08-03", "youth"),
+        ("delivery", "2018-08-01", "youth"),
+        ("vaccination", "1985-04-13", "newborn"),
+    ]
+    assert [life["events"][at]["object_id"] for at in (0, 3)] == [lasting, vaccinated]
+    assert len(phone.lines("?stage=pregnancy&kind=entry")) == 3
+
+
+@pytest.mark.parametrize(
+    ("dated", "entered", "found"),
+    [
+        # A date that a result says counts before the day on which somebody entered the pregnancy.
+        ([(0, 280)], [("Z34.9", 60)], [(0, 280)]),
+        # A delivery before or after the expected day ends it, and is no second one.
+        ([(0, 280)], [("O80", 250)], [(0, 251)]),
+        ([(0, 280)], [("O82", 290), ("Z37.0", 291)], [(0, 291)]),
+        ([(0, 280)], [("O03.9", 70), ("O03.9", 75)], [(0, 71)]),
+        # What is known of its end alone: 280 days before a delivery; nothing before a miscarriage.
+        ([], [("O80", 500)], [(220, 501)]),
+        ([], [("O03.9", 500)], []),
+        ([], [("Z33", 0), ("Z34", 900)], [(0, 280), (900, 1180)]),
+        ([], [("E11.9", 10)], []),
+    ],
+)
+def test_what_is_known_of_a_pregnancy_is_put_together(
+    dated: list[tuple[int, int]], entered: list[tuple[str, int]], found: list[tuple[int, int]]
+) -> None:
+    first = date(2020, 1, 1)
+
+    def span(start: int, end: int) -> Span:
+        return Span(first + timedelta(days=start), first + timedelta(days=end))
+
+    told = [
+        CodedEntry(
+            new_id(), "Condition", frozenset({("icd-10", code)}), "", new_id(), span(at, at).first_day, None, False
+        )
+        for code, at in entered
+    ]
+    assert combine([span(*each) for each in dated], told) == [span(*each) for each in found]
 
 
 @given(born=st.dates(date(1900, 1, 1), date(2026, 1, 1)), days=st.integers(0, 40_000))

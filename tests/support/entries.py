@@ -128,3 +128,11 @@ def get(city: City, token: str, path: str, **headers: str) -> dict[str, Any]:
 def matches(bundle: dict[str, Any], mode: str = "match") -> list[dict[str, Any]]:
     """The resources of a searchset."""
     return [one["resource"] for one in bundle.get("entry", []) if one["search"]["mode"] == mode]
+
+
+def file(city: City, token: str, resource: dict[str, Any]) -> str:
+    """The id of an entry just filed. A number 0 in it stands for 0.50, whose digits have to stay."""
+    exact = json.dumps(resource, ensure_ascii=False).replace('"value": 0,', '"value": 0.50,')
+    reply = call(city, token, "POST", resource["resourceType"], exact)
+    assert reply.status_code in {200, 201}, reply.text
+    return str(json.loads(reply.text)["id"])

@@ -1,5 +1,5 @@
 """The pages under /operator: what each of the three roles that run the platform does."""
 
-from accounts.administration.pages import audit, clients, home, hospitals, keys, staff, terminals
+from accounts.administration.pages import audit, clients, home, hospitals, keys, mllp, staff, terminals
 
-PAGES = [home.pages, hospitals.pages, terminals.pages, staff.pages, clients.pages, keys.pages, audit.pages]
+PAGES = [home.pages, hospitals.pages, terminals.pages, staff.pages, clients.pages, mllp.pages, keys.pages, audit.pages]

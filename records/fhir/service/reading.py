@@ -74,7 +74,8 @@ def search_records(
 def count_records(session: Session, actor: Actor, resource_type: str, search: Search) -> int:
     """How many the actor may see of a type now, on all pages together."""
     return sum(
-        session.scalar(select(func.count()).select_from(_filtered(actor, resource_type, listing, search).subquery())) or 0
+        session.scalar(select(func.count()).select_from(_filtered(actor, resource_type, listing, search).subquery()))
+        or 0
         for listing in LISTINGS[resource_type]
     )
 

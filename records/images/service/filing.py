@@ -265,13 +265,14 @@ def _bring_up_to_date(session: Session, study: Study, series: Series, header: He
                 occurred_at=study.studied_at,
             ),
         )
-    if is_first:
+    if series.instance_count == 1:
+        # Each series says for itself what it shows; a later one can only add a label.
         names = [text for text in (study.description, series.body_part, series.description) if text]
         releasing.label_item(
             session,
             releasing.Item(
                 of=("study", study.id),
-                version=1,
+                version=1 if is_first else 2,
                 person_id=study.person_id,
                 hospital_id=study.hospital_id,
                 visit_id=study.visit_id,

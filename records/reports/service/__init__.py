@@ -13,11 +13,13 @@ from records.reports.service.facts import (
 from records.reports.service.filing import FiledReport, file_reports, match_subject
 from records.reports.service.plain import Offered, file_plain
 from records.reports.service.reading import (
+    AttachmentFile,
     AttachmentView,
     ObservationView,
     ReportView,
     ResultView,
     get_report,
+    list_attachment_files,
     list_history,
     list_results,
     list_texts,
@@ -28,6 +30,7 @@ from records.reports.service.writing import CHANGED_TOPIC, FILED_TOPIC
 __all__ = [
     "CHANGED_TOPIC",
     "FILED_TOPIC",
+    "AttachmentFile",
     "AttachmentView",
     "FiledReport",
     "ObservationView",
@@ -44,6 +47,7 @@ __all__ = [
     "get_version",
     "get_version_facts",
     "is_report",
+    "list_attachment_files",
     "list_history",
     "list_results",
     "list_texts",

@@ -84,6 +84,14 @@ class AttachmentView:
 
 
 @dataclass(frozen=True)
+class AttachmentFile(AttachmentView):
+    """Where the document lies, to be opened with ``storage.open_file``."""
+
+    storage_key: str
+    data_key: bytes
+
+
+@dataclass(frozen=True)
 class ReportView:
     """One version of a report, and what all its versions changed.
 
@@ -193,20 +201,37 @@ def list_history(
     return [show_version(session, report_id=one, version=version) for one, version in then if version is not None]
 
 
-def open_attachment(session: Session, actor: Actor, report_id: UUID, number: int) -> tuple[AttachmentView, BinaryIO]:
-    """A document inside the current version of a report that the actor may see now; leaves an access row.
+def open_attachment(
+    session: Session, actor: Actor, report_id: UUID, number: int, *, version: int | None = None
+) -> tuple[AttachmentView, BinaryIO]:
+    """A document inside a report that the actor may see now; leaves an access row. The patient has then seen it.
 
+    :param version: an older one; None: the current one.
     :raises ReportNotFound: no such report for this actor.
     :raises AttachmentNotFound: it has no document of this number.
     :raises FileDamaged: the file is missing, or not what was stored.
     """
-    report = _load(session, actor, report_id)
+    report = _load(session, actor, report_id, version=version)
     kept = session.get(ReportAttachment, (report.id, report.version, number))
     if kept is None:
         raise AttachmentNotFound
     _release(session, actor, report, "records.attachment.read", number=number)
+    timeline.mark_seen(session, actor, object_id=report.id, version=report.version)
     view = AttachmentView(kept.number, kept.title, kept.content_type, kept.size_bytes)
     return view, storage.open_file(kept.storage_key, kept.data_key)
+
+
+def list_attachment_files(session: Session, report: ReportView) -> list[AttachmentFile]:
+    """The documents inside a version that the caller has read and recorded the read of."""
+    kept = session.scalars(
+        select(ReportAttachment)
+        .where(ReportAttachment.report_id == report.id, ReportAttachment.report_version == report.version)
+        .order_by(ReportAttachment.number)
+    )
+    return [
+        AttachmentFile(each.number, each.title, each.content_type, each.size_bytes, each.storage_key, each.data_key)
+        for each in kept
+    ]
 
 
 def list_results(

@@ -14,7 +14,7 @@ from fhir.resources.R4B import get_fhir_model_class
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
-from core import clock, db
+from core import clock, db, storage
 from core.audit import AuditEntry
 from core.dispatch import TryLater
 from core.ids import new_id
@@ -22,10 +22,14 @@ from health_card.models import Holder
 from records.exports import collecting, jobs, service
 from records.exports.models import RecordExport, RecordExportPart
 from records.exports.refusals import ExportExpired
+from records.reports.models import ReportAttachment
 from tests.conftest import SteppingClock
 from tests.health_card.family.household import Household
+from tests.support import documents, entries
 from tests.support.charts import Case, open_case, send_report
 from tests.support.city import City, Patient, bearer
+
+VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 
 
 @dataclass
@@ -55,13 +59,17 @@ class Counter:
         path = f"/api/v1/exports/{export_id}/archive.zip"
         return self.city.client.get(path, headers=bearer((who or self.patient).token))
 
-    def archive(self, export_id: str, who: Patient | None = None) -> dict[str, str]:
-        """The texts of all files."""
+    def files(self, export_id: str, who: Patient | None = None) -> dict[str, bytes]:
         reply = self.download(export_id, who)
         assert (reply.status_code, reply.mimetype) == (200, "application/zip"), reply.text
         with zipfile.ZipFile(io.BytesIO(reply.get_data())) as opened:
             assert opened.testzip() is None
-            return {name: opened.read(name).decode() for name in opened.namelist()}
+            return {name: opened.read(name) for name in opened.namelist()}
+
+    def archive(self, export_id: str, who: Patient | None = None) -> dict[str, str]:
+        """The texts of all files that are texts."""
+        files = self.files(export_id, who)
+        return {name: content.decode() for name, content in files.items() if not name.endswith(".pdf")}
 
 
 @pytest.fixture
@@ -117,10 +125,9 @@ def test_it_holds_everything_as_fhir_and_to_be_read(counter: Counter) -> None:
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
     assert "葡萄糖 7.2 ↑ 偏高 mmol/L 3.9 – 6.1" in text
     assert [name for name in files if name.startswith("access-log") and "王测试" in files[name]]
-    listed = json.loads(files["manifest.json"])["sha256"]
-    assert listed == {
-        name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items() if name != "manifest.json"
-    }
+    everything = counter.files(export_id)
+    listed = json.loads(everything.pop("manifest.json"))["sha256"]
+    assert listed == {name: hashlib.sha256(content).hexdigest() for name, content in everything.items()}
     shown = counter.state(export_id)
     assert (shown["state"], shown["reports"], shown["studies"], shown["visits"]) == ("ready", 1, 1, 1)
     (notice,) = [
@@ -129,6 +136,61 @@ def test_it_holds_everything_as_fhir_and_to_be_read(counter: Counter) -> None:
         if each["kind"] == "export_ready"
     ]
     assert notice["object_id"] == export_id
+
+
+def test_entries_documents_and_reports_on_paper_are_in_it(counter: Counter) -> None:
+    city, patient, home = counter.city, counter.patient, counter.case.home
+    registry = city.machine(home, name="公共卫生系统")
+    sent = [
+        entries.immunization(
+            entries.named(patient.card_number),
+            lotNumber="A2026-7",
+            protocolApplied=[{"doseNumberPositiveInt": 2}],
+            manufacturer={"display": "示例生物"},
+        ),
+        *entries.every_kind(entries.named(patient.card_number)),
+    ]
+    ids = [entries.file(city, registry.token, resource) for resource in sent]
+    wrong = entries.condition(entries.named(patient.card_number))
+    wrong_id = entries.file(city, registry.token, wrong)
+    wrong.pop("clinicalStatus")
+    withdrawn = wrong | {"verificationStatus": {"coding": [{"system": VERIFICATION, "code": "entered-in-error"}]}}
+    entries.file(city, registry.token, withdrawn)
+    paper = documents.send_document(city, home, patient)
+
+    export_id = counter.order()
+    make(export_id)
+    raw = counter.files(export_id)
+    files = counter.archive(export_id)
+    for resource in sent:
+        kind = resource["resourceType"]
+        assert resources(files, kind)
+        for found in resources(files, kind):
+            get_fhir_model_class(kind).model_validate(found)
+    vaccination = next(one for one in resources(files, "Immunization") if one["id"] == ids[0])
+    assert vaccination["patient"] == {"reference": f"Patient/{patient.person_id}"}
+    assert '"value":0.50}' in "".join(text for name, text in files.items() if "Immunization" in name)
+    ((name, page),) = ((name, text) for name, text in files.items() if re.fullmatch(r"entries-\d+\.html", name))
+    said = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    for words in ("剂次 2", "剂量 0.50 mL", "批号 A2026-7", "生产企业 示例生物", "声明为录入有误"):
+        assert words in said
+    assert f'{name}#{wrong_id}">2型糖尿病</a>' in files["index.html"]
+    assert counter.state(export_id)["entries"] == len(sent) + 1
+
+    on_paper, inside = f"reports/{paper}.pdf", f"reports/{paper}/1.pdf"
+    assert raw[inside] == documents.DOCUMENT
+    assert f"../{inside}" in files[f"reports/{paper}.html"]
+    (report,) = (one for one in resources(files, "DiagnosticReport") if one["id"] == str(paper))
+    assert [form["url"] for form in report["presentedForm"]] == [on_paper, inside]
+    proven = city.client.post("/verify", data={"document": (io.BytesIO(raw[on_paper]), "report.pdf")})
+    assert "真实有效" in proven.text
+    with db.transaction() as session:
+        (address,) = session.scalars(select(ReportAttachment.storage_key).filter_by(report_id=paper))
+    storage.discard(address)
+    second = counter.order()
+    make(second)
+    without = counter.archive(second)
+    assert "另有 1 份随报告上传的文件导出时无法读取" in without[f"reports/{paper}.html"]
 
 
 def test_it_goes_on_where_a_killed_worker_stopped_and_shows_one_moment(

@@ -1,52 +1,23 @@
 """TLS at a hospital's port: who may speak is who proves himself by a certificate registered there."""
 
-import secrets
 import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from flask import Flask
 
 from accounts import service as accounts
 from accounts.refusals import CertificateUnreadable, MllpPortNotOpen
-from core import clock, db
+from core import db
 from core.actor import SYSTEM
 from tests.records.hl7v2.test_mllp import can_connect, frame, read_frame, serving, wait_until
+from tests.support.certificates import Certificate
 from tests.support.city import City
 from tests.support.hl7v2 import oru
 from tests.support.ports import opened_port
-
-
-class Certificate:
-    """A certificate of two days with its key, as files; signed by itself, or by another."""
-
-    def __init__(self, folder: Path, name: str, issuer: "Certificate | None" = None) -> None:
-        self.key, now = ec.generate_private_key(ec.SECP256R1()), clock.now()
-        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        issuer = issuer or self
-        made = (
-            x509.CertificateBuilder()
-            .subject_name(self.name)
-            .issuer_name(issuer.name)
-            .public_key(self.key.public_key())
-            .serial_number(secrets.randbits(100))
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .sign(issuer.key, hashes.SHA256())
-        )
-        self.files = folder / f"{name}.pem", folder / f"{name}.key"
-        self.files[0].write_bytes(made.public_bytes(Encoding.PEM))
-        self.files[1].write_bytes(self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from tests.conftest import SteppingClock
 from tests.health_card.family.household import Household
 from tests.support.browsing import Browser
 from tests.support.city import City, Hospital, Machine, Patient, Staff, bearer
+from tests.support.documents import DOCUMENT, send_document
 from tests.support.fhir import bundle, card, observation, report, report_id_of, send
 
 
@@ -160,6 +161,17 @@ def test_a_change_is_told_to_the_patient_and_to_the_hospitals_that_had_read_it(w
     assert [word for word in ("生化", "葡萄糖", "mmol", ward.patient.name) if word in str(noted)] == []
     ward.tell()
     assert len(ward.corrections(reader)) == 1
+
+
+def test_who_opened_only_what_came_inside_is_told_too(ward: Ward) -> None:
+    reader = ward.treat(ward.city.hospital("市第二测试医院"))
+    report_id = send_document(ward.city, ward.home, ward.patient, order="D1")
+    address = f"/api/v1/reports/{report_id}/attachments/1"
+    assert ward.city.client.get(address, headers=bearer(reader.token)).status_code == 200
+    send_document(ward.city, ward.home, ward.patient, DOCUMENT + b"%2", order="D1")
+    ward.tell()
+    (noted,) = ward.corrections(reader)
+    assert (noted["report_id"], noted["read_version"]) == (str(report_id), 1)
 
 
 @pytest.mark.parametrize("is_doctor", [True, False])

@@ -207,23 +207,49 @@ def test_what_was_filed_before_the_list_knew_it_is_labelled_slice_by_slice(
     monkeypatch.setattr(relabelling, "SLICE", 1)
     for number in range(2):
         send_sensitive(scene.city, scene.household.hospital, scene.minor, f"{scene.canary}{number}")
+    subject = entries.named(scene.minor.card_number)
+    harmless = entries.file(scene.city, scene.city.machine(scene.household.hospital).token, entries.condition(subject))
+    coded = {"coding": [{"system": entries.ICD_10, "code": "F32.9"}], "text": scene.canary}
+    depression = entries.condition(subject, code=coded)
+    entries.file(scene.city, scene.city.machine(scene.household.hospital).token, depression)
     with db.transaction() as session:
         session.execute(text("DELETE FROM restricted_items"))
-    assert len(scene.listed(scene.mother)) == 4
-    done: set[str] = set()
+    assert len(scene.listed(scene.mother)) == 6
+    done: set[tuple[str, str]] = set()
     while waiting := announced() - done:
         done |= waiting
-        for after in waiting:
-            jobs.label_filed({"after": after})
-    assert len(done) >= 4
-    assert scene.listed(scene.mother) == [scene.study["id"]]
-    assert len(scene.listed(scene.minor)) == 4
+        for kind, after in waiting:
+            jobs.label_filed({"after": after} | ({"kind": kind} if kind != "report" else {}))
+    assert len(done) >= 4 + 2 + 3
+    assert scene.listed(scene.mother) == [harmless]
+    assert len(scene.listed(scene.minor)) == 6
 
 
-def announced() -> set[str]:
+def test_a_later_series_labels_its_study(city: City) -> None:
+    home, patient = city.hospital(), city.patient()
+    city.bind_number(home, patient, "MZ1")
+    plain = dicom.make_image(PatientID="MZ1", SpecificCharacterSet="ISO_IR 192", SeriesDescription="平扫")
+    second = dicom.make_image(
+        PatientID="MZ1",
+        SpecificCharacterSet="ISO_IR 192",
+        SeriesDescription="人工流产术后",
+        StudyInstanceUID=plain.StudyInstanceUID,
+    )
+    shown = []
+    for image in (plain, second):
+        assert city.store(city.machine(home), image).status_code == 200
+        lines = city.client.get("/api/v1/timeline", headers=bearer(patient.token)).json["items"]
+        shown.append([line.get("sensitivity") for line in lines])
+    # Without a visit what newly became sensitive waits for a doctor of the house.
+    assert shown == [[None], []]
+    with db.snapshot() as session:
+        assert [*session.scalars(text("SELECT sensitivity FROM restricted_items"))] == ["reproductive"]
+
+
+def announced() -> set[tuple[str, str]]:
     with db.snapshot() as session:
         by_topic = select(OutboxMessage.payload).where(OutboxMessage.topic == relabelling.LIST_CHANGED_TOPIC)
-        return {payload["after"] for payload in session.scalars(by_topic)}
+        return {(payload["kind"], payload["after"]) for payload in session.scalars(by_topic)}
 
 
 @pytest.mark.parametrize(

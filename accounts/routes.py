@@ -35,7 +35,7 @@ from core.errors import Refusal
 from core.web import current_actor, current_config, present, public, requires
 
 api = Api("accounts", tag="Signing in 登录", url_prefix="/api/v1")
-oauth = Api("oauth", tag="Hospital systems 系统接入")
+oauth = Api("oauth", tag="Hospital systems 系统接入", speaks="application/json")
 
 CLIENT_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 # Many phones share one address behind a carrier's gateway.

@@ -18,8 +18,10 @@ from records.fhir.schemas import ResourcePath, VersionPath
 from records.fhir.submitting import Submission
 from records.reports import service as reports
 
-api = Api("fhir", tag="FHIR R4", url_prefix="/fhir", present_problem=answers.present_problem)
-discovery = Api("fhir_discovery", tag="FHIR R4")
+api = Api(
+    "fhir", tag="FHIR R4", url_prefix="/fhir", present_problem=answers.present_problem, speaks="application/fhir+json"
+)
+discovery = Api("fhir_discovery", tag="FHIR R4", speaks="application/json")
 
 
 @api.post("", responses={200: None}, strict_slashes=False)

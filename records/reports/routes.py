@@ -6,6 +6,7 @@ from core import db
 from core.api import Api
 from core.web import current_actor, present, requires
 from records.reports import service
+from records.reports.incoming import ATTACHMENT_TYPES
 from records.reports.schemas import AttachmentPath, ReportPath, ReportShown, VersionPath
 
 api = Api("reports", tag="Records 健康档案", url_prefix="/api/v1")
@@ -29,7 +30,9 @@ def read_version(path: VersionPath) -> Response:
     return present(ReportShown.model_validate(report))
 
 
-@api.get("/reports/<uuid:report_id>/attachments/<int:number>")
+@api.get(
+    "/reports/<uuid:report_id>/attachments/<int:number>", openapi_extensions={"x-also-produces": list(ATTACHMENT_TYPES)}
+)
 @requires("records:report:read")
 def read_attachment(path: AttachmentPath) -> Response:
     """A document that came inside a report, as the hospital made it: PDF, JPEG or PNG"""

@@ -21,7 +21,7 @@ _AS_JSON = {"x-also-produces": [media.DICOM_JSON]}
 _AS_INSTANCE = {"x-also-produces": [media.MULTIPART, media.DICOM]}
 _AS_PICTURE = {"x-also-produces": [media.JPEG]}
 # All stored, some, none (PS3.18, section 10.5.3).
-_STORED = {200: None, 202: None, 409: None}
+_STORED: dict[Any, Any] = {200: None, 202: None, 409: None}
 
 
 @api.post("/studies", responses=_STORED, openapi_extensions=_AS_JSON)

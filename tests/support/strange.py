@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from flask.testing import FlaskClient
 from hypothesis import strategies as st
+from werkzeug.test import TestResponse
 
 # JSON that PostgreSQL, Python or UTF-8 cannot hold, or that is read in more than one way.
 VALUES = [

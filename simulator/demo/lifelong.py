@@ -34,6 +34,7 @@ class Life:
     visits: list[str] = field(default_factory=list)
     desks: list[Staff] = field(default_factory=list)
     order: str = field(default_factory=lambda: f"GLU{secrets.token_hex(6)}")
+    corrected_id: str = ""
 
     def __post_init__(self) -> None:
         born = datetime.now(documents.CITY) - timedelta(days=16 * 366)
@@ -63,7 +64,7 @@ class Life:
 
 
 def gather_a_life(story: "Story") -> Life:
-    """Four hospitals send in four ways; one timeline, one trend, one correction that its readers are told of."""
+    """Four hospitals send in four ways; one timeline, one trend, one correction."""
     story.stage.title("十四、四家医院，一条时间线 · Four hospitals, one timeline")
     life = Life(story)
     _visit_four_hospitals(life)
@@ -75,11 +76,12 @@ def gather_a_life(story: "Story") -> Life:
 
 
 def look_after_a_life(story: "Story", life: Life) -> None:
-    """What is sensitive, what waits, what is printed and what is taken away."""
-    story.stage.title("十五、敏感、待处理、打印与导出 · Sensitive, waiting, printed, exported")
+    """Who is told of a correction, what is sensitive, what waits, what is printed and what is taken away."""
+    story.stage.title("十五、敏感、待处理、更正提醒、打印与导出 · Sensitive, waiting, corrected, printed, exported")
     _keep_from_others(life)
     _resolve(life)
     _prove(life)
+    _be_told(life)
     _export(life)
 
 
@@ -182,12 +184,23 @@ def _read_all(life: Life) -> None:
 
 
 def _correct(life: Life) -> None:
-    stage, report_id = life.story.stage, life.find_report(1)
-    reader = life.desks[3]
-    stage.send("GET", f"/api/v1/reports/{report_id}", token=reader.token, expect=200)
+    stage, life.corrected_id = life.story.stage, life.find_report(1)
+    path = f"/api/v1/reports/{life.corrected_id}"
+    stage.send("GET", path, token=life.desks[3].token, expect=200)
     message = documents.glucose_message(life.number, life.hospitals[1], order=life.order, value="4.6", status="C")
     answer = life.systems[1].send_hl7(message)
     stage.check("MSA|AA|" in answer, f"not acknowledged: {answer!r}")
+    versions = life.phone.get(path)["versions"]
+    stage.check([version["status"] for version in versions] == ["final", "corrected"], f"versions: {versions}")
+    change = versions[1]["changes"][0]
+    stage.say(
+        f"患者与另一家医院的医生读过之后，检验科更正 {change['before']} → {change['after']}：旧版保留",
+        "corrected after the patient and a doctor had read it: the old version stays",
+    )
+
+
+def _be_told(life: Life) -> None:
+    stage, report_id, reader = life.story.stage, life.corrected_id, life.desks[3]
 
     def find_notice() -> dict[str, Any] | None:
         notices = life.phone.get("/api/v1/notices")["notices"]
@@ -200,13 +213,7 @@ def _correct(life: Life) -> None:
     stage.wait_for(find_notice, "the notice of the correction", seconds=_TOLD_WITHIN_SECONDS)
     told = stage.wait_for(find_correction, "the correction", seconds=_TOLD_WITHIN_SECONDS)
     stage.check((told["read_version"], told["report_version"]) == (1, 2), f"other versions: {told}")
-    versions = life.phone.get(f"/api/v1/reports/{report_id}")["versions"]
-    stage.check([version["status"] for version in versions] == ["final", "corrected"], f"versions: {versions}")
-    change = versions[1]["changes"][0]
-    stage.say(
-        f"检验科更正 {change['before']} → {change['after']}：旧版保留，读过的患者与医生都收到提醒",
-        "corrected afterwards: the old version stays, and both who had read it are told",
-    )
+    stage.say("读过旧版的患者与医生都收到更正提醒", "both who had read the old version are told of the correction")
 
 
 def _keep_from_others(life: Life) -> None:

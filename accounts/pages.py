@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, cast
 
-from flask import Response, redirect, request, url_for
+from flask import Response, has_request_context, redirect, request, url_for
 from sqlalchemy.exc import SQLAlchemyError
 
 from accounts import service
@@ -48,6 +48,9 @@ class Visitor:
 @pages.app_context_processor
 def give_visitor() -> dict[str, Any]:
     """Every template knows the ``visitor``, or None. A page that says what is broken must not need what is broken."""
+    if not has_request_context():
+        # The worker writes pages too, into exports, and nobody visits it.
+        return {"visitor": None}
     try:
         return {"visitor": _find_visitor()}
     except (Refusal, SQLAlchemyError):

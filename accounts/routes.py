@@ -42,7 +42,7 @@ from core.errors import Refusal
 from core.web import current_actor, current_config, present, public, requires
 
 api = Api("accounts", tag="Signing in 登录", url_prefix="/api/v1")
-oauth = Api("oauth", tag="Hospital systems and apps 系统与应用接入")
+oauth = Api("oauth", tag="Hospital systems and apps 系统与应用接入", speaks="application/json")
 
 # Many phones share one address behind a carrier's gateway.
 WECHAT_TRIES_PER_MINUTE = 600

@@ -14,7 +14,7 @@ from flask_openapi3.models.tag import Tag
 from flask_openapi3.openapi import OpenAPI
 from flask_openapi3.types import ParametersTuple
 from flask_openapi3.utils import parse_parameters
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, ValidationError, model_validator
 
 from core import reference
 from core.errors import MalformedRequest, list_refusals
@@ -60,9 +60,24 @@ class Shown(BaseModel):
 
     model_config = ConfigDict(from_attributes=True, extra="forbid")
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """A field without a value is left out (``web.present``): nobody may count on one that can be null."""
+        schema = handler(core_schema)
+        described = handler.resolve_ref_schema(schema)
+        if "required" in described:
+            described["required"] = [
+                name
+                for name in described["required"]
+                if {"type": "null"} not in described["properties"][name].get("anyOf", [])
+            ]
+        return schema
+
 
 class Problem(Shown):
-    """A refusal (RFC 9457). Look at `code`; docs/errors.md says what to do about each."""
+    """A refusal (RFC 9457). Look at `code`; docs/errors.md says what to do about each, and which members it adds."""
+
+    model_config = ConfigDict(extra="allow")
 
     type: str
     title: str = Field(description="one sentence for a person, in Chinese")
@@ -79,6 +94,7 @@ class Api(APIBlueprint):
     """A blueprint of machine routes: parameters and bodies are checked against their schemas.
 
     :param present_problem: how its refusals look, when an outside protocol has a form of its own for them.
+    :param speaks: the media type of all its answers, refusals too, when an outside protocol has one.
     """
 
     def __init__(
@@ -88,8 +104,10 @@ class Api(APIBlueprint):
         tag: str,
         url_prefix: str | None = None,
         present_problem: Callable[[dict[str, Any]], Response] | None = None,
+        speaks: str | None = None,
     ) -> None:
         super().__init__(name, __name__, url_prefix=url_prefix, abp_tags=[Tag(name=tag)])
+        self.speaks = speaks
         self.present_problem = present_problem
         self._not_described: list[Callable[[], ParametersTuple]] = []
 
@@ -99,9 +117,15 @@ class Api(APIBlueprint):
         return parse_parameters(func, doc_ui=False)
 
     def describe_routes(self, app: OpenAPI) -> None:
-        """Put the routes into the application's document."""
+        """Put the routes into the application's document.
+
+        :raises ValueError: a schema has the name of another one, and would be described as that.
+        """
         while self._not_described:
             self._not_described.pop(0)()
+        for name, schema in self.components_schemas.items():
+            if app.components_schemas.get(name, schema) != schema:
+                raise ValueError(f"{name} of {self.name} and {name} of another blueprint are not the same")
         app.paths.update(self.paths)
         app.components_schemas.update(self.components_schemas)
         app.tags += [tag for tag in self.tags if tag not in app.tags]
@@ -199,24 +223,43 @@ def _describe(app: OpenAPI) -> dict[str, Any]:
         if isinstance(blueprint, Api):
             blueprint.describe_routes(app)
     document: dict[str, Any] = app.api_doc
-    guards = {
-        (_openapi_path(rule.rule), method.lower()): guard_of(app, rule.endpoint)
+    rules = {
+        (_openapi_path(rule.rule), method.lower()): rule
         for rule in app.url_map.iter_rules()
         for method in rule.methods or ()
     }
-    for operation in list_operations(document):
-        guard = guards.get((operation["path"], operation["method"]))
+    for found in list_operations(document):
+        operation, rule = found["operation"], rules[found["path"], found["method"]]
+        guard = guard_of(app, rule.endpoint)
         if guard is not None and guard.permission:
-            operation["operation"]["security"] = [{"bearer": []}]
-            operation["operation"]["x-permission"] = guard.permission
-        operation["operation"]["responses"].pop("422", None)
-        operation["operation"]["responses"]["default"] = _PROBLEM_RESPONSE
-        content = operation["operation"].get("requestBody", {}).get("content", {})
+            operation["security"] = [{"bearer": []}]
+            operation["x-permission"] = guard.permission
+        blueprint = app.blueprints[rule.endpoint.rpartition(".")[0]]
+        _describe_answers(operation, blueprint.speaks if isinstance(blueprint, Api) else None)
+        content = operation.get("requestBody", {}).get("content", {})
         if "multipart/form-data" in content:
             # Our forms carry no files; RFC 6749 wants this type for its own.
             content["application/x-www-form-urlencoded"] = content.pop("multipart/form-data")
     document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
     return document
+
+
+def _describe_answers(operation: dict[str, Any], speaks: str | None) -> None:
+    """What is no schema of ours: other media types (``x-also-produces``), a protocol's own, refusals."""
+    responses = operation["responses"]
+    responses.pop("422", None)
+    responses.pop("default", None)
+    others = operation.pop("x-also-produces", [])
+    if not responses.keys() - {"204"} and (others or (speaks and not responses)):
+        responses["200"] = {"description": "OK"}
+    for status, response in responses.items():
+        if status != "204":
+            response.setdefault("content", {}).update({media_type: {"schema": {}} for media_type in others})
+            if speaks and not response["content"]:
+                response["content"] = {speaks: {"schema": {}}}
+    responses["default"] = (
+        {"description": "A refusal", "content": {speaks: {"schema": {}}}} if speaks else _PROBLEM_RESPONSE
+    )
 
 
 def list_operations(document: dict[str, Any]) -> list[dict[str, Any]]:

@@ -28,14 +28,14 @@ class MetricsHidden(NotFound):
     detail = "Nothing here without the operator's metrics token."
 
 
-@api.get("/healthz")
+@api.get("/healthz", openapi_extensions={"x-also-produces": ["text/plain"]})
 @public("a load balancer asks whether the process lives; says nothing else")
 def healthz() -> Response:
     """Is the process alive"""
     return Response("ok\n", mimetype="text/plain")
 
 
-@api.get("/readyz")
+@api.get("/readyz", openapi_extensions={"x-also-produces": ["text/plain"]})
 @public("a load balancer asks whether requests can be served; says nothing else")
 def readyz() -> Response:
     """Can requests be served: database and Redis answer"""
@@ -45,7 +45,7 @@ def readyz() -> Response:
     return Response("ready\n", mimetype="text/plain")
 
 
-@api.get("/metrics")
+@api.get("/metrics", openapi_extensions={"x-also-produces": ["text/plain"]})
 @public("guarded by the operator's metrics token in the Authorization header")
 def metrics() -> Response:
     """Prometheus metrics, for the operator only (bearer token METRICS_TOKEN)"""

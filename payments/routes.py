@@ -18,8 +18,8 @@ from payments.schemas import (
     ChargeShown,
     EntryList,
     EntryQuery,
-    EntryShown,
     IdempotencyHeader,
+    LedgerEntryShown,
     LineList,
     LinePath,
     LineShown,
@@ -36,7 +36,7 @@ from payments.schemas import (
 from payments.wechatpay import NOTIFY_PATH, WechatPay
 
 api = Api("payments", tag="Pay later 信用就医", url_prefix="/api/v1")
-notify = Api("payments_notify", tag="Pay later 信用就医")
+notify = Api("payments_notify", tag="Pay later 信用就医", speaks="application/json")
 
 
 @api.get("/credit/products", responses={200: ProductList})
@@ -84,7 +84,7 @@ def list_entries(path: LinePath, query: EntryQuery) -> Response:
     """What was charged to my line and what I repaid, newest first, 50 a page"""
     with db.transaction() as session:
         entries = service.list_entries(session, current_actor(), line_id=path.line_id, before=query.before)
-    return present(EntryList(entries=[EntryShown.model_validate(entry) for entry in entries]))
+    return present(EntryList(entries=[LedgerEntryShown.model_validate(entry) for entry in entries]))
 
 
 @api.post("/billing/charges", responses={201: ChargeShown})

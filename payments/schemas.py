@@ -109,7 +109,7 @@ class EntryQuery(Received):
     before: UUID | None = Field(None, description="the entry_id of the last row of the page before")
 
 
-class EntryShown(Shown):
+class LedgerEntryShown(Shown):
     entry_id: UUID
     kind: Literal["charge", "repayment"]
     source_id: UUID = Field(description="the charge or the repayment")
@@ -122,7 +122,7 @@ class EntryShown(Shown):
 
 
 class EntryList(Shown):
-    entries: list[EntryShown]
+    entries: list[LedgerEntryShown]
 
 
 class ChargeRequest(Received):

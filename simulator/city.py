@@ -36,7 +36,7 @@ from recognition import service as recognition
 from simulator.control import Control
 from simulator.people import SyntheticPerson, invent_person
 
-HOSPITALS = [("市第一测试医院", 3), ("市第二测试医院", 2)]
+HOSPITALS = [("市第一测试医院", 3), ("市第二测试医院", 2), ("测试区卫生院", 1), ("市测试妇幼保健院", 2)]
 ADMINISTRATORS = [
     (Role.OPERATOR, "测试平台管理员"),
     (Role.SECURITY_ADMINISTRATOR, "测试安全管理员"),

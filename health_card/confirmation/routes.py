@@ -7,7 +7,7 @@ from core.api import Api
 from core.web import current_actor, present, requires
 from health_card.confirmation import service
 from health_card.confirmation.schemas import (
-    Answer,
+    ConfirmationAnswer,
     ConfirmationPath,
     ConfirmationShown,
     PendingList,
@@ -38,7 +38,7 @@ def list_pending() -> Response:
 
 @api.post("/confirmations/<uuid:confirmation_id>/answer", responses={204: None})
 @requires("health_card:confirmation:answer")
-def answer_confirmation(path: ConfirmationPath, body: Answer) -> Response:
+def answer_confirmation(path: ConfirmationPath, body: ConfirmationAnswer) -> Response:
     """Confirm or refuse, within 60 seconds"""
     with db.transaction() as session:
         service.answer_confirmation(session, current_actor(), confirmation_id=path.confirmation_id, answer=body.answer)

@@ -40,5 +40,5 @@ class PendingList(Shown):
     confirmations: list[PendingShown]
 
 
-class Answer(Received):
+class ConfirmationAnswer(Received):
     answer: Literal["confirmed", "refused"]

@@ -15,7 +15,11 @@ READS_PER_MINUTE = 120
 CACHE_CONTROL = "public, max-age=30"
 
 
-@api.get("/.well-known/yimatong/code-keys.json", responses={200: CodeKeySet})
+@api.get(
+    "/.well-known/yimatong/code-keys.json",
+    responses={200: CodeKeySet},
+    openapi_extensions={"x-also-produces": ["application/jwk-set+json"]},
+)
 @public("desks verify codes with public keys")
 def get_code_keys() -> Response:
     """The public keys of codes (JWK Set)"""
@@ -27,7 +31,7 @@ def get_code_keys() -> Response:
     return _cacheable(reply)
 
 
-@api.get("/.well-known/yimatong/code-revocations")
+@api.get("/.well-known/yimatong/code-revocations", openapi_extensions={"x-also-produces": ["application/jose"]})
 @public("it names cards by a part of a hash of a random number")
 def get_code_revocations() -> Response:
     """What is no longer good, signed (JWS compact); 304 with the ETag of an unchanged list"""

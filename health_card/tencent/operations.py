@@ -22,8 +22,8 @@ from health_card.tencent.refusals import FieldMissing
 from health_card.tencent.schemas import (
     Binding,
     Card,
-    CodeRequest,
-    CodeShown,
+    QRCodeRequest,
+    QRCodeShown,
     UseReport,
     Verification,
     Verified,
@@ -68,7 +68,7 @@ def read_by_card_number(session: Session, actor: Actor, number: str, *, issuer: 
     return _read(session, actor, showings.find_card(session, number=number), issuer)
 
 
-def show_code(session: Session, actor: Actor, body: CodeRequest, *, issuer: str) -> CodeShown:
+def show_code(session: Session, actor: Actor, body: QRCodeRequest, *, issuer: str) -> QRCodeShown:
     """A static code to print, or a dynamic one for a card that this system registered on the patient's phone."""
     is_dynamic = body.code_type == "0"
     check_scope(actor, Scope.SHOW_DYNAMIC if is_dynamic else Scope.SHOW)

@@ -27,8 +27,8 @@ from health_card.tencent.schemas import (
     AccessList,
     AccessPath,
     AccessSecret,
-    AccessShown,
     Answer,
+    AppTokenRequest,
     Batch,
     BatchDone,
     BatchItem,
@@ -37,19 +37,19 @@ from health_card.tencent.schemas import (
     ByHealthCardId,
     ByHealthCode,
     ByQRCode,
-    CardShown,
-    CodeRequest,
-    CodeShown,
     CommonIn,
     FailedItem,
+    HealthCardShown,
     NewAccess,
     Nothing,
+    QRCodeRequest,
+    QRCodeShown,
     Registered,
     Registration,
     Reply,
     Request,
     Sent,
-    TokenRequest,
+    TencentAccessShown,
     TokenShown,
     UseReport,
     Verification,
@@ -62,7 +62,13 @@ REQUESTS_PER_MINUTE = 1200
 FAILURES_PER_MINUTE = 20
 GUESSES_PER_MINUTE = 5
 
-api = Api("tencent", tag=TAG, url_prefix="/rest/auth/HealthCard", present_problem=answers.present_problem)
+api = Api(
+    "tencent",
+    tag=TAG,
+    url_prefix="/rest/auth/HealthCard",
+    present_problem=answers.present_problem,
+    speaks="application/json",
+)
 administration = Api("tencent_administration", tag=TAG, url_prefix="/api/v1")
 
 Req = TypeVar("Req", bound=Request)
@@ -110,7 +116,7 @@ def _documented(view: Callable[[], Response], reads: type[Request]) -> Callable[
 def get_app_token() -> Response:
     """A token of 7200 seconds; the one before ends"""
     envelope, common = _read_request()
-    body = read_fields(TokenRequest, envelope.req, within="req")
+    body = read_fields(AppTokenRequest, envelope.req, within="req")
     with _counting_failures(common), db.transaction() as session:
         token = service.issue_token(session, envelope, common, app_id=body.app_id)
     return answers.present(TokenShown(app_token=token, expires_in=int(service.TOKEN_LIFE.total_seconds())))
@@ -143,37 +149,39 @@ def register_batch(actor: Actor, body: Batch) -> BatchDone:
     return done
 
 
-@api.post(f"{OPERATIONS}/getHealthCardByHealthCode", responses={200: Answer[CardShown]})
+@api.post(f"{OPERATIONS}/getHealthCardByHealthCode", responses={200: Answer[HealthCardShown]})
 @public_by_proof
 @proved(ByHealthCode)
-def get_by_health_code(actor: Actor, body: ByHealthCode) -> CardShown:
+def get_by_health_code(actor: Actor, body: ByHealthCode) -> HealthCardShown:
     """The card that the patient's phone authorised this hospital to read"""
     with _counting_codes(actor), db.transaction() as session:
-        return CardShown(card=operations.read_by_health_code(session, actor, body.health_code, issuer=_issuer()))
+        return HealthCardShown(card=operations.read_by_health_code(session, actor, body.health_code, issuer=_issuer()))
 
 
-@api.post(f"{OPERATIONS}/getHealthCardByQRCode", responses={200: Answer[CardShown]})
+@api.post(f"{OPERATIONS}/getHealthCardByQRCode", responses={200: Answer[HealthCardShown]})
 @public_by_proof
 @proved(ByQRCode)
-def get_by_qr_code(actor: Actor, body: ByQRCode) -> CardShown:
+def get_by_qr_code(actor: Actor, body: ByQRCode) -> HealthCardShown:
     """The card of a code, when it was shown to this hospital in the last 30 days"""
     with _counting_codes(actor), db.transaction() as session:
-        return CardShown(card=operations.read_by_qr_code(session, actor, body.qr_code_text, issuer=_issuer()))
+        return HealthCardShown(card=operations.read_by_qr_code(session, actor, body.qr_code_text, issuer=_issuer()))
 
 
-@api.post(f"{OPERATIONS}/getHealthCardByHealthCardId", responses={200: Answer[CardShown]})
+@api.post(f"{OPERATIONS}/getHealthCardByHealthCardId", responses={200: Answer[HealthCardShown]})
 @public_by_proof
 @proved(ByHealthCardId)
-def get_by_card_number(actor: Actor, body: ByHealthCardId) -> CardShown:
+def get_by_card_number(actor: Actor, body: ByHealthCardId) -> HealthCardShown:
     """The card of a healthCardId, when it was shown to this hospital in the last 30 days"""
     with db.transaction() as session:
-        return CardShown(card=operations.read_by_card_number(session, actor, body.health_card_id, issuer=_issuer()))
+        return HealthCardShown(
+            card=operations.read_by_card_number(session, actor, body.health_card_id, issuer=_issuer())
+        )
 
 
-@api.post(f"{OPERATIONS}/getDynamicQRCode", responses={200: Answer[CodeShown]})
+@api.post(f"{OPERATIONS}/getDynamicQRCode", responses={200: Answer[QRCodeShown]})
 @public_by_proof
-@proved(CodeRequest)
-def get_code(actor: Actor, body: CodeRequest) -> CodeShown:
+@proved(QRCodeRequest)
+def get_code(actor: Actor, body: QRCodeRequest) -> QRCodeShown:
     """A static code to print; a dynamic one only where the access allows it and registered the card on a phone"""
     guessing = _counting_guesses(actor, body.health_card_id)
     with guessing, db.transaction() as session:
@@ -226,7 +234,7 @@ def list_accesses() -> Response:
     """The hospitals that have access to the older interface"""
     with db.snapshot() as session:
         found = service.list_accesses(session)
-    return present(AccessList(apps=[AccessShown.model_validate(access) for access in found]))
+    return present(AccessList(apps=[TencentAccessShown.model_validate(access) for access in found]))
 
 
 @administration.post("/tencent-apps", responses={201: AccessSecret})
@@ -238,13 +246,13 @@ def switch_on(body: NewAccess) -> Response:
     return present(AccessSecret.model_validate(issued), 201)
 
 
-@administration.put("/tencent-apps/<app_id>", responses={200: AccessShown})
+@administration.put("/tencent-apps/<app_id>", responses={200: TencentAccessShown})
 @requires("health_card:tencent_app:manage")
 def change_access(path: AccessPath, body: AccessChange) -> Response:
     """Switch an access on or off, and say whether it may show dynamic codes"""
     with db.transaction() as session:
         access = service.change_access(session, current_actor(), app_id=path.app_id, **dict(body))
-    return present(AccessShown.model_validate(access))
+    return present(TencentAccessShown.model_validate(access))
 
 
 @administration.post("/tencent-apps/<app_id>/secrets", responses={201: AccessSecret})

@@ -95,14 +95,14 @@ class Answer(Reply, Generic[Rsp]):
     """An answer."""
 
     common_out: CommonOut
-    rsp: SerializeAsAny[Rsp]
+    rsp: SerializeAsAny[Rsp | "Nothing"]
 
 
 class Nothing(Reply):
     """An empty ``rsp``."""
 
 
-class TokenRequest(Request):
+class AppTokenRequest(Request):
     app_id: str = Field(min_length=1, max_length=64)
 
 
@@ -238,18 +238,18 @@ class Card(Reply):
     ext: str = ""
 
 
-class CardShown(Reply):
+class HealthCardShown(Reply):
     card: Card
 
 
-class CodeRequest(Request):
+class QRCodeRequest(Request):
     health_card_id: CardNumber
     id_type: CertificateType
     id_number: str = Field(min_length=4, max_length=32)
     code_type: Literal["0", "1"] = Field("0", description="0 dynamic, 1 static")
 
 
-class CodeShown(Reply):
+class QRCodeShown(Reply):
     qr_code_text: str
     qr_code_img: str = Field(description="PNG in Base64")
     color: int = Field(0, description="always 0: cards have no colour")
@@ -336,7 +336,7 @@ class AccessChange(Received):
     shows_dynamic_codes: bool = Field(description="may show dynamic codes of cards that it registered on a phone")
 
 
-class AccessShown(Shown):
+class TencentAccessShown(Shown):
     app_id: str
     hospital_id: str = Field(description="what stands in commonIn.hospitalId: the organisation code")
     hospital_name: str
@@ -346,7 +346,7 @@ class AccessShown(Shown):
 
 
 class AccessList(Shown):
-    apps: list[AccessShown]
+    apps: list[TencentAccessShown]
 
 
 class AccessSecret(Shown):

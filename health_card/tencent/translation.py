@@ -17,7 +17,7 @@ from health_card.service.codes import ShownCode
 from health_card.service.demographics import PlainDemographics
 from health_card.service.identities import Details
 from health_card.tencent.refusals import FieldInvalid, FieldMissing
-from health_card.tencent.schemas import Card, ChildInfo, CodeShown, Registered, Registration, Verified, read_moment
+from health_card.tencent.schemas import Card, ChildInfo, QRCodeShown, Registered, Registration, Verified, read_moment
 
 _SEXES = {"男": "male", "女": "female"}
 _GENDERS = {sex: gender for gender, sex in _SEXES.items()} | {"unknown": "未知"}
@@ -179,7 +179,7 @@ def describe_person(plain: PlainDemographics, *, masked: bool) -> Person:
     )
 
 
-def describe_code(card: CardRow, shown: ShownCode) -> CodeShown:
+def describe_code(card: CardRow, shown: ShownCode) -> QRCodeShown:
     """A code as text and picture."""
     picture = base64.b64encode(pictures.draw_png(shown.text)).decode()
-    return CodeShown(qr_code_text=shown.text, qr_code_img=picture, color=0, health_card_id=card.number)
+    return QRCodeShown(qr_code_text=shown.text, qr_code_img=picture, color=0, health_card_id=card.number)

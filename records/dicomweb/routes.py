@@ -17,15 +17,21 @@ from records.images.service import InstanceFile
 
 api = Api("dicomweb", tag="DICOMweb 影像", url_prefix="/dicomweb")
 
+_AS_JSON = {"x-also-produces": [media.DICOM_JSON]}
+_AS_INSTANCE = {"x-also-produces": [media.MULTIPART, media.DICOM]}
+_AS_PICTURE = {"x-also-produces": [media.JPEG]}
+# All stored, some, none (PS3.18, section 10.5.3).
+_STORED: dict[Any, Any] = {200: None, 202: None, 409: None}
 
-@api.post("/studies")
+
+@api.post("/studies", responses=_STORED, openapi_extensions=_AS_JSON)
 @requires("records:image:submit")
 def store() -> Response:
     """STOW-RS: store instances (multipart/related; type="application/dicom")"""
     return _store()
 
 
-@api.post("/studies/<string:study>")
+@api.post("/studies/<string:study>", responses=_STORED, openapi_extensions=_AS_JSON)
 @requires("records:image:submit")
 def store_in_study(path: StudyPath) -> Response:
     """STOW-RS: store instances of one study"""
@@ -55,7 +61,7 @@ def _store(into_study: str | None = None) -> Response:
     return _present(dataset, status)
 
 
-@api.get("/studies")
+@api.get("/studies", openapi_extensions=_AS_JSON)
 @requires("records:image:read")
 def search_studies(query: StudyQuery) -> Response:
     """QIDO-RS: the studies that I may see, newest first"""
@@ -67,7 +73,7 @@ def search_studies(query: StudyQuery) -> Response:
     return _present([qido.to_study(study, current_config().base_url) for study in found])
 
 
-@api.get("/studies/<string:study>/series")
+@api.get("/studies/<string:study>/series", openapi_extensions=_AS_JSON)
 @requires("records:image:read")
 def search_series(path: StudyPath, query: PageQuery) -> Response:
     """QIDO-RS: the series of a study"""
@@ -78,7 +84,7 @@ def search_series(path: StudyPath, query: PageQuery) -> Response:
     return _present([qido.to_series(series, path.study, current_config().base_url) for series in page])
 
 
-@api.get("/studies/<string:study>/series/<string:series>/instances")
+@api.get("/studies/<string:study>/series/<string:series>/instances", openapi_extensions=_AS_JSON)
 @requires("records:image:read")
 def search_instances(path: SeriesPath, query: PageQuery) -> Response:
     """QIDO-RS: the instances of a series"""
@@ -89,14 +95,16 @@ def search_instances(path: SeriesPath, query: PageQuery) -> Response:
     return _present([qido.to_instance(one, path.study, path.series, current_config().base_url) for one in page])
 
 
-@api.get("/studies/<string:study>/series/<string:series>/instances/<string:instance>")
+@api.get("/studies/<string:study>/series/<string:series>/instances/<string:instance>", openapi_extensions=_AS_INSTANCE)
 @requires("records:image:read")
 def retrieve_instance(path: InstancePath) -> Response:
     """WADO-RS: an instance, byte for byte as it was stored"""
     return wado.answer_instance(_open_instance(path), request)
 
 
-@api.get("/studies/<string:study>/series/<string:series>/instances/<string:instance>/metadata")
+@api.get(
+    "/studies/<string:study>/series/<string:series>/instances/<string:instance>/metadata", openapi_extensions=_AS_JSON
+)
 @requires("records:image:read")
 def retrieve_metadata(path: InstancePath) -> Response:
     """WADO-RS: the attributes of an instance, without bulk data"""
@@ -105,14 +113,20 @@ def retrieve_metadata(path: InstancePath) -> Response:
         return _present([read_metadata(stream)])
 
 
-@api.get("/studies/<string:study>/series/<string:series>/instances/<string:instance>/rendered")
+@api.get(
+    "/studies/<string:study>/series/<string:series>/instances/<string:instance>/rendered",
+    openapi_extensions=_AS_PICTURE,
+)
 @requires("records:image:read")
 def retrieve_rendered(path: InstancePath) -> Response:
     """WADO-RS: the (first) frame of an instance as JPEG"""
     return wado.answer_rendered(_open_instance(path), 1, request)
 
 
-@api.get("/studies/<string:study>/series/<string:series>/instances/<string:instance>/frames/<int:frame>/rendered")
+@api.get(
+    "/studies/<string:study>/series/<string:series>/instances/<string:instance>/frames/<int:frame>/rendered",
+    openapi_extensions=_AS_PICTURE,
+)
 @requires("records:image:read")
 def retrieve_rendered_frame(path: FramePath) -> Response:
     """WADO-RS: one frame of an instance as JPEG; frames count from 1"""

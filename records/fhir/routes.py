@@ -23,8 +23,10 @@ from records.fhir.submitting import Submission
 from records.intake import service as intake
 from records.intake.service import Arrival
 
-api = Api("fhir", tag="FHIR R4", url_prefix="/fhir", present_problem=answers.present_problem)
-discovery = Api("fhir_discovery", tag="FHIR R4")
+api = Api(
+    "fhir", tag="FHIR R4", url_prefix="/fhir", present_problem=answers.present_problem, speaks="application/fhir+json"
+)
+discovery = Api("fhir_discovery", tag="FHIR R4", speaks="application/json")
 
 
 @api.post("", responses={200: None}, strict_slashes=False)

@@ -12,7 +12,7 @@ MEDIA_TYPE = "application/hl7-v2"
 api = Api("hl7v2", tag="Hospital systems 系统接入", url_prefix="/api/v1")
 
 
-@api.post("/hl7v2/messages")
+@api.post("/hl7v2/messages", responses={204: None}, openapi_extensions={"x-also-produces": [MEDIA_TYPE]})
 @requires("records:report:submit")
 def receive_message() -> Response:
     """One HL7 v2 message or batch (application/hl7-v2), answered by its acknowledgement once it is filed or kept

@@ -47,7 +47,7 @@ class ObservationShown(Shown):
     judgement: JudgementShown = Field(description="what the platform adds; all other fields are as sent")
 
 
-class ChangeShown(Shown):
+class ReportChangeShown(Shown):
     kind: str = Field(description="added, removed or changed")
     code: str
     code_system: str
@@ -64,7 +64,7 @@ class VersionShown(Shown):
     issued_at: datetime | None
     filed_at: datetime
     conclusion_changed: bool
-    changes: list[ChangeShown] = Field(description="against the version before")
+    changes: list[ReportChangeShown] = Field(description="against the version before")
 
 
 class AttachmentPath(Received):

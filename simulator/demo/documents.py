@@ -1,9 +1,11 @@
-"""What hospital A's systems send: a FHIR Bundle, an HL7 v2 message, a DICOM image."""
+"""What the hospitals' systems send: FHIR Bundles, HL7 v2 messages, lists, a DICOM image."""
 
+import csv
 import io
 import json
 import secrets
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -18,7 +20,9 @@ _INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpret
 CITY = timezone(timedelta(hours=8))
 
 # LOINC code, name, value, unit, UCUM code, low, high, flag.
-_BLOOD_COUNT = [
+Line = tuple[str, str, float, str, str, float, float, str]
+
+_BLOOD_COUNT: list[Line] = [
     ("6690-2", "白细胞计数", 11.2, "10^9/L", "10*9/L", 3.5, 9.5, "H"),
     (HAEMOGLOBIN, "血红蛋白", 128, "g/L", "g/L", 130, 175, "L"),
     ("777-3", "血小板计数", 236, "10^9/L", "10*9/L", 125, 350, "N"),
@@ -27,15 +31,28 @@ _BLOOD_COUNT = [
 
 def blood_count_bundle(patient_number: str, hospital: dict[str, Any], visit_id: str | None) -> dict[str, Any]:
     """A transaction Bundle: one DiagnosticReport with its Observations."""
+    return report_bundle(patient_number, hospital, visit_id, ("58410-2", "血常规"), _BLOOD_COUNT)
+
+
+def report_bundle(
+    patient_number: str,
+    hospital: dict[str, Any],
+    visit_id: str | None,
+    panel: tuple[str, str],
+    lines: Sequence[Line],
+    *,
+    days_ago: int = 0,
+) -> dict[str, Any]:
+    """The same of any panel (LOINC code and name)."""
     subject = {"identifier": {"system": "urn:yimatong:id:patient-number", "value": patient_number}}
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    observations = [_observation(line, subject, now) for line in _BLOOD_COUNT]
+    now = (datetime.now(UTC) - timedelta(days=days_ago)).isoformat(timespec="seconds")
+    observations = [_observation(line, subject, now) for line in lines]
     report: dict[str, Any] = {
         "resourceType": "DiagnosticReport",
         "identifier": [{"system": f"urn:hospital:{hospital['code']}:lis", "value": f"BC{secrets.token_hex(6)}"}],
         "status": "final",
         "category": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0074", "code": "LAB"}]}],
-        "code": {"coding": [{"system": _LOINC, "code": "58410-2", "display": "血常规"}], "text": "血常规"},
+        "code": {"coding": [{"system": _LOINC, "code": panel[0], "display": panel[1]}], "text": panel[1]},
         "subject": subject,
         "effectiveDateTime": now,
         "issued": now,
@@ -51,19 +68,40 @@ def blood_count_bundle(patient_number: str, hospital: dict[str, Any], visit_id: 
     }
 
 
-def glucose_message(patient_number: str, hospital: dict[str, Any]) -> str:
-    """An ORU^R01 with one result."""
+def glucose_message(
+    patient_number: str,
+    hospital: dict[str, Any],
+    *,
+    order: str = "",
+    name: str = "",
+    value: str = "6.4",
+    status: str = "F",
+) -> str:
+    """An ORU^R01 with one result.
+
+    :param order: the same again is the report's next version; ``name``: PID-5; ``status``: OBR-25.
+    """
     now = datetime.now(CITY).strftime("%Y%m%d%H%M%S+0800")
-    order = f"GLU{secrets.token_hex(6)}"
+    order = order or f"GLU{secrets.token_hex(6)}"
+    flag = "H" if float(value) > 6.1 else "N"
     segments = [
         f"MSH|^~\\&|LIS|{hospital['code']}|YIMATONG|CITY|{now}||ORU^R01^ORU_R01|{secrets.token_hex(10)}|P|2.5.1"
         "||||||UNICODE UTF-8",
-        f"PID|1||{patient_number}^^^{hospital['code']}^PI",
+        f"PID|1||{patient_number}^^^{hospital['code']}^PI||{name}",
         "PV1|1|O",
-        f"OBR|1|{order}|{order}|1558-6^空腹血糖^LN|||{now}|||||||||||||||{now}||LAB|F",
-        "OBX|1|NM|1558-6^空腹血糖^LN||6.4|mmol/L|3.9-6.1|H|||F",
+        f"OBR|1|{order}|{order}|1558-6^空腹血糖^LN|||{now}|||||||||||||||{now}||LAB|{status}",
+        f"OBX|1|NM|1558-6^空腹血糖^LN||{value}|mmol/L|3.9-6.1|{flag}|||{status}",
     ]
     return "\r".join(segments) + "\r"
+
+
+def result_list(rows: Sequence[dict[str, str]]) -> bytes:
+    """A list of results as a clinic types it (CSV); all rows have the same columns."""
+    sheet = io.StringIO(newline="")
+    written = csv.DictWriter(sheet, list(rows[0]))
+    written.writeheader()
+    written.writerows(rows)
+    return sheet.getvalue().encode()
 
 
 def ct_image(patient_number: str, hospital: dict[str, Any]) -> tuple[bytes, str, dict[str, str]]:
@@ -108,7 +146,7 @@ def as_json(document: Any) -> bytes:
     return json.dumps(document, ensure_ascii=False).encode()
 
 
-def _observation(line: tuple[Any, ...], subject: dict[str, Any], now: str) -> dict[str, Any]:
+def _observation(line: Line, subject: dict[str, Any], now: str) -> dict[str, Any]:
     code, name, value, unit, ucum, low, high, flag = line
     return _entry(
         {

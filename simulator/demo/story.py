@@ -1,4 +1,4 @@
-"""The story, a to l: each act is a function, each step one line; refusals are part of it."""
+"""The story, a to m: each act is a function, each step one line; refusals are part of it."""
 
 import os
 import secrets
@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from simulator.control import Control
-from simulator.demo import documents, household, money, office, older
+from simulator.demo import documents, household, lifelong, money, office, older
 from simulator.demo.cast import HospitalSystems, Phone, Staff, new_phone
 from simulator.demo.stage import Stage
 from simulator.people import SyntheticPerson, invent_person
@@ -55,6 +55,7 @@ class Story:
             self.raise_a_child,
             self.confirm_on_the_phone,
             self.run_the_platform,
+            self.live_with_records,
             self.outlive_a_code,
         ):
             act()
@@ -258,12 +259,16 @@ class Story:
         """l. The operator merges, takes it back, and issues a list."""
         office.run_the_platform(self)
 
+    def live_with_records(self) -> None:
+        """m. One person's reports of four hospitals, and what becomes of them."""
+        lifelong.look_after_a_life(self, lifelong.gather_a_life(self))
+
     def outlive_a_code(self) -> None:
         """A code older than 60 seconds is refused. The one wait of the story; DEMO_QUICK=1 leaves it out."""
         stage = self.stage
         if os.environ.get("DEMO_QUICK"):
             return
-        stage.title("十四、过期的码（需等到第一个码满 60 秒） · An expired code: waiting until the first is 60 s old")
+        stage.title("十六、过期的码（需等到第一个码满 60 秒） · An expired code: waiting until the first is 60 s old")
         time.sleep(max(0.0, self.first_shown_at + 61.5 - time.monotonic()))
         desk = Staff.sign_in(stage, self.credentials, self.hospital_a, "registrar")
         # Shown before the patient ended all codes, but its age is looked at first.

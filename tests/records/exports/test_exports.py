@@ -11,6 +11,7 @@ from uuid import UUID
 
 import pytest
 from fhir.resources.R4B import get_fhir_model_class
+from flask import current_app
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
@@ -78,7 +79,9 @@ def counter(city: City) -> Counter:
 
 
 def make(export_id: str) -> None:
-    jobs.make_export({"export_id": export_id})
+    """As the worker does: with no request, and nothing left of one."""
+    with current_app.app_context():
+        jobs.make_export({"export_id": export_id})
 
 
 def resources(files: dict[str, str], kind: str) -> list[dict[str, Any]]:

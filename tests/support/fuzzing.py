@@ -1,0 +1,198 @@
+"""A scene for requests that are made up: who asks, what there is to ask for, and what no answer may be."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy import Connection, Uuid, func, select
+
+from accounts.models import Role
+from accounts.roles import PATIENT_PERMISSIONS, ROLE_PERMISSIONS, SCOPE_PERMISSIONS
+from core import clock, db
+from core.audit import AuditEntry
+from core.db import Base
+from core.errors import Unavailable, list_refusals
+from core.outbox import OutboxMessage
+from tests.support.channels import ROW, House, write_upload
+from tests.support.charts import open_case
+from tests.support.city import ALL_SCOPES, City, Patient, bearer
+from tests.support.entries import call, every_kind, named
+from tests.support.savepoints import begin_savepoint, send
+
+# What a caller's parameter is called, and in which table it is found, where the names differ.
+_TABLE_OF = {
+    "object": "timeline_entries",
+    "message": "inbound_messages",
+    "look_up": "desk_look_ups",
+    "link": "person_links",
+    "match": "match_candidates",
+    "line": "credit_lines",
+    "rule": "release_rules",
+    "entry": "record_entries",
+    "export": "record_exports",
+    "correction": "report_corrections",
+    "replay": "bulk_replays",
+    "staff": "staff_members",
+    "batch": "card_batches",
+    "sheet": "card_sheets",
+    "invitation": "family_invitations",
+    "certificate": "person_certificates",
+    "confirmation": "code_confirmations",
+    "device": "code_devices",
+    "flag": "terminal_flags",
+    "mapping": "code_mappings",
+}
+# These say themselves that something stays: a counted try, a message that is kept.
+KEEPS = {refusal.code for refusal in list_refusals() if refusal.keeps_changes}
+_REFUSALS = {refusal.code for refusal in list_refusals()}
+# Refusals that say that something outside does not answer: here there is no outside.
+_OUTSIDE = {refusal.code for refusal in list_refusals() if issubclass(refusal, Unavailable)} - {
+    "core.database_unavailable"
+}
+
+
+@dataclass
+class Scene:
+    """Every role, signed in, and a little of everything.
+
+    :ivar tokens: by role; ``nobody`` has none.
+    :ivar permissions: what each role may do.
+    :ivar ids: of what there is, by table.
+    :ivar words: codes and numbers of what there is, by the name that a caller's parameter has.
+    """
+
+    city: City
+    tokens: dict[str, str] = field(default_factory=dict)
+    permissions: dict[str, frozenset[str]] = field(default_factory=dict)
+    ids: dict[str, list[UUID]] = field(default_factory=lambda: defaultdict(list))
+    words: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def connection(self) -> Connection:
+        """The outer transaction in which all of it happens."""
+        connection = db.orm.engine
+        assert isinstance(connection, Connection)
+        return connection
+
+    def headers(self, role: str) -> dict[str, str]:
+        return bearer(self.tokens[role]) if role in self.tokens else {}
+
+    def holders(self, permission: str | None) -> list[str]:
+        """Who may ask for it; everybody, when nothing is demanded."""
+        return [role for role, held in self.permissions.items() if permission is None or permission in held]
+
+    def ids_for(self, name: str) -> list[str]:
+        """Ids that fit a parameter of this name."""
+        stem = name.removesuffix("_id")
+        return [str(found) for found in self.ids.get(_TABLE_OF.get(stem, f"{stem}s"), [])]
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """What happens inside is taken back: each request meets the same scene."""
+        begin_savepoint(self.connection, "request")
+        try:
+            yield
+        finally:
+            db.orm.session.remove()
+            send(self.connection, "ROLLBACK TO SAVEPOINT request")
+
+    def count_effects(self) -> tuple[int, int]:
+        """Acts and effects so far: whatever is written leaves a row here (house rules 2 and 4)."""
+        counts = select(
+            select(func.count()).select_from(AuditEntry).scalar_subquery(),
+            select(func.count()).select_from(OutboxMessage).scalar_subquery(),
+        )
+        acts, effects = self.connection.execute(counts).one()
+        return acts, effects
+
+
+def open_scene(city: City) -> Scene:
+    """A patient with records of two hospitals, a family, things that wait, and everybody who may ask."""
+    scene, case, house = Scene(city), open_case(city), House(city)
+    scene.tokens = {"patient": case.patient.token, "doctor": case.doctor.token}
+    scene.tokens |= {"registrar": house.registrar.token, "machine": house.machine.token}
+    scene.permissions = {"patient": PATIENT_PERMISSIONS, "nobody": frozenset()}
+    scene.permissions["machine"] = frozenset().union(*(SCOPE_PERMISSIONS[scope] for scope in ALL_SCOPES))
+    for role in (Role.OPERATOR, Role.SECURITY_ADMINISTRATOR, Role.AUDIT_ADMINISTRATOR):
+        scene.tokens[role.value] = city.staff(None, role).token
+    scene.permissions |= {role.value: held for role, held in ROLE_PERMISSIONS.items() if role.value in scene.tokens}
+    _fill(scene, house, case.patient)
+    for table in Base.metadata.sorted_tables:
+        if "id" in table.c and isinstance(table.c.id.type, Uuid):
+            newest = select(table.c.id).order_by(table.c.id.desc()).limit(5)
+            scene.ids[table.name] = list(scene.connection.scalars(newest))
+    scene.words = {
+        "number": [case.patient.card_number, f"MZ{case.patient.card_number[:8]}"],
+        "code": ["LAB-GLU", "2345-7", city.code(case.patient), city.code(case.patient, "static")],
+        "item": ["LAB-GLU"],
+        "card_number": [case.patient.card_number],
+        "patient_number": [f"MZ{case.patient.card_number[:8]}"],
+        "terminal": [case.treating.terminal],
+        "department": ["0300"],
+        "medical_step": ["010101"],
+        "certificate_type": ["01"],
+        "certificate_number": [case.patient.certificate_number],
+        "name": [case.patient.name],
+        "act": ["report-lost", "restore", "cancel", "reissue"],
+    }
+    return scene
+
+
+def _fill(scene: Scene, house: House, patient: Patient) -> None:
+    city = scene.city
+    for entry in every_kind(named(patient.card_number))[:3]:
+        assert call(city, house.machine.token, "POST", entry["resourceType"], entry).status_code == 201
+    assert house.compose("fhir", "NOBODY")() == "records.person_not_matched"
+    house.upload(write_upload(ROW | {"report_number": "R1"}))
+    child = {
+        "name": "张测试之女",
+        "sex": "female",
+        "birth_date": clock.in_city(clock.now()).date().isoformat(),
+        "mother_certificate_number": patient.certificate_number,
+    }
+    document = {"certificate_type": "01", "certificate_number": patient.certificate_number, "is_document_seen": True}
+    for role, path, body in (
+        ("patient", "/family/newborns", child),
+        ("patient", "/family/invitations", {"kind": "consent", "relation": "spouse"}),
+        ("patient", "/exports", {}),
+        ("operator", "/operator/release-rules", {"category": "laboratory", "mode": "at_once"}),
+        ("registrar", "/desk/look-ups", document),
+        ("operator", f"/operator/hospitals/{house.hospital.id}/branches", {"code": "E1", "name": "东院区"}),
+    ):
+        reply = city.client.post(f"/api/v1{path}", json=body, headers=scene.headers(role))
+        assert reply.status_code in {201, 202}, reply.text
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, whoever sent the request."""
+
+    status: int
+    media_type: str
+    body: bytes
+
+    @property
+    def code(self) -> str:
+        """Our code of a refusal; empty when it is none of ours."""
+        try:
+            told = json.loads(self.body)
+            if self.media_type == "application/fhir+json":
+                return str(told["issue"][0]["details"]["coding"][0]["code"])
+            return str(told["code"])
+        except (ValueError, LookupError, TypeError):
+            return ""
+
+
+def find_faults(answer: Answer) -> list[str]:
+    """What no answer to any request may be."""
+    if answer.status < 400:
+        return []
+    faults = []
+    if answer.media_type in {"application/problem+json", "application/fhir+json"} and answer.code not in _REFUSALS:
+        faults.append("a refusal that is none of ours")
+    if answer.status >= 500 and answer.code not in _OUTSIDE:
+        faults.append(f"it broke: {answer.code}")
+    return faults

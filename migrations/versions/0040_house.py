@@ -1,7 +1,7 @@
 """Exports count the entries that they hold
 
 Revision ID: 0040
-Revises: 0035
+Revises: 0039
 Create Date: 2026-11-22 13:10:00.000000
 
 """
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 # revision identifiers, used by Alembic.
 revision = "0040"
-down_revision = "0035"
+down_revision = "0039"
 branch_labels = None
 depends_on = None
 

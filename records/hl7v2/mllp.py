@@ -52,7 +52,7 @@ class Limits:
     large_frames: int = 32
     port_large_frames: int = 8
     connections: int = 10_000
-    port_connections: int = 3000
+    port_connections: int = 4000
     together: int = 128
     idle_seconds: float = 900.0
     frame_seconds: float = 30.0

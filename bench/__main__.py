@@ -20,6 +20,7 @@ BENCHES: dict[str, Callable[[Settings], list[Figure]]] = {
     "timeline": timeline.measure,
     "timeline_growth": timeline.measure_growth,
     "mllp_intake": mllp_intake.measure,
+    "mllp_crowded": mllp_intake.measure_crowded,
 }
 
 

@@ -5,10 +5,13 @@ import secrets
 import socket
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+import psutil
 from sqlalchemy import func, select
 
 from accounts import service as accounts
@@ -33,6 +36,7 @@ from core.embedded.process import find_port
 from core.outbox import OutboxMessage
 from core.vault import vault
 from health_card import service as health_card
+from records.hl7v2.mllp import claim_files
 
 # What an analyser sends of one blood sample: LOINC code, name, unit, reference range.
 ITEMS = (
@@ -46,6 +50,7 @@ ITEMS = (
     ("5905-5", "单核细胞百分数", "%", "3-10"),
 )
 CONNECTIONS = 128
+CROWD = 3000
 
 
 @dataclass(frozen=True)
@@ -67,8 +72,32 @@ class Spent:
     database: float
 
 
+@dataclass(frozen=True)
+class Ready:
+    """A town whose hospital's port is listened on. ``bare``: a copy of its database."""
+
+    running: Machines
+    intake: Intake
+    bare: BareIntake
+    chance: random.Random
+
+
 def measure(settings: Settings) -> list[Figure]:
-    """Each round sends new messages over 64 connections; the other one files as many in one process."""
+    """Each round sends new messages over many connections; the other one files as many in one process."""
+    with _listening(settings) as ready:
+        contenders = {"product": lambda: _send(ready, settings), "bare": lambda: _copy(ready, settings)}
+        return alternate("mllp_intake", contenders, settings.rounds)
+
+
+def measure_crowded(settings: Settings) -> list[Figure]:
+    """The same messages while thousands of other connections are open, some of them in the middle of a message."""
+    with _listening(settings) as ready:
+        contenders = {"crowded": lambda: _send_in_crowd(ready, settings), "alone": lambda: _send(ready, settings)}
+        return alternate("mllp_crowded", contenders, settings.rounds)
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[Ready]:
     with tempfile.TemporaryDirectory(prefix="yimatong-bench-") as name, machines(Path(name) / "servers") as running:
         config = read_config(running.environment)
         with create_app(config).app_context():
@@ -82,18 +111,20 @@ def measure(settings: Settings) -> list[Figure]:
             _wait_for(port)
             _wait_until_told()
             intake = Intake(listener.process_id, jobs.process_id, port, ward)
-            chance = random.Random(settings.seed)
             try:
-                return alternate(
-                    "mllp_intake",
-                    {
-                        "product": lambda: _send(running, intake, chance, settings),
-                        "bare": lambda: _copy(running, bare, ward, chance, settings),
-                    },
-                    settings.rounds,
-                )
+                yield Ready(running, intake, bare, random.Random(settings.seed))
             finally:
                 bare.close()
+
+
+def _send_in_crowd(ready: Ready, settings: Settings) -> Round:
+    claim_files()
+    with ExitStack() as crowd:
+        for number in range(CROWD):
+            peer = crowd.enter_context(socket.create_connection(("127.0.0.1", ready.intake.port), timeout=20))
+            if number % 50 == 0:
+                peer.sendall(b"\x0bMSH|^~")
+        return _send(ready, settings)
 
 
 def write_message(ward: Ward, chance: random.Random) -> str:
@@ -128,28 +159,35 @@ def _open_ward(card_numbers: list[str], port: int) -> Ward:
     return Ward(hospital_id, code, numbers)
 
 
-def _send(running: Machines, intake: Intake, chance: random.Random, settings: Settings) -> Round:
+def _send(ready: Ready, settings: Settings) -> Round:
+    running, intake, chance = ready.running, ready.intake, ready.chance
     frames = [f"\x0b{write_message(intake.ward, chance)}\x1c\r" for _ in range(int(settings.seconds * 2500))]
     many = Settings(**{**vars(settings), "connections": CONNECTIONS})
     database, listener = running.database_cpu_seconds(), cpu_seconds(intake.listener_id)
     jobs = cpu_seconds(intake.jobs_id)
     load = send_from_process(intake.port, frames, many, protocol="mllp")
     listener = cpu_seconds(intake.listener_id) - listener
+    memory_mib = psutil.Process(intake.listener_id).memory_info().rss / 2**20
     _wait_until_told()
     database = running.database_cpu_seconds() - database
     jobs = cpu_seconds(intake.jobs_id) - jobs
     if set(load.statuses) != {"AA"}:
         raise RuntimeError(f"answers were {dict(load.statuses)}")
     spent = Spent(listener, jobs, database)
-    return _figures(len(load.latencies_ms), load.seconds, spent, percentile(load.latencies_ms, 99))
+    figures = _figures(len(load.latencies_ms), load.seconds, spent, percentile(load.latencies_ms, 99))
+    return figures | {"listener_mib": memory_mib}
 
 
-def _copy(running: Machines, bare: BareIntake, ward: Ward, chance: random.Random, settings: Settings) -> Round:
-    bodies = [write_message(ward, chance).encode() for _ in range(int(settings.seconds * 3000))]
+def _copy(ready: Ready, settings: Settings) -> Round:
+    running, bare = ready.running, ready.bare
+    bodies = [write_message(ready.intake.ward, ready.chance).encode() for _ in range(int(settings.seconds * 3000))]
     database, worker, started = running.database_cpu_seconds(), time.process_time(), time.perf_counter()
     filed = bare.file(bodies, seconds=settings.seconds)
     seconds, worker = time.perf_counter() - started, time.process_time() - worker
-    return _figures(filed, seconds, Spent(worker, 0.0, running.database_cpu_seconds() - database), bare.slowest_ms)
+    spent = Spent(worker, 0.0, running.database_cpu_seconds() - database)
+    return _figures(filed, seconds, spent, bare.slowest_ms) | {
+        "listener_mib": psutil.Process().memory_info().rss / 2**20
+    }
 
 
 def _figures(messages: int, seconds: float, spent: Spent, p99_ms: float) -> Round:

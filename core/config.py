@@ -65,6 +65,7 @@ class Config:
     realname: RealNameAccess | None = None
     family_limit: int = 5
     visit_days: int = 1
+    mllp_port_connections: int = 4000
 
     @property
     def current_master_key_id(self) -> str:
@@ -109,6 +110,7 @@ def read_config(environment: Mapping[str, str]) -> Config:
         realname=reader.realname(profile),
         family_limit=reader.number("FAMILY_LIMIT", default=5, most=999),
         visit_days=reader.number("VISIT_DAYS", default=1, most=7),
+        mllp_port_connections=reader.number("MLLP_PORT_CONNECTIONS", default=4000, most=20_000),
         **{name: reader.text(name.upper()) for name in _PLAIN_TEXTS},
     )
     assert {f.name for f in fields(config)} >= _PLAIN_TEXTS
@@ -150,7 +152,7 @@ class _Reader:
     def number(self, name: str, *, default: int, most: int) -> int:
         """Optional: a whole number from 1 to ``most``."""
         value = self._environment.get(name) or str(default)
-        if not re.fullmatch(r"[1-9][0-9]{0,3}", value) or int(value) > most:
+        if not re.fullmatch(r"[1-9][0-9]{0,5}", value) or int(value) > most:
             raise ConfigurationError(f"{name} must be a whole number from 1 to {most}")
         return int(value)
 

@@ -9,8 +9,10 @@ A port whose hospital has registered certificates speaks TLS only, and only with
 """
 
 import asyncio
+import resource
 import threading
 from asyncio import IncompleteReadError, LimitOverrunError, Server, StreamReader, StreamWriter, Task
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
@@ -27,6 +29,10 @@ from records.hl7v2 import jobs
 from records.hl7v2.gathering import Answers, Gathering
 from records.hl7v2.securing import CertificateMissing, is_shown_by, secure
 
+# What the process opens beside connections: the database, logs, what a library reads.
+SPARE_FILES = 256
+# Where the system sets no limit.
+ENOUGH_FILES = 65_536
 START = b"\x0b"
 END = b"\x1c\r"
 
@@ -37,14 +43,16 @@ Result = TypeVar("Result")
 class Limits:
     """What a peer may do. A frame that has begun must end within ``frame_seconds``.
 
-    ``small_bytes``: a longer frame waits until fewer than ``large_frames`` such are held. ``together``: messages of
-    one port that are taken in with one transaction.
+    ``small_bytes``: a longer frame waits until fewer than ``port_large_frames`` such of its port are held, and
+    fewer than ``large_frames`` of all. ``together``: messages of one port that are taken in with one transaction.
     """
 
     frame_bytes: int = 4 * 1024 * 1024
     small_bytes: int = 32 * 1024
     large_frames: int = 32
-    connections: int = 5000
+    port_large_frames: int = 8
+    connections: int = 10_000
+    port_connections: int = 4000
     together: int = 128
     idle_seconds: float = 900.0
     frame_seconds: float = 30.0
@@ -64,6 +72,7 @@ class _Port:
     certificates: tuple[bytes, ...]
     server: Server
     gathering: Gathering
+    large: asyncio.Semaphore
 
 
 def serve(
@@ -79,7 +88,19 @@ def serve(
     :param poll_seconds: how often to look whether ports were opened or closed.
     :param workers: transactions under way at the same moment.
     """
-    asyncio.run(_Listener(app, limits or Limits(), workers).run(stop, poll_seconds))
+    config: Config = app.extensions["yimatong.config"]
+    limits = limits or Limits(port_connections=config.mllp_port_connections)
+    asyncio.run(_Listener(app, limits, workers).run(stop, poll_seconds))
+
+
+def claim_files() -> int:
+    """Let this process open as many files as the system allows it; returns how many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIM_INFINITY in {soft, hard}:
+        hard = ENOUGH_FILES
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    return hard
 
 
 class _Listener:
@@ -87,10 +108,12 @@ class _Listener:
         self._app = app
         self._config: Config = app.extensions["yimatong.config"]
         self._limits = limits
+        self._most_connections = min(limits.connections, claim_files() - SPARE_FILES)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="mllp")
         self._ports: dict[int, _Port] = {}
         # Every open connection, and whether a message of it is being worked on.
         self._connections: dict[Task[None], bool] = {}
+        self._at_port: Counter[int] = Counter()
         self._large = asyncio.Semaphore(limits.large_frames)
         # All of them until their sockets are closed; ``_connections`` are those that may speak.
         self._serving: set[Task[None]] = set()
@@ -133,7 +156,8 @@ class _Listener:
             ssl_handshake_timeout=self._limits.handshake_seconds if context else None,
         )
         receive = partial(self._receive, number)
-        return _Port(certificates, server, Gathering(receive, together=self._limits.together))
+        gathering = Gathering(receive, together=self._limits.together)
+        return _Port(certificates, server, gathering, asyncio.Semaphore(self._limits.port_large_frames))
 
     async def _receive(self, number: int, frames: list[bytes]) -> list[Answers]:
         return await self._work(partial(jobs.receive_frames, number, frames))
@@ -155,8 +179,9 @@ class _Listener:
         connection = asyncio.current_task()
         assert connection is not None
         self._serving.add(connection)
+        self._at_port[number] += 1
         try:
-            if len(self._connections) < self._limits.connections and not self._stopping:
+            if self._has_room(number) and not self._stopping:
                 self._connections[connection] = False
                 await self._converse(connection, number, reader, writer)
         except (BrokenFrame, TimeoutError, OSError) as error:
@@ -170,11 +195,17 @@ class _Listener:
             with suppress(OSError):
                 await writer.wait_closed()
             self._serving.discard(connection)
+            self._at_port[number] -= 1
+
+    def _has_room(self, number: int) -> bool:
+        """Whether the connection just counted may stay: no hospital's systems take the places of another's."""
+        is_full = len(self._connections) >= self._most_connections
+        return not is_full and self._at_port[number] <= self._limits.port_connections
 
     async def _converse(self, connection: Task[None], number: int, reader: StreamReader, writer: StreamWriter) -> None:
         while not self._stopping:
             async with AsyncExitStack() as held:
-                frame = await self._read_frame(reader, held)
+                frame = await self._read_frame(number, reader, held)
                 # Asked again with every message: a port that was closed, or now wants another certificate, ends here.
                 port = self._ports.get(number)
                 if frame is None or port is None:
@@ -191,8 +222,8 @@ class _Listener:
                 await writer.drain()
             self._connections[connection] = False
 
-    async def _read_frame(self, reader: StreamReader, held: AsyncExitStack) -> bytes | None:
-        """The next message; None when the peer closed the connection between two."""
+    async def _read_frame(self, number: int, reader: StreamReader, held: AsyncExitStack) -> bytes | None:
+        """The next message; None when the peer closed the connection between two, or the port was closed."""
         first = b"\r"
         while first in b"\r\n":
             async with asyncio.timeout(self._limits.idle_seconds):
@@ -205,6 +236,11 @@ class _Listener:
             try:
                 frame = await reader.readuntil(END)
             except LimitOverrunError:
+                port = self._ports.get(number)
+                if port is None:
+                    return None
+                # First among the port's own: slow senders of one hospital hold nobody else up.
+                await held.enter_async_context(port.large)
                 await held.enter_async_context(self._large)
                 frame = await self._read_large(reader)
             except IncompleteReadError:

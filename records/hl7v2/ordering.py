@@ -3,8 +3,8 @@
 from records.hl7v2.parsing import Message, Segment
 from records.hl7v2.refusals import MessageNotUnderstood
 from records.hl7v2.results import read_code, read_moment
-from records.hl7v2.translation import get_patient, read_subject, read_visit
-from records.orders.service import Placed, PlacedOrder
+from records.hl7v2.translation import get_patient, read_identifier, read_subject, read_visit
+from records.orders.service import Answer, Placed, PlacedOrder
 from records.reports.incoming import LONGEST_IDENTIFIER
 
 MOST_ORDERS = 200
@@ -58,6 +58,20 @@ def read_orders(message: Message, hospital_code: str) -> Placed:
         raise MessageNotUnderstood("ORC-2", "Two orders have one placer order number.")
     visit_id, visit_number = read_visit(message)
     return Placed(read_subject(get_patient(message), hospital_code), visit_id, visit_number, placed)
+
+
+def read_answers(message: Message) -> list[Answer]:
+    """Of an ORU^R01 that was understood: which order each report answers (OBR-2 or ORC-2; OBR-3)."""
+    answers: list[Answer] = []
+    control: Segment | None = None
+    for segment in message.segments:
+        if segment.name == "ORC":
+            control = segment
+        elif segment.name == "OBR":
+            placer = segment.component(2) or (control.component(2) if control else "")
+            answers.append(Answer(read_identifier(segment), placer or None, segment.component(3) or None))
+            control = None
+    return answers
 
 
 def _read_order(orc: Segment, obr: Segment) -> PlacedOrder:

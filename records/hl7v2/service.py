@@ -61,6 +61,8 @@ def file_together(session: Session, actor: Actor, *, messages: Sequence[tuple[Me
     hospital = accounts.get_hospital(session, actor.house_id)
     offered = [_offer(message, body, hospital.code) for message, body in messages]
     filed = reports.file_plain(session, actor, offered)
+    answers = [answer for place in sorted(filed) for answer in ordering.read_answers(messages[place][0])]
+    orders.follow_reports(session, actor, answers=answers)
     return {place: one.reply for place, one in enumerate(offered) if one is not None and place in filed}
 
 
@@ -97,13 +99,15 @@ def file_message(
     except MessageNotUnderstood as refusal:
         intake.quarantine(session, actor, arrival, reason=refusal.code)
         raise
-    return reports.file_reports(
+    reply = reports.file_reports(
         session,
         actor,
         incoming=replace(incoming, subject=replace(incoming.subject, assigned=assigned)),
         arrival=arrival,
         answer=lambda _filed: acknowledgement.accept(message),
     )
+    orders.follow_reports(session, actor, answers=ordering.read_answers(message))
+    return reply
 
 
 def _offer(message: Message, body: bytes, hospital_code: str) -> Offered | None:

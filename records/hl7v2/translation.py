@@ -115,7 +115,7 @@ def _translate_order(order: _Order) -> IncomingReport:
     if effective_at is None:
         raise MessageNotUnderstood("OBR-7", "The time of the observation is expected.")
     return IncomingReport(
-        identifier=_read_identifier(order.obr),
+        identifier=read_identifier(order.obr),
         status=_read_status(order.obr, observations).value,
         category=categorise(order.obr.component(24) or "LAB").value,
         code=code,
@@ -133,7 +133,11 @@ def _is_document(obx: Segment) -> bool:
     return obx.component(2) == "ED" and obx.raw(5) != "" and obx.component(11) not in {"D", "W", "X"}
 
 
-def _read_identifier(obr: Segment) -> tuple[str, str]:
+def read_identifier(obr: Segment) -> tuple[str, str]:
+    """System and value of a report's identifier (OBR-3).
+
+    :raises MessageNotUnderstood: there is none, or it is too long.
+    """
     number, namespace, universal, kind = (obr.component(3, position) for position in (1, 2, 3, 4))
     if not number:
         raise MessageNotUnderstood("OBR-3", "The filler order number is expected: it identifies the report.")

@@ -13,12 +13,19 @@ class LabOrder(WithId, Base):
     """One order, as the hospital last said it. ``status``: a code of FHIR R4 request-status.
 
     ``placer_number``: by whom it was ordered (HL7 v2 ORC-2), which identifies it; ``filler_number``: of the laboratory.
+    ``report_id``: the report that answers it, or the last one of several; with it an active order is in process.
     """
 
     __tablename__ = "lab_orders"
     __table_args__ = (
         UniqueConstraint("hospital_id", "placer_number"),
         CheckConstraint("status IN ('active', 'on-hold', 'completed', 'revoked', 'entered-in-error')", name="status"),
+        Index(
+            "ix_lab_orders_filler_number",
+            "hospital_id",
+            "filler_number",
+            postgresql_where=text("filler_number IS NOT NULL"),
+        ),
         Index("ix_lab_orders_visit_id", "visit_id", text("ordered_at DESC"), text("id DESC")),
     )
 
@@ -31,5 +38,6 @@ class LabOrder(WithId, Base):
     code_system: Mapped[str]
     name: Mapped[str]
     status: Mapped[str]
+    report_id: Mapped[UUID | None]
     ordered_at: Mapped[datetime]
     changed_at: Mapped[datetime]

@@ -16,6 +16,7 @@ class OrderShown(Shown):
     code_system: str = Field(description="for example http://loinc.org, or as the hospital calls its own")
     name: str
     status: str = Field(description="active, on-hold, completed, revoked, entered-in-error")
+    report_id: UUID | None = Field(description="the report that answers it; an active order with one is in process")
     ordered_at: datetime
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core import audit, clock
+from core import audit, clock, statements
 from core.actor import Actor
 from health_card import service as health_card
 from records.intake.subjects import Subject
@@ -52,7 +52,59 @@ class OrderView:
     code_system: str
     name: str
     status: str
+    report_id: UUID | None
     ordered_at: datetime
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A report with what it says of the order that it answers. ``placer_number`` counts; without it ``filler_number``.
+
+    :ivar identifier: of the report.
+    """
+
+    identifier: tuple[str, str]
+    placer_number: str | None
+    filler_number: str | None
+
+
+# For many reports at once, by what is filed of them now: said again, or in another order, it comes to the same.
+_FOLLOW = """
+WITH asked AS (
+    SELECT * FROM unnest(%(systems)s::text[], %(values)s::text[], %(placers)s::text[], %(fillers)s::text[])
+        asked (system, value, placer, filler)
+), named AS (
+    SELECT asked.*, meant.id AS order_id FROM asked CROSS JOIN LATERAL (
+        SELECT id FROM lab_orders WHERE hospital_id = %(hospital_id)s AND placer_number = asked.placer
+        UNION ALL
+        SELECT id FROM lab_orders
+        WHERE asked.placer IS NULL AND hospital_id = %(hospital_id)s AND filler_number = asked.filler
+    ) meant
+), locked AS (
+    SELECT * FROM lab_orders WHERE id IN (SELECT order_id FROM named) ORDER BY id FOR NO KEY UPDATE
+), answered AS (
+    SELECT locked.id, (array_agg(report.id ORDER BY report.filed_at DESC, report.id DESC))[1] AS report_id,
+        CASE
+            WHEN bool_and(report.status = 'cancelled') THEN 'revoked'
+            WHEN bool_or(report.status = 'preliminary') THEN 'active'
+            ELSE 'completed'
+        END AS status
+    FROM named JOIN locked ON locked.id = named.order_id
+        JOIN reports report ON report.hospital_id = %(hospital_id)s AND report.identifier_system = named.system
+            AND report.identifier_value = named.value AND report.is_current
+        JOIN persons own ON own.id = locked.person_id
+        JOIN persons other ON other.id = report.person_id AND other.root_id = own.root_id
+    WHERE locked.status NOT IN ('revoked', 'entered-in-error')
+    GROUP BY locked.id
+), changed AS (
+    UPDATE lab_orders SET status = answered.status, report_id = answered.report_id, changed_at = %(now)s
+    FROM answered
+    WHERE lab_orders.id = answered.id
+        AND (lab_orders.status, lab_orders.report_id) IS DISTINCT FROM (answered.status, answered.report_id)
+    RETURNING lab_orders.id, lab_orders.person_id, lab_orders.status
+)
+SELECT jsonb_agg(jsonb_build_array(id, person_id, status)) FROM changed
+"""
 
 
 def place_orders(session: Session, actor: Actor, *, placed: Placed) -> UUID:
@@ -80,7 +132,10 @@ def place_orders(session: Session, actor: Actor, *, placed: Placed) -> UUID:
             session.add(row)
         row.filler_number = order.filler_number or row.filler_number
         row.code, row.code_system, row.name = order.code, order.code_system, order.name
-        row.status, row.changed_at = order.status, now
+        if not (row.report_id and row.status == "completed" and order.status == "active"):
+            # Told of once more, an order whose result is there is still done.
+            row.status = order.status
+        row.changed_at = now
         session.flush()
         audit.record_act(
             session,
@@ -88,9 +143,35 @@ def place_orders(session: Session, actor: Actor, *, placed: Placed) -> UUID:
             "records.order.placed",
             subject_id=person_id,
             of=("order", row.id),
-            facts={"status": order.status},
+            facts={"status": row.status},
         )
     return person_id
+
+
+def follow_reports(session: Session, actor: Actor, *, answers: Sequence[Answer]) -> None:
+    """What reports that were just filed mean for the orders that they name, of the same person at the actor's hospital.
+
+    Completed by a report that is final, revoked by one that was cancelled, in process (active, with the report) by a
+    preliminary one. One that was revoked before stays so, and an order that nobody told of says nothing.
+    """
+    if not answers:
+        return
+    row = statements.run(
+        session,
+        _FOLLOW,
+        {
+            "systems": [answer.identifier[0] for answer in answers],
+            "values": [answer.identifier[1] for answer in answers],
+            "placers": [answer.placer_number for answer in answers],
+            "fillers": [answer.filler_number for answer in answers],
+            "hospital_id": actor.house_id,
+            "now": clock.now(),
+        },
+    )
+    for order_id, person_id, status in (row[0] if row else None) or ():
+        of = ("order", UUID(order_id))
+        facts = {"status": status}
+        audit.record_act(session, actor, "records.order.answered", subject_id=UUID(person_id), of=of, facts=facts)
 
 
 def list_orders(session: Session, actor: Actor, *, visit_id: UUID) -> list[OrderView]:

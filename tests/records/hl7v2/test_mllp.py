@@ -5,8 +5,8 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pytest
@@ -214,6 +214,31 @@ def is_served(peer: socket.socket) -> bool:
         return b"MSA|AR|" in peer.recv(65536)
     except (ConnectionResetError, BrokenPipeError):
         return False
+
+
+def test_one_hospital_does_not_take_the_places_of_another(committing_app: Flask, committing_city: City) -> None:
+    """Neither with idle connections nor with large messages that come slowly."""
+    limits = replace(QUICK, port_connections=3, port_large_frames=1, large_frames=2, frame_seconds=10.0)
+    here, there = committing_city.hospital(), committing_city.hospital()
+    large = frame(b"x" * 2 * limits.small_bytes)
+    with (
+        opened_port(here.id) as port,
+        opened_port(there.id) as other,
+        serving(committing_app, limits),
+        ExitStack() as held,
+    ):
+        for each in (port, other):
+            wait_until(partial(can_connect, each))
+        slow = [held.enter_context(connect(port)) for _ in range(3)]
+        for peer in slow:
+            peer.sendall(large[:-2])
+        wait_until(lambda: not is_served(held.enter_context(connect(port))))
+        with connect(other) as quick:
+            assert is_served(quick)
+            quick.sendall(large)
+            assert b"MSA|AR|" in read_frame(quick)
+        slow[0].sendall(large[-2:])
+        assert b"MSA|AR|" in read_frame(slow[0])
 
 
 def test_a_port_that_is_closed_stops_listening_and_its_connections_end(listening: Listening) -> None:

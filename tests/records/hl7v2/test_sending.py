@@ -2,14 +2,21 @@
 
 import base64
 import secrets
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from core import db
+from consent.models import RestrictedItem
+from core import clock, db
+from core.outbox import OutboxMessage
+from health_card.notices.models import Notice, NoticeKind
+from health_card.notices.service import WRITTEN_TOPIC
 from records.hl7v2 import jobs
+from records.news.jobs import HANDLERS
 from records.reports.models import Report
+from records.reports.service import FILED_TOPIC
 from tests.records.hl7v2.conftest import PORT, Speaking
 from tests.support.city import bearer
 from tests.support.hl7v2 import adt, fields_of, oru
@@ -71,6 +78,35 @@ def test_what_is_filed_together_is_what_is_filed_alone(speaking: Speaking) -> No
     lines = speaking.get("/api/v1/timeline")["items"]
     reports = [speaking.get(f"/api/v1/reports/{line['object_id']}") for line in lines]
     assert {report["observations"][0]["value"] for report in reports} == {"7.20"}
+
+
+def test_reports_filed_together_are_labelled_and_told_each_as_if_alone(speaking: Speaking) -> None:
+    city, code, other = speaking.city, speaking.hospital.code, speaking.city.patient()
+    city.bind_number(speaking.hospital, other, "MZ2")
+    city.visit(city.staff(speaking.hospital), speaking.patient, speaking.hospital)
+    at = f"{clock.in_city(clock.now() + timedelta(minutes=1)):%Y%m%d%H%M%S}"
+    plain, hiv = (f"X{n}^{name}|||{at}|||||||||||||||{at}||LAB|F" for n, name in enumerate(("血常规", "HIV抗体")))
+    # Of a sensitive kind: under the visit it is told to the person alone, without a visit it is held back.
+    sent = [("MZ1", plain), ("MZ1", hiv), ("MZ1", plain), ("MZ2", plain), ("MZ2", plain), ("MZ2", hiv)]
+    bodies = [oru(code, patient, obr=obr).encode() for patient, obr in sent]
+    assert [codes((answer or [b""])[0]) for answer in jobs.receive_frames(PORT, bodies)] == [["AA"]] * 6
+    with db.transaction() as session:
+        (filed,) = session.scalars(select(OutboxMessage).filter_by(topic=FILED_TOPIC)).all()
+        assert len(filed.payload["report_ids"]) == 6
+    for _ in range(2):
+        HANDLERS[FILED_TOPIC](filed.payload)
+    with db.transaction() as session:
+        mine = select(Notice).where(Notice.person_id.in_([speaking.patient.person_id, other.person_id]))
+        notices = session.scalars(mine.filter_by(kind=NoticeKind.REPORT_NEW)).all()
+        found = sorted((one.person_id == other.person_id, one.own_only) for one in notices)
+        assert found == [(False, False), (False, True), (True, False)]
+        told = session.scalars(select(OutboxMessage).filter_by(topic=WRITTEN_TOPIC)).all()
+        assert {str(one.id) for one in notices} <= {message.payload["notice_id"] for message in told}
+        restricted = session.scalars(select(RestrictedItem).filter_by(hospital_id=speaking.hospital.id)).all()
+        assert sorted((one.person_id == other.person_id, one.is_held) for one in restricted) == [
+            (False, False),
+            (True, True),
+        ]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from accounts.models import Role
 from core import clock, db
+from core.audit import AuditEntry
 from core.outbox import OutboxMessage
 from health_card import service as health_card
 from records.orders.models import LabOrder
@@ -183,6 +184,45 @@ def test_orders_are_kept_changed_and_shown_at_the_visit(speaking: Speaking) -> N
     assert speaking.get(f"/api/v1/visits/{visit_id}/orders", elsewhere.token)["code"] == "records.visit_not_found"
     with db.transaction() as session:
         assert {order.person_id for order in session.scalars(select(LabOrder))} >= {speaking.patient.person_id}
+
+
+def test_an_order_follows_the_reports_that_answer_it(speaking: Speaking) -> None:
+    doctor, code = speaking.city.staff(speaking.hospital), speaking.hospital.code
+    visit_id = speaking.city.visit(doctor, speaking.patient, speaking.hospital)
+
+    def send_result(order: str, status: str, *, number: str = "", patient: str = "MZ1", issued: int = 10) -> None:
+        result = oru(
+            code, patient, order=order, obr=f"X1^血||||20260305083000|||||||||||||||20260305{issued}0000||LAB|{status}"
+        )
+        result = result.replace(f"OBR|1||{order}|X1^血||", f"OBR|1|{number}|{order}|X1^血|")
+        assert speaking.send(result) == ("AA", "")
+
+    def orders() -> dict[str, tuple[str, bool]]:
+        listed = speaking.get(f"/api/v1/visits/{visit_id}/orders", doctor.token)["orders"]
+        return {order["placer_number"]: (order["status"], "report_id" in order) for order in listed}
+
+    two = ("ORC|NW|P1", "OBR|1|||X1^血", "ORC|NW|P2|F2", "OBR|2|||X1^血", "ORC|CA|P3|F3", "OBR|3|||X1^血")
+    assert speaking.send(orm(code, "MZ1", *two)) == ("AA", "")
+    other = speaking.city.patient()
+    speaking.city.bind_number(speaking.hospital, other, "MZ2")
+    # The number of somebody else's order, or none that is known, says nothing.
+    send_result("F8", "F", number="P1", patient="MZ2")
+    send_result("F9", "F")
+    assert orders() == {"P1": ("active", False), "P2": ("active", False), "P3": ("revoked", False)}
+    send_result("F1", "P", number="P1")
+    send_result("F2", "F")
+    send_result("F3", "F")
+    assert orders() == {"P1": ("active", True), "P2": ("completed", True), "P3": ("revoked", False)}
+    send_result("F1", "F", number="P1")
+    assert speaking.send(orm(code, "MZ1", "ORC|XO|P2|F2", "OBR|2|||X1^血")) == ("AA", "")
+    assert orders() == {"P1": ("completed", True), "P2": ("completed", True), "P3": ("revoked", False)}
+    send_result("F1", "C", number="P1", issued=11)
+    send_result("F2", "X", issued=12)
+    assert orders() == {"P1": ("completed", True), "P2": ("revoked", True), "P3": ("revoked", False)}
+    acts = select(AuditEntry.facts["status"].as_string()).filter_by(action="records.order.answered")
+    with db.transaction() as session:
+        found = session.scalars(acts.where(AuditEntry.hospital_id == speaking.hospital.id).order_by(AuditEntry.id))
+        assert list(found) == ["active", "completed", "completed", "revoked"]
 
 
 @pytest.mark.parametrize(

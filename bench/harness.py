@@ -32,7 +32,8 @@ _PACKAGES = ("granian", "flask", "sqlalchemy", "psycopg", "pydantic", "cryptogra
 class Settings:
     """How much is measured.
 
-    ``seconds``: of one round of one contender; ``rows``: of one list of a batch; ``reports``: in the large database.
+    ``seconds``: of one round of one contender; ``rows``: of one list of a batch; ``reports``: in the large database,
+    ``small_reports``: in the small (0: a tenth).
     """
 
     rounds: int
@@ -42,6 +43,7 @@ class Settings:
     seed: int
     rows: int
     reports: int = 1_000_000
+    small_reports: int = 0
 
 
 @dataclass(frozen=True)

@@ -158,8 +158,9 @@ def find_hospitals_by_code(session: Session, codes: list[str]) -> list[HospitalC
 
 def list_hospitals(session: Session, ids: set[UUID]) -> dict[UUID, HospitalCard]:
     """The hospitals of these ids, for showing names beside what they did."""
-    rows = session.execute(select(Hospital.id, Hospital.code, Hospital.name).where(Hospital.id.in_(ids)))
-    return {row.id: HospitalCard(*row) for row in rows}
+    asked = {"ids": list(ids)}
+    rows = statements.list_rows(session, "SELECT id, code, name FROM hospitals WHERE id = ANY(%(ids)s)", asked)
+    return {row[0]: HospitalCard(*row) for row in rows}
 
 
 def _file_of(hospital: Hospital) -> HospitalFile:

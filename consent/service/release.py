@@ -27,6 +27,20 @@ FROM grants alive JOIN persons same ON same.id = alive.person_id
 WHERE same.root_id = (SELECT root_id FROM persons WHERE id = %(person_id)s) AND alive.hospital_id = %(hospital_id)s
     AND alive.revoked_at IS NULL AND alive.starts_at <= %(now)s AND alive.expires_at > %(now)s
 """
+# At every reading, hence by hand: what the person is to a login, and the grant by which a hospital sees him.
+_HELD = statements.compose(
+    "SELECT relation FROM ({held}) AS held WHERE id = %(person_id)s", held=health_card.HELD_RECORDS
+)
+_SHARED = statements.compose(
+    """
+SELECT id, version, purpose FROM grants
+WHERE person_id IN ({same_person_ids}) AND hospital_id = %(hospital_id)s
+    AND revoked_at IS NULL AND starts_at <= %(now)s AND expires_at > %(now)s
+ORDER BY expires_at DESC LIMIT 1
+FOR SHARE OF grants
+""",
+    same_person_ids=health_card.SAME_PERSON_IDS.format("%(person_id)s"),
+)
 
 
 @dataclass(frozen=True)
@@ -145,18 +159,13 @@ def find_access_until(session: Session, actor: Actor, *, person_id: UUID) -> dat
 
 def _find_release(session: Session, actor: Actor, person_id: UUID) -> Release | None:
     if actor.kind is ActorKind.PATIENT:
-        held = health_card.find_holding(session, actor, person_id)
-        return Release(person_id, _purpose_of(held.relation), None) if held else None
+        held = statements.run(session, _HELD, health_card.holder_values(actor) | {"person_id": person_id})
+        return Release(person_id, _purpose_of(health_card.Relation(held[0])), None) if held else None
     if actor.kind is ActorKind.APP:
         return _find_app_release(session, actor, person_id)
-    grant = session.scalars(
-        select(Grant)
-        .where(_is_of(person_id), *_in_force(actor))
-        .order_by(Grant.expires_at.desc())
-        .limit(1)
-        .with_for_update(read=True)
-    ).one_or_none()
-    return Release(person_id, grant.purpose, (grant.id, grant.version)) if grant else None
+    asked = {"person_id": person_id, "hospital_id": actor.hospital_id, "now": clock.now()}
+    grant = statements.run(session, _SHARED, asked)
+    return Release(person_id, grant[2], (grant[0], grant[1])) if grant else None
 
 
 def _find_app_release(session: Session, actor: Actor, person_id: UUID) -> Release | None:
@@ -179,10 +188,6 @@ def _purpose_of(relation: health_card.Relation) -> Purpose:
     if relation is health_card.Relation.SELF:
         return Purpose.OWN
     return Purpose.GUARDIAN if relation in health_card.GUARDIAN_RELATIONS else Purpose.FAMILY
-
-
-def _is_of(person_id: UUID) -> ColumnElement[bool]:
-    return Grant.person_id.in_(health_card.same_person_ids(person_id))
 
 
 def _in_force(actor: Actor) -> tuple[Any, ...]:

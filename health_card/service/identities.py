@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Date, Select, Uuid, column, func, select, table
 from sqlalchemy.orm import Session
 
-from core import clock, outbox
+from core import clock, outbox, statements
 from core.ids import new_id
 from core.vault import vault
 from health_card.certificates import Certificate
@@ -211,8 +211,8 @@ def get_root(session: Session, person_id: UUID) -> Person:
 
 def list_roots(session: Session, ids: set[UUID]) -> dict[UUID, UUID]:
     """The id of the record that stands for the person, for each of these."""
-    rows = session.execute(select(Person.id, Person.root_id).where(Person.id.in_(ids))).tuples()
-    return dict(rows.all())
+    asked = {"ids": list(ids)}
+    return dict(statements.list_rows(session, "SELECT id, root_id FROM persons WHERE id = ANY(%(ids)s)", asked))
 
 
 def is_same_person(session: Session, one: UUID, other: UUID) -> bool:

@@ -8,6 +8,7 @@ from records.entries.models import RecordEntry
 from records.fhir import systems
 from records.fhir.service.listings import CATEGORY_CODES, VISIT_CLASSES
 from records.fhir.service.reading import Hit, Scene
+from records.fhir.service.results import LineRow, ReportRow
 from records.reports.incoming import UCUM
 from records.reports.models import Observation, Report
 from records.visits.models import Visit
@@ -25,7 +26,6 @@ def show_resource(hit: Hit, scene: Scene) -> Resource:
         return _show_entry(first, hit, scene, common)
     if isinstance(first, Visit):
         return _show_visit(first, scene, common)
-    assert isinstance(first, Report)
     if hit.resource_type == "Observation":
         return _show_observation(first, hit.rows[1], scene, common)
     return _show_report(first, scene, common)
@@ -60,12 +60,12 @@ def _concept(code: str, system: str, name: str) -> Resource:
     return {"coding": [{"system": system, "code": code, "display": name}], "text": name}
 
 
-def _category(report: Report) -> Resource:
+def _category(report: ReportRow | Report) -> Resource:
     code, name = CATEGORY_CODES[report.category], _CATEGORY_NAMES[report.category]
     return {"coding": [{"system": systems.DIAGNOSTIC_SERVICE, "code": code}], "text": name}
 
 
-def _show_report(report: Report, scene: Scene, common: Resource) -> Resource:
+def _show_report(report: ReportRow | Report, scene: Scene, common: Resource) -> Resource:
     positions = scene.results.get((report.id, report.version), [])
     return _without_nothing(
         common
@@ -85,7 +85,9 @@ def _show_report(report: Report, scene: Scene, common: Resource) -> Resource:
     )
 
 
-def _show_observation(report: Report, line: Observation, scene: Scene, common: Resource) -> Resource:
+def _show_observation(
+    report: ReportRow | Report, line: LineRow | Observation, scene: Scene, common: Resource
+) -> Resource:
     interpretation = [{"coding": [{"system": systems.INTERPRETATION, "code": line.interpretation}]}]
     return _without_nothing(
         common
@@ -108,21 +110,21 @@ def _show_observation(report: Report, line: Observation, scene: Scene, common: R
     )
 
 
-def _own_identifier(report: Report) -> list[Resource] | None:
+def _own_identifier(report: ReportRow | Report) -> list[Resource] | None:
     """Of an Observation that came alone: the report was named after it."""
     if not report.identifier_system.startswith(systems.ALONE):
         return None
     return [{"system": report.identifier_system.removeprefix(systems.ALONE), "value": report.identifier_value}]
 
 
-def _quantity(line: Observation) -> Resource | None:
+def _quantity(line: LineRow | Observation) -> Resource | None:
     if line.value is None:
         return None
     ucum = {"system": UCUM, "code": line.unit_code} if line.unit_code else {}
     return _without_nothing({"value": line.value, "comparator": line.comparator, "unit": line.unit, **ucum})
 
 
-def _reference_range(line: Observation) -> list[Resource] | None:
+def _reference_range(line: LineRow | Observation) -> list[Resource] | None:
     low, high = ({"value": bound} if bound is not None else None for bound in (line.reference_low, line.reference_high))
     found = _without_nothing({"low": low, "high": high, "text": line.reference_text})
     return [found] if found else None

@@ -20,7 +20,7 @@ def by_id(column: Column, position: Column | None = None) -> Condition:
     """Resource ids: of a row, or of a row and the position in it (``<id>.<position>``)."""
 
     def condition(asked: Filter) -> ColumnElement[bool]:
-        named = [_split(value.code) for value in asked.tokens]
+        named = [split_id(value.code) for value in asked.tokens]
         if position is None:
             return _any(column == found for found, at in named if found and at is None)
         return _any(and_(column == found, position == at) for found, at in named if found and at is not None)
@@ -110,7 +110,8 @@ def read_id(text: str) -> UUID | None:
     return found if str(found) == text else None
 
 
-def _split(text: str) -> tuple[UUID | None, int | None]:
+def split_id(text: str) -> tuple[UUID | None, int | None]:
+    """The id of a row, and the position in it where one is named; None when it can be none."""
     row, dot, position = text.partition(".")
     if not dot:
         return read_id(row), None

@@ -22,7 +22,8 @@ _VISIT_STATUS = case(
     (Visit.closed_at.is_not(None), "finished"),
     else_="in-progress",
 )
-_REPORT_CATEGORIES = {code: (own,) for own, code in CATEGORY_CODES.items()} | {"laboratory": ("laboratory",)}
+# Codes of categories, and what each is here.
+REPORT_CATEGORIES = {code: (own,) for own, code in CATEGORY_CODES.items()} | {"laboratory": ("laboratory",)}
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def _on_report() -> Listing:
         conditions={
             "identifier": conditions.by_token(Report.identifier_value, Report.identifier_system),
             "code": conditions.by_token(Report.code, Report.code_system),
-            "category": conditions.by_code(Report.category, _REPORT_CATEGORIES),
+            "category": conditions.by_code(Report.category, REPORT_CATEGORIES),
             "status": conditions.by_code(Report.status),
             "encounter": conditions.by_visit(Report.visit_id),
         },
@@ -102,7 +103,7 @@ def _on_observation() -> Listing:
         conditions={
             "identifier": conditions.by_token(Report.identifier_value, Report.identifier_system, prefix=systems.ALONE),
             "code": conditions.by_token(Observation.code, Observation.code_system),
-            "category": conditions.by_code(Report.category, _REPORT_CATEGORIES),
+            "category": conditions.by_code(Report.category, REPORT_CATEGORIES),
             "status": conditions.by_code(Observation.status),
             "encounter": conditions.by_visit(Report.visit_id),
         },

@@ -17,7 +17,7 @@ from health_card import service as health_card
 from records.entries.models import RecordEntry
 from records.fhir.parameters import Filter, Place, ReferenceValue, Search, TokenValue
 from records.fhir.refusals import FhirResourceNotFound
-from records.fhir.service import conditions
+from records.fhir.service import conditions, results
 from records.fhir.service.listings import LISTINGS, Listing
 from records.reports.models import Observation, Report
 
@@ -28,7 +28,10 @@ READ, SEARCH = "r", "s"
 
 @dataclass(frozen=True)
 class Hit:
-    """A row that the actor may see. ``rows``: what the listing's statement selects. ``version``: None: it has none."""
+    """A row that the actor may see. ``rows``: what the listing's statement selects. ``version``: None: it has none.
+
+    ``root_id``: the record that stands for the person, where the statement said.
+    """
 
     resource_type: str
     kind: str
@@ -37,6 +40,7 @@ class Hit:
     version: int | None
     updated_at: datetime
     rows: tuple[Any, ...]
+    root_id: UUID | None = None
 
     @property
     def resource_id(self) -> str:
@@ -99,16 +103,9 @@ def list_versions(
     """
     if version is not None and version > _LATEST_VERSION:
         raise FhirResourceNotFound
+    of_id = Filter("_id", (TokenValue(None, resource_id),))
     for listing in LISTINGS[resource_type]:
-        if listing.version is None and (version or 1) != 1:
-            continue
-        statement = _readable(actor, resource_type, listing, READ)
-        statement = statement.where(_conditions(listing)["_id"](Filter("_id", (TokenValue(None, resource_id),))))
-        if listing.is_current is not None and version is not None:
-            statement = statement.where(listing.version == version if version else listing.is_current)
-        elif listing.is_current is not None:
-            statement = statement.order_by(listing.version.desc())
-        hits = [_hit(resource_type, listing, row) for row in session.execute(statement)]
+        hits = _list_versions(session, actor, resource_type, listing, of_id, version=version)
         if hits:
             newest = hits[0]
             consent.release(
@@ -135,33 +132,31 @@ def get_filed(session: Session, actor: Actor, resource_type: str, resource_id: s
 
 def list_results(session: Session, actor: Actor, hits: Sequence[Hit]) -> list[Hit]:
     """The Observations of reports that were found: parts of what the actor has been shown already."""
-    listing = LISTINGS["Observation"][0]
-    reports = [(hit.place.id, hit.version) for hit in hits if hit.resource_type == "DiagnosticReport"]
-    asked = _readable(actor, "Observation", listing, READ).where(tuple_(Report.id, Report.version).in_(reports))
-    ordered = asked.order_by(Report.effective_at.desc(), Report.id.desc(), Observation.position)
-    return [_hit("Observation", listing, row) for row in session.execute(ordered)] if reports else []
+    reports = _reports_of(hits)
+    if not reports:
+        return []
+    if not _is_confined(actor):
+        return [_report_hit("Observation", found) for found in results.list_lines(session, actor, reports)]
+    asked = _readable(actor, "Observation", LISTINGS["Observation"][0], READ)
+    of_reports = asked.where(tuple_(Report.id, Report.version).in_(reports))
+    ordered = of_reports.order_by(Report.effective_at.desc(), Report.id.desc(), Observation.position)
+    return [_hit("Observation", LISTINGS["Observation"][0], row) for row in session.execute(ordered)]
 
 
 def read_scene(session: Session, hits: Iterable[Hit]) -> Scene:
     """What these hits refer to."""
     shown = list(hits)
-    reports = [(hit.place.id, hit.version) for hit in shown if hit.resource_type == "DiagnosticReport"]
-    results: dict[tuple[UUID, int], list[int]] = {}
-    if reports:
-        key = tuple_(Observation.report_id, Observation.report_version)
-        columns = select(Observation.report_id, Observation.report_version, Observation.position).where(
-            key.in_(reports)
-        )
-        for report_id, version, position in session.execute(columns.order_by(Observation.position)):
-            results.setdefault((report_id, version), []).append(position)
     return Scene(
-        persons=health_card.list_roots(session, {hit.person_id for hit in shown}),
+        persons=_list_roots(session, shown),
         hospitals=accounts.list_hospitals(session, {hit.rows[0].hospital_id for hit in shown}),
-        results=results,
+        results=results.list_positions(session, _reports_of(shown)),
     )
 
 
 def _list_hits(session: Session, actor: Actor, resource_type: str, listing: Listing, search: Search) -> list[Hit]:
+    if listing.kind == "report" and not _is_confined(actor):
+        found = results.search_reports(session, actor, search, with_lines=resource_type == "Observation")
+        return [_report_hit(resource_type, one, by_update=search.by_update) for one in found]
     statement = _filtered(actor, resource_type, listing, search)
     moment = listing.updated if search.by_update else listing.moment
     position = literal(0) if listing.position is None else -listing.position
@@ -174,6 +169,26 @@ def _list_hits(session: Session, actor: Actor, resource_type: str, listing: List
     statement = statement.order_by(*(one.desc() if search.is_descending else one.asc() for one in ranked))
     rows = session.execute(statement.limit(search.count + 1))
     return [_hit(resource_type, listing, row, by_update=search.by_update) for row in rows]
+
+
+def _list_versions(
+    session: Session, actor: Actor, resource_type: str, listing: Listing, of_id: Filter, *, version: int | None
+) -> list[Hit]:
+    if listing.version is None and (version or 1) != 1:
+        return []
+    if listing.kind == "report" and version == 0 and not _is_confined(actor):
+        return _list_hits(session, actor, resource_type, listing, Search((of_id,), count=1))
+    statement = _readable(actor, resource_type, listing, READ).where(_conditions(listing)["_id"](of_id))
+    if listing.is_current is not None and version is not None:
+        statement = statement.where(listing.version == version if version else listing.is_current)
+    elif listing.is_current is not None:
+        statement = statement.order_by(listing.version.desc())
+    return [_hit(resource_type, listing, row) for row in session.execute(statement)]
+
+
+def _is_confined(actor: Actor) -> bool:
+    """Whether it sees of what it may see only what scopes name: an app, for which the longer way is taken."""
+    return actor.kind is ActorKind.APP
 
 
 def _filtered(actor: Actor, resource_type: str, listing: Listing, search: Search) -> Select[Any]:
@@ -191,7 +206,7 @@ def _readable(actor: Actor, resource_type: str, listing: Listing, verb: str) -> 
     readable = consent.is_readable(actor, person_id=listing.person_id, object_id=listing.object_id)
     updated = listing.updated.label("updated")
     statement = listing.statement.add_columns(updated).where(readable)
-    if actor.kind is not ActorKind.APP:
+    if not _is_confined(actor):
         return statement
     categories = apps.find_categories(actor.scopes, resource_type, verb)
     if categories is None:
@@ -220,6 +235,26 @@ def _hit(resource_type: str, listing: Listing, row: Any, *, by_update: bool = Fa
     return Hit(resource_type, listing.kind, first.person_id, place, version, updated_at, tuple(rows))
 
 
+def _report_hit(resource_type: str, found: results.FoundRow, *, by_update: bool = False) -> Hit:
+    report, line, root_id = found
+    moment = report.filed_at if by_update else report.effective_at
+    place = Place(moment, report.id, line.position if line else 0)
+    rows = (report, line) if line else (report,)
+    return Hit(resource_type, "report", report.person_id, place, report.version, report.filed_at, rows, root_id)
+
+
+def _reports_of(hits: Iterable[Hit]) -> list[tuple[UUID, int]]:
+    return [(hit.place.id, hit.version) for hit in hits if hit.resource_type == "DiagnosticReport" and hit.version]
+
+
+def _list_roots(session: Session, hits: Iterable[Hit]) -> dict[UUID, UUID]:
+    """The record that stands for the person of each."""
+    known = {hit.person_id: hit.root_id for hit in hits}
+    roots = {person_id: root_id for person_id, root_id in known.items() if root_id}
+    unknown = known.keys() - roots.keys()
+    return roots | (health_card.list_roots(session, unknown) if unknown else {})
+
+
 def _sort_key(place: Place) -> tuple[datetime, UUID, int]:
     return place.moment, place.id, -place.position
 
@@ -228,7 +263,7 @@ def _release(
     session: Session, actor: Actor, resource_types: Sequence[str], search: Search, page: Sequence[Hit]
 ) -> None:
     lines: dict[UUID, int] = dict.fromkeys(_named_persons(session, search), 0)
-    roots = health_card.list_roots(session, {hit.person_id for hit in page})
+    roots = _list_roots(session, page)
     for hit in page:
         lines[roots[hit.person_id]] = lines.get(roots[hit.person_id], 0) + 1
     asked = resource_types[0] if len(resource_types) == 1 else "everything"

@@ -40,12 +40,14 @@ class AppAuthorization(WithId, Base):
     """A login lets an app read one person's records until it expires or is ended.
 
     ``person_id`` is a row of health_card, above us: no foreign key. ``shows_sensitive``: sensitive items too.
-    ``began_at``: when the app fetched its first token; until then it expires with the request.
+    ``notice_hash``: SHA-256 of what the patient was told before he agreed. ``began_at``: when the app fetched its first
+    token; until then it expires with the request.
     """
 
     __tablename__ = "app_authorizations"
     __table_args__ = (
         CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)", name="ended"),
+        CheckConstraint("octet_length(notice_hash) = 32", name="notice_hash"),
         Index("ix_app_authorizations_person_id", "person_id", text("agreed_at DESC")),
         Index("ix_app_authorizations_login_id", "login_id", postgresql_where=text("ended_at IS NULL")),
     )
@@ -55,6 +57,7 @@ class AppAuthorization(WithId, Base):
     person_id: Mapped[UUID]
     scopes: Mapped[list[str]] = mapped_column(ARRAY(Text()))
     shows_sensitive: Mapped[bool]
+    notice_hash: Mapped[bytes]
     agreed_at: Mapped[datetime]
     began_at: Mapped[datetime | None]
     expires_at: Mapped[datetime]

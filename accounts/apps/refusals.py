@@ -78,6 +78,8 @@ class AppCredentialsInvalid(Unauthenticated):
 class AppGrantInvalid(Invalid):
     """RFC 6749 section 5.2: ``invalid_grant``."""
 
+    # The assertion with which it was asked stays used up.
+    keeps_changes = True
     status = 400
     code = "accounts.app_grant_invalid"
     title = "授权已失效，请重新授权"
@@ -88,7 +90,6 @@ class AppGrantInvalid(Invalid):
 
 
 class AppGrantReplayed(AppGrantInvalid):
-    keeps_changes = True
     code = "accounts.app_grant_replayed"
     title = "授权凭证被重复使用，授权已终止"
     detail = "This code or refresh token was used before, so the authorization has ended. Authorize again."
@@ -97,6 +98,7 @@ class AppGrantReplayed(AppGrantInvalid):
 class AppScopeInvalid(Invalid):
     """RFC 6749 section 5.2: ``invalid_scope``."""
 
+    keeps_changes = True
     status = 400
     code = "accounts.app_scope_invalid"
     title = "申请的范围超出患者同意的范围"

@@ -92,10 +92,17 @@ def show_access(row: AccessRow) -> Resource:
         "entity": [
             {"what": {"reference": f"Patient/{row.person_id}"}},
             *([entity] if row.object_id else []),
-            *([{"what": {"reference": f"Consent/{row.grant_id}"}}] if row.grant_id else []),
+            *([_show_basis(row)] if row.grant_id else []),
         ],
     }
     return {name: value for name, value in found.items() if value != []}
+
+
+def _show_basis(row: AccessRow) -> Resource:
+    """By which right: a grant can be read as a Consent, what an app was let in for cannot."""
+    if row.purpose == "app":
+        return {"what": {"identifier": {"value": str(row.grant_id)}}, "name": "app_authorization"}
+    return {"what": {"reference": f"Consent/{row.grant_id}"}}
 
 
 def show_origin(hit: Hit, scene: Scene) -> Resource:

@@ -1,5 +1,7 @@
 """The tokens of apps (RFC 6749 sections 4.1.3 and 6, RFC 7636, RFC 7009, RFC 9700): every way to misuse them."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import select
 from werkzeug.test import TestResponse
@@ -12,7 +14,7 @@ from core import db
 from core.actor import SYSTEM
 from core.audit import AuditEntry
 from tests.conftest import SteppingClock
-from tests.support.apps import REDIRECT, AppSide, accesses, query_of, reads, withdraw
+from tests.support.apps import REDIRECT, WIDEST, AppSide, accesses, query_of, reads, withdraw
 from tests.support.city import City, Patient, bearer
 
 
@@ -34,7 +36,7 @@ def here(app: object, app_side: AppSide) -> AppSide:
 
 def refused(reply: TestResponse) -> tuple[int, str, str]:
     """RFC 6749, section 5.2: status, the error's name and our own code."""
-    assert "access_token" not in reply.json
+    assert reply.get_json().keys() == {"error", "error_description", "code"}
     return reply.status_code, reply.json["error"], reply.json["code"]
 
 
@@ -117,6 +119,9 @@ def test_an_app_with_keys_proves_itself_each_time(city: City) -> None:
     ]
     for changes in wrong:
         assert refused(sealed.exchange(code, **changes)) == NOT_THE_APP, changes
+    once = city.assertion(sealed.client_id, sealed.private_jwk)
+    assert refused(sealed.exchange("x" * 43, client_assertion=once)) == INVALID
+    assert refused(sealed.exchange(code, client_assertion=once)) == NOT_THE_APP
     tokens = sealed.exchange(code).json
     assert sealed.refresh(tokens["refresh_token"]).status_code == 200
     # A public app proves nothing, and cannot borrow the proof of another.
@@ -125,6 +130,7 @@ def test_an_app_with_keys_proves_itself_each_time(city: City) -> None:
         {"client_id": "nobody"},
         {"client_id": None},
         {"client_assertion": borrowed, "client_assertion_type": ASSERTION_TYPE},
+        {"client_assertion": city.assertion(public.client_id, sealed.private_jwk)},
     ):
         assert (
             refused(public.post("/oauth/token", grant_type="refresh_token", refresh_token="x", **form)) == NOT_THE_APP
@@ -165,8 +171,12 @@ def test_without_offline_access_it_is_over_after_an_hour(
     assert reads(here.city, tokens["access_token"], "Condition") == 200
     stepping_clock.forward(minutes=1)
     assert reads(here.city, tokens["access_token"], "Condition") == 401
-    stepping_clock.forward(days=180)
-    assert refused(here.refresh(lasting)) == INVALID
+    stepping_clock.forward(days=180, minutes=-65)
+    last = here.refresh(lasting).json
+    assert reads(here.city, last["access_token"], "Condition") == 200
+    stepping_clock.forward(minutes=5)
+    assert reads(here.city, last["access_token"], "Condition") == 401
+    assert refused(here.refresh(last["refresh_token"])) == INVALID
 
 
 def test_an_app_gives_back_what_it_has(here: AppSide, patient: Patient) -> None:
@@ -193,6 +203,19 @@ def test_an_app_that_is_switched_off_is_out_at_once(here: AppSide, patient: Pati
     assert refused(here.refresh(tokens["refresh_token"])) == NOT_THE_APP
     assert refused(here.exchange(code)) == NOT_THE_APP
     assert query_of(page.cancel().location)["error"] == "access_denied"
+
+
+def test_another_purpose_is_agreed_to_anew(here: AppSide, patient: Patient) -> None:
+    tokens = here.tokens(patient)
+    details = apps.AppDetails("测试健康助手", "测试科技公司", "0533-0000000", "展示检验趋势", [REDIRECT], WIDEST)
+    for changed, status in (
+        (replace(details, contact="0533-1111111", name="健康助手"), 200),
+        (replace(details, purpose="推荐保险产品"), 401),
+    ):
+        with db.transaction() as session:
+            apps.change_app(session, SYSTEM, here.id, details=changed, is_enabled=True)
+        assert reads(here.city, tokens["access_token"], "Condition") == status
+    assert refused(here.refresh(tokens["refresh_token"])) == INVALID
 
 
 def test_a_login_that_ends_everywhere_ends_its_apps(here: AppSide, patient: Patient) -> None:

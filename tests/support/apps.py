@@ -52,7 +52,7 @@ class AppSide:
         with db.transaction() as session:
             self.id = apps.register_app(session, SYSTEM, client_id=self.client_id, details=details, jwks=jwks)
 
-    def request(self, scope: str = "patient/*.rs offline_access", **changes: str | None) -> dict[str, str]:
+    def request(self, scope: str | None = "patient/*.rs offline_access", **changes: str | None) -> dict[str, str]:
         """The parameters of an authorization request, with ``changes`` (None leaves one out)."""
         self.verifier, self.state = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
         asked: dict[str, str | None] = {
@@ -66,6 +66,10 @@ class AppSide:
             "code_challenge_method": "S256",
         }
         return {name: value for name, value in (asked | changes).items() if value is not None}
+
+    def led_on(self, **changes: str | None) -> TestResponse:
+        """What the browser is answered that the app leads to the platform."""
+        return self.city.client.get(f"/oauth/authorize?{urlencode(self.request(**changes))}")
 
     def open(self, browser: FlaskClient, scope: str = "patient/*.rs offline_access", **changes: str | None) -> "Page":
         """The browser is led to the platform, and shows what is asked."""
@@ -100,7 +104,7 @@ class AppSide:
     def tokens(self, patient: Patient, scope: str = "patient/*.rs offline_access", **agreed: Any) -> dict[str, Any]:
         reply = self.exchange(self.code(patient, scope, **agreed))
         assert reply.status_code == 200, reply.text
-        found: dict[str, Any] = reply.json
+        found: dict[str, Any] = reply.get_json()
         return found
 
     def post(self, path: str, **form: str | None) -> TestResponse:
@@ -126,13 +130,13 @@ class Page:
 
     @property
     def id(self) -> str:
-        return self.address.rpartition("/")[2]
+        return str(self.address).rpartition("/")[2]
 
     @property
     def secret(self) -> str:
         """What the browser keeps."""
         cookie = self.browser.get_cookie(f"yimatong_app_{UUID(self.id).hex}", path="/oauth/authorize")
-        return cookie.value if cookie else ""
+        return str(cookie.value) if cookie else ""
 
     def type(self, digits: str) -> TestResponse:
         return self.browser.post(self.address, data={"confirmation": digits, "number": self.number})

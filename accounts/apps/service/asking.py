@@ -4,7 +4,9 @@ Two numbers tie browser and phone together. The page shows one, which the phone 
 is typed into the page. Whoever is sent a picture of somebody else's page has nothing to type into it.
 """
 
+import hashlib
 import hmac
+import json
 import re
 import secrets
 from dataclasses import dataclass
@@ -161,6 +163,7 @@ def agree(
         person_id=person_id,
         scopes=agreed,
         shows_sensitive=sensitive,
+        notice_hash=_hash_notice(_show(session.get_one(App, request.app_id), request), agreed, sensitive=sensitive),
         agreed_at=now,
         expires_at=request.expires_at + CODE_LIFE,
     )
@@ -311,6 +314,20 @@ def _show(app: App, request: AppRequest) -> RequestFile:
         is_lasting=OFFLINE in request.scopes,
         expires_at=request.expires_at,
     )
+
+
+def _hash_notice(file: RequestFile, agreed: list[str], *, sensitive: bool) -> bytes:
+    """What the patient was told and said, for proving later that it was this (PIPL, articles 14 and 23)."""
+    notice = {
+        "name": file.app_name,
+        "provider": file.provider,
+        "contact": file.contact,
+        "purpose": file.purpose,
+        "sees": describe_scopes(agreed),
+        "is_lasting": OFFLINE in agreed,
+        "sensitive": sensitive,
+    }
+    return hashlib.sha256(json.dumps(notice, ensure_ascii=False, sort_keys=True).encode()).digest()
 
 
 def _index(name: str, text: str) -> bytes:

@@ -71,6 +71,11 @@ def end_authorizations_of_login(session: Session, actor: Actor, *, login_id: UUI
     _end_all(session, actor, select(AppAuthorization).where(AppAuthorization.login_id == login_id), reason)
 
 
+def end_authorizations_of_app(session: Session, actor: Actor, *, app_id: UUID, reason: str) -> None:
+    """End all that anybody has let an app read."""
+    _end_all(session, actor, select(AppAuthorization).where(AppAuthorization.app_id == app_id), reason)
+
+
 def end_authorization(session: Session, actor: Actor, authorization: AppAuthorization, *, reason: str) -> None:
     """End one whose row is locked; one that has ended stays as it is."""
     if authorization.ended_at is not None:

@@ -14,6 +14,7 @@ from accounts.apps.models import App
 from accounts.apps.redirects import check_address
 from accounts.apps.refusals import AppNotFound, RedirectAddressInvalid
 from accounts.apps.scopes import check_scopes
+from accounts.apps.service.authorizations import end_authorizations_of_app
 from accounts.assertions import ALGORITHMS
 from accounts.public_keys import check_key_set
 from accounts.refusals import ClientIdTaken, ClientKeysInvalid, ScopeUnknown
@@ -79,12 +80,15 @@ def register_app(
 def change_app(session: Session, actor: Actor, app_id: UUID, *, details: AppDetails, is_enabled: bool) -> None:
     """Put an app's facts in place of the earlier ones. Switched off, it and its tokens are out at once.
 
-    What patients agreed to stays as they agreed to it: fewer scopes here end none of theirs.
+    What patients agreed to ends when another provider or purpose is told than they were (PIPL, article 14). Fewer
+    scopes end none of theirs.
 
     :raises AppNotFound: no such app.
     :raises RedirectAddressInvalid: as ``register_app``; so is ScopeUnknown.
     """
     app = _load(session, app_id)
+    if (app.provider, app.purpose) != (details.provider, details.purpose):
+        end_authorizations_of_app(session, actor, app_id=app_id, reason="purpose_changed")
     for name, value in _check(details).items():
         setattr(app, name, value)
     app.is_enabled = is_enabled

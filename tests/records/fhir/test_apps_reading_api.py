@@ -191,6 +191,7 @@ def test_every_read_of_an_app_stands_in_the_log_under_its_name(scene: Scene) -> 
     assert all(not row["is_me"] for row in rows[:3])
     audited = matches(get(scene.city, scene.patient.token, "AuditEvent"))[0]
     assert (audited["agent"][0]["altId"], audited["agent"][0]["who"]["display"]) == ("app", "测试健康助手")
+    assert audited["entity"][-1] == {"what": {"identifier": {"value": access["id"]}}, "name": "app_authorization"}
 
 
 def test_discovery_says_what_there_is(scene: Scene) -> None:

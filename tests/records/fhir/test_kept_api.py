@@ -69,6 +69,7 @@ def test_a_bundle_is_kept_under_its_key_where_it_has_one(city: City, machine: Ma
     body = bundle(report(card(patient.card_number), status="done"), observation())
     kept = kept_as(send(city, machine, body))
     assert waiting(city, machine)[0]["message_key"] == f"urn:example:messages|{body['identifier']['value']}"
+    odd: Any
     for odd in ("x", [], {"value": 1}, {"value": "x" * 300}, {"system": "nul \0", "value": "1"}):
         reply = send(city, machine, json.dumps(body | {"identifier": odd}))
         assert refusal_of(reply) == (422, "records.fhir_invalid")

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from accounts.models import Hospital, LoginSession, MachineClient, Role, StaffSession
+from accounts.models import LoginSession, Role, StaffSession
 from accounts.refusals import SessionEnded
 from accounts.roles import NEWCOMER_PERMISSIONS, PATIENT_PERMISSIONS, ROLE_PERMISSIONS, SCOPE_PERMISSIONS
 from accounts.service.logins import end_family
@@ -29,6 +29,12 @@ FROM staff_sessions s
     LEFT JOIN hospitals h ON h.id = m.hospital_id
 WHERE s.token_hash = %(token_hash)s AND s.ended_at IS NULL AND s.expires_at > %(now)s
     AND s.last_used_at > %(idle_since)s AND m.is_enabled AND h.is_enabled IS NOT FALSE
+"""
+
+
+_MACHINE = """
+SELECT c.hospital_id FROM machine_clients c JOIN hospitals h ON h.id = c.hospital_id
+WHERE c.id = %(client_id)s AND c.is_enabled AND h.is_enabled
 """
 
 
@@ -96,14 +102,10 @@ def _identify_login(session: Session, login_id: UUID, session_id: UUID) -> Actor
 
 
 def _identify_machine(session: Session, claims: Claims) -> Actor:
-    hospital_id = session.scalar(
-        select(MachineClient.hospital_id)
-        .join(Hospital, Hospital.id == MachineClient.hospital_id)
-        .where(MachineClient.id == claims.subject_id)
-        .where(MachineClient.is_enabled.is_(True), Hospital.is_enabled.is_(True))
-    )
-    if hospital_id is None:
+    row = statements.run(session, _MACHINE, {"client_id": claims.subject_id})
+    if row is None:
         raise SessionEnded
+    (hospital_id,) = row
     permissions = frozenset[str]().union(*(SCOPE_PERMISSIONS.get(scope, ()) for scope in claims.scopes))
     return Actor(ActorKind.MACHINE, claims.subject_id, permissions, hospital_id=hospital_id)
 

@@ -60,8 +60,7 @@ def file_together(session: Session, actor: Actor, *, messages: Sequence[tuple[Me
     """
     hospital = accounts.get_hospital(session, actor.house_id)
     offered = [_offer(message, body, hospital.code) for message, body in messages]
-    filed = reports.file_plain(session, actor, offered)
-    return {place: one.reply for place, one in enumerate(offered) if one is not None and place in filed}
+    return reports.file_plain(session, actor, offered)
 
 
 def file_message(
@@ -114,7 +113,7 @@ def _offer(message: Message, body: bytes, hospital_code: str) -> Offered | None:
     except Refusal:
         return None
     arrival = Arrival("hl7v2", body, CONTENT_TYPE, message.control_id)
-    return Offered(incoming, arrival, acknowledgement.accept(message))
+    return Offered(incoming, arrival, lambda _filed: acknowledgement.accept(message))
 
 
 def _act_once(session: Session, actor: Actor, arrival: Arrival, asked: _Asked, act: _Act) -> str:

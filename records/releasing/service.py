@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
 from consent import service as consent
 from consent.service import Sensitivity
-from core import audit, clock, outbox
+from core import audit, clock, outbox, statements
 from core.actor import Actor
 from records.releasing.classification import classify
 from records.releasing.models import Mode, ReleaseRule
@@ -20,6 +20,19 @@ from records.visits import service as visits
 
 # What was held back is open to its patient: ``object_id``.
 RELEASED_TOPIC = "records.item_released"
+
+_RULE = """
+SELECT mode, review_days FROM release_rules
+WHERE ended_at IS NULL AND (hospital_id IS NULL OR hospital_id = %(hospital_id)s)
+    AND (
+        (code_system = %(code_system)s AND code = %(code)s)
+        OR sensitivity = %(sensitivity)s
+        OR category = %(category)s
+        OR (code IS NULL AND sensitivity IS NULL AND category IS NULL)
+    )
+ORDER BY code IS NULL, sensitivity IS NULL, category IS NULL, hospital_id IS NULL
+LIMIT 1
+"""
 
 
 @dataclass(frozen=True)
@@ -179,39 +192,20 @@ def _is_labelled(session: Session, object_id: UUID) -> bool:
 def _decide_release(session: Session, item: Item, sensitivity: Sensitivity | None) -> tuple[bool, datetime | None]:
     """Whether it is held back, and when it opens by itself."""
     rule = _find_rule(session, item, sensitivity)
-    mode = Mode(rule.mode) if rule else Mode.WITH_VISIT if sensitivity else Mode.AT_ONCE
+    mode = Mode(rule[0]) if rule else Mode.WITH_VISIT if sensitivity else Mode.AT_ONCE
     if mode is Mode.AT_ONCE or (mode is Mode.WITH_VISIT and item.visit_id is not None):
         return False, None
-    days = rule.review_days if rule else None
+    days = rule[1] if rule else None
     return True, clock.now() + timedelta(days=days) if days else None
 
 
-def _find_rule(session: Session, item: Item, sensitivity: Sensitivity | None) -> ReleaseRule | None:
+def _find_rule(session: Session, item: Item, sensitivity: Sensitivity | None) -> tuple[str, int | None] | None:
     """The narrowest matter counts: its code, its sensitive kind, its category, everything; in each the hospital's own
-    rule before the city's."""
-    by_code = (
-        and_(ReleaseRule.code_system == item.code[0], ReleaseRule.code == item.code[1])
-        if item.code
-        else ReleaseRule.id.is_(None)
-    )
-    by_nothing = and_(ReleaseRule.code.is_(None), ReleaseRule.sensitivity.is_(None), ReleaseRule.category.is_(None))
-    fitting = select(ReleaseRule).where(
-        ReleaseRule.ended_at.is_(None),
-        or_(ReleaseRule.hospital_id.is_(None), ReleaseRule.hospital_id == item.hospital_id),
-        or_(
-            by_code,
-            ReleaseRule.sensitivity == (sensitivity or ""),
-            ReleaseRule.category == item.category,
-            by_nothing,
-        ),
-    )
-    narrowest = (
-        ReleaseRule.code.is_(None),
-        ReleaseRule.sensitivity.is_(None),
-        ReleaseRule.category.is_(None),
-        ReleaseRule.hospital_id.is_(None),
-    )
-    return session.scalars(fitting.order_by(*narrowest).limit(1)).one_or_none()
+    rule before the city's. Its mode, and the days after which it opens."""
+    code_system, code = item.code or (None, None)
+    matter = {"code_system": code_system, "code": code, "sensitivity": sensitivity, "category": item.category}
+    row = statements.run(session, _RULE, matter | {"hospital_id": item.hospital_id})
+    return (row[0], row[1]) if row else None
 
 
 def _show(session: Session, rules: list[ReleaseRule]) -> list[RuleView]:

@@ -25,6 +25,7 @@ from deploy.installation import OUTSIDE_WORLD_ONLY
 from deploy.run import GRANIAN, GRANIAN_LIMITS, READY_SECONDS, ROOT, Installation
 from deploy.supervisor import Program, Supervisor
 
+_GRANIAN_ASGI = ("-m", "granian", "--interface", "asgi", "--factory", "--workers", "2")
 _PACKAGES = ("granian", "flask", "sqlalchemy", "psycopg", "pydantic", "cryptography")
 
 
@@ -128,13 +129,16 @@ class Machines:
                 connection.execute("ANALYZE")
         return copied
 
-    def serve(self, name: str, application: str, *, database_url: str, ready: str) -> int:
-        """Start a WSGI application under the very settings of ``make run``; returns its port."""
+    def serve(self, name: str, application: str, *, database_url: str, ready: str, interface: str = "wsgi") -> int:
+        """Start an application under the very settings of ``make run``; returns its port.
+
+        :param interface: wsgi, or asgi: as many processes, each with its event loop.
+        """
         port = find_port()
         changed = {**self._installation.environment, "DATABASE_URL": database_url}
         address = ("--host", "127.0.0.1", "--port", str(port))
         program = replace(self._installation, environment=changed).inside(
-            name, *GRANIAN, *GRANIAN_LIMITS, *address, application
+            name, *(GRANIAN if interface == "wsgi" else _GRANIAN_ASGI), *GRANIAN_LIMITS, *address, application
         )
         self._supervisor.start(program)
         self._supervisor.wait_until_answering(program, f"http://127.0.0.1:{port}{ready}", READY_SECONDS)

@@ -45,7 +45,12 @@ class AccessRow:
 
 
 def list_access(
-    session: Session, actor: Actor, *, before: UUID | None = None, person_id: UUID | None = None
+    session: Session,
+    actor: Actor,
+    *,
+    before: UUID | None = None,
+    person_id: UUID | None = None,
+    row_id: UUID | None = None,
 ) -> list[AccessRow]:
     """What was done with the data of the persons whom the actor may act for, newest first.
 
@@ -53,6 +58,7 @@ def list_access(
 
     :param before: the id of the last row of the page before.
     :param person_id: of this one only.
+    :param row_id: this row only.
     """
     item_id = func.coalesce(cast(AuditEntry.facts[PART_OF].astext, Uuid), AuditEntry.object_id)
     mine = select(AuditEntry).where(
@@ -60,6 +66,8 @@ def list_access(
     )
     if person_id is not None:
         mine = mine.where(AuditEntry.subject_id.in_(health_card.same_person_ids(person_id)))
+    if row_id is not None:
+        mine = mine.where(AuditEntry.id == row_id)
     if before is not None:
         last = select(AuditEntry.at, AuditEntry.id).where(AuditEntry.id == before).subquery()
         mine = mine.where(tuple_(AuditEntry.at, AuditEntry.id) < select(last.c.at, last.c.id).scalar_subquery())

@@ -80,13 +80,16 @@ def find_agreeing(session: Session, asked: Mapping[int, tuple[UUID, Described]])
 
     Who is not among them may still be the person: by another record, or a former name.
     """
-    ids = {person_id for person_id, _ in asked.values()}
+    described = {place for place, (_, told) in asked.items() if told.names or told.birth_date or told.sex != "unknown"}
+    ids = {asked[place][0] for place in described}
     compared = select(Person.id, Person.sex, Person.birth_date, Person.data_key, Person.name_sealed)
-    records = {record.id: record for record in session.execute(compared.where(Person.id.in_(ids)))}
+    found = session.execute(compared.where(Person.id.in_(ids))) if ids else ()
+    records = {record.id: record for record in found}
     return {
         place
         for place, (person_id, told) in asked.items()
-        if not _compare_record(records[person_id], told.names, told.sex, told.birth_date).differing
+        if place not in described
+        or not _compare_record(records[person_id], told.names, told.sex, told.birth_date).differing
     }
 
 

@@ -160,11 +160,7 @@ def _search_grants(session: Session, actor: Actor, search: Search) -> Found:
 
 
 def _read_access(session: Session, actor: Actor, resource_id: str) -> Resource:
-    """The log is read in order; a row is found on its newest page."""
-    for row in registry.search_access(session, actor, Search()):
-        if str(row.id) == resource_id:
-            return people.show_access(row)
-    raise FhirResourceNotFound
+    return people.show_access(registry.get_access(session, actor, _id_of(resource_id)))
 
 
 def _search_access(session: Session, actor: Actor, search: Search) -> Found:

@@ -34,7 +34,7 @@ def read_document(body: bytes) -> dict[str, Any]:
     :raises FhirUnreadable: not strict JSON.
     """
     document = _read_json(body)
-    if any(depth > DEEPEST for depth, _, _ in _walk(document)):
+    if _is_deeper(document, DEEPEST):
         raise FhirUnreadable
     return document
 
@@ -75,9 +75,7 @@ def read_entry(entry: dict[str, Any], number: int) -> Part:
 
 def is_text_whole(document: dict[str, Any]) -> bool:
     """Whether every text in it is well-formed Unicode without NUL."""
-    return all(
-        is_storable(key) and not (isinstance(one, str) and not is_storable(one)) for _, key, one in _walk(document)
-    )
+    return all(is_storable(key) and not (isinstance(one, str) and not is_storable(one)) for key, one in _walk(document))
 
 
 def read_resource(document: dict[str, Any], resource_type: str, request: dict[str, Any]) -> Part:
@@ -156,22 +154,28 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found if None not in found.values() else {name: value for name, value in pairs if value is not None}
 
 
-def _walk(document: Any) -> Iterator[tuple[int, str, Any]]:
-    """Every value with its depth and the key it stands under, without recursion."""
-    waiting: list[tuple[int, str, Any]] = [(1, "", document)]
+def _is_deeper(value: dict[str, Any] | list[Any], left: int) -> bool:
+    """Whether objects and lists lie in each other more than so many times."""
+    if left == 0:
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return any(_is_deeper(one, left - 1) for one in inner if isinstance(one, dict | list))
+
+
+def _walk(document: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Every value inside, with the key it stands under."""
+    waiting: list[tuple[str, Any]] = [("", document)]
     while waiting:
-        depth, key, value = waiting.pop()
-        yield depth, key, value
-        if depth > DEEPEST:
-            continue
-        if isinstance(value, dict):
-            waiting.extend((depth + 1, name, inner) for name, inner in value.items())
-        elif isinstance(value, list):
-            waiting.extend((depth + 1, key, inner) for inner in value)
+        key, value = waiting.pop()
+        members = value.items() if isinstance(value, dict) else ((key, one) for one in value)
+        for member in members:
+            yield member
+            if isinstance(member[1], dict | list):
+                waiting.append(member)
 
 
 def _check_understood(document: dict[str, Any]) -> None:
-    for _, key, value in _walk(document):
+    for key, value in _walk(document):
         if key in _NOT_UNDERSTOOD:
             raise FhirContentUnsupported((key, "This element is not supported here."))
         if not is_storable(key) or (isinstance(value, str) and not is_storable(value)):

@@ -14,7 +14,7 @@ from records.fhir.refusals import FhirInvalid
 from records.intake.service import Arrival
 from records.intake.subjects import Assignment
 from records.reports import service as reports
-from records.reports.service import FiledReport
+from records.reports.service import FiledReport, Offered
 
 CONTENT_TYPE = "application/fhir+json"
 
@@ -40,6 +40,11 @@ def file_submission(
     :returns: the transaction-response; of a message that came before, the one it got then.
     """
     translated = submission.translated
+    if assigned is None and not any(draft.line or draft.carried for draft in translated.drafts):
+        offered = Offered(translated.incoming, submission.arrival, submission.answer)
+        filed = reports.file_plain(session, actor, [offered])
+        if filed:
+            return filed[0]
     completed = tuple(complete_report(session, actor, draft) for draft in translated.drafts)
     if len({report.identifier for report in completed}) != len(completed):
         raise FhirInvalid(("Bundle.entry", "Two entries change one report; send the whole report."))

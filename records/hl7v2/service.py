@@ -63,7 +63,7 @@ def file_together(session: Session, actor: Actor, *, messages: Sequence[tuple[Me
     filed = reports.file_plain(session, actor, offered)
     answers = [answer for place in sorted(filed) for answer in ordering.read_answers(messages[place][0])]
     orders.follow_reports(session, actor, answers=answers)
-    return {place: one.reply for place, one in enumerate(offered) if one is not None and place in filed}
+    return filed
 
 
 def file_message(
@@ -118,7 +118,7 @@ def _offer(message: Message, body: bytes, hospital_code: str) -> Offered | None:
     except Refusal:
         return None
     arrival = Arrival("hl7v2", body, CONTENT_TYPE, message.control_id)
-    return Offered(incoming, arrival, acknowledgement.accept(message))
+    return Offered(incoming, arrival, lambda _filed: acknowledgement.accept(message))
 
 
 def _act_once(session: Session, actor: Actor, arrival: Arrival, asked: _Asked, act: _Act) -> str:

@@ -19,7 +19,8 @@ BODY = "inbound_messages.body"
 
 _KNOWN = """
 SELECT array_agg(asked.place)
-FROM unnest(%(places)s::int[], %(channels)s::text[], %(keys)s::text[]) asked (place, channel, key)
+FROM unnest(%(places)s::int[], %(channels)s::text[], %(keys)s::text[], %(digests)s::bytea[])
+    asked (place, channel, key, digest)
 WHERE EXISTS (
     SELECT FROM inbound_messages
     WHERE hospital_id = %(hospital_id)s AND channel = asked.channel AND message_key = asked.key AND state = 'accepted'
@@ -27,6 +28,16 @@ WHERE EXISTS (
     SELECT FROM inbound_messages
     WHERE hospital_id = %(hospital_id)s AND channel = asked.channel AND message_key = asked.key
         AND state IN ('quarantined', 'dismissed')
+) OR asked.key IS NULL AND (
+    EXISTS (
+        SELECT FROM inbound_messages
+        WHERE hospital_id = %(hospital_id)s AND channel = asked.channel AND message_key IS NULL
+            AND digest = asked.digest AND state = 'quarantined'
+    ) OR EXISTS (
+        SELECT FROM inbound_messages
+        WHERE hospital_id = %(hospital_id)s AND channel = asked.channel AND message_key IS NULL
+            AND digest = asked.digest AND state = 'dismissed'
+    )
 )
 """
 
@@ -88,7 +99,10 @@ def _lock(hospital_id: UUID, channel: str, message_key: str) -> str:
 
 
 def find_known(session: Session, actor: Actor, arrivals: Mapping[int, Arrival]) -> set[int]:
-    """The places of those whose key came before, whatever became of it; the caller holds their locks."""
+    """The places of those whose key came before, whatever became of it; the caller holds their locks.
+
+    Of those without a key: which are waiting or were dismissed, by what they say.
+    """
     row = statements.run(
         session,
         _KNOWN,
@@ -96,6 +110,7 @@ def find_known(session: Session, actor: Actor, arrivals: Mapping[int, Arrival]) 
             "places": list(arrivals),
             "channels": [arrival.channel for arrival in arrivals.values()],
             "keys": [arrival.message_key for arrival in arrivals.values()],
+            "digests": [_digest(arrival.body) for arrival in arrivals.values()],
             "hospital_id": actor.house_id,
         },
     )

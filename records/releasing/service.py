@@ -3,15 +3,16 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
 from consent import service as consent
 from consent.service import Sensitivity
-from core import audit, clock, outbox
+from core import audit, clock, outbox, statements
 from core.actor import Actor
 from records.releasing.classification import classify
 from records.releasing.models import Mode, ReleaseRule
@@ -20,6 +21,26 @@ from records.visits import service as visits
 
 # What was held back is open to its patient: ``object_id``.
 RELEASED_TOPIC = "records.item_released"
+
+# At every filing, hence by hand. The narrowest matter first: a code, a sensitive kind, a category, everything; in each
+# the hospital's own rule before the city's.
+_RULES = """
+SELECT hospital_id, code_system, code, sensitivity, category, mode, review_days FROM release_rules
+WHERE ended_at IS NULL AND (hospital_id IS NULL OR hospital_id = ANY(%(hospital_ids)s))
+ORDER BY code IS NULL, sensitivity IS NULL, category IS NULL, hospital_id IS NULL
+"""
+
+
+class _Rule(NamedTuple):
+    """A rule as it is read at filing."""
+
+    hospital_id: UUID | None
+    code_system: str | None
+    code: str | None
+    sensitivity: str | None
+    category: str | None
+    mode: str
+    review_days: int | None
 
 
 @dataclass(frozen=True)
@@ -99,7 +120,7 @@ def label_items(session: Session, items: Sequence[Item]) -> list[Sensitivity | N
     return kinds
 
 
-def _label(session: Session, item: Item, sensitivity: Sensitivity | None, rule: ReleaseRule | None) -> None:
+def _label(session: Session, item: Item, sensitivity: Sensitivity | None, rule: _Rule | None) -> None:
     is_held, opens_at = _decide_release(item, sensitivity, rule)
     if sensitivity or is_held:
         consent.restrict_item(
@@ -192,9 +213,7 @@ def _is_labelled(session: Session, object_id: UUID) -> bool:
     return known is not None and known.sensitivity is not None
 
 
-def _decide_release(
-    item: Item, sensitivity: Sensitivity | None, rule: ReleaseRule | None
-) -> tuple[bool, datetime | None]:
+def _decide_release(item: Item, sensitivity: Sensitivity | None, rule: _Rule | None) -> tuple[bool, datetime | None]:
     """Whether it is held back, and when it opens by itself."""
     mode = Mode(rule.mode) if rule else Mode.WITH_VISIT if sensitivity else Mode.AT_ONCE
     if mode is Mode.AT_ONCE or (mode is Mode.WITH_VISIT and item.visit_id is not None):
@@ -203,24 +222,16 @@ def _decide_release(
     return True, clock.now() + timedelta(days=days) if days else None
 
 
-def _list_in_force(session: Session, hospital_ids: set[UUID]) -> list[ReleaseRule]:
-    """The rules of the city and of these hospitals, the narrowest matter first: a code, a sensitive kind, a category,
-    everything; in each the hospital's own rule before the city's."""
-    narrowest = (
-        ReleaseRule.code.is_(None),
-        ReleaseRule.sensitivity.is_(None),
-        ReleaseRule.category.is_(None),
-        ReleaseRule.hospital_id.is_(None),
-    )
-    theirs = or_(ReleaseRule.hospital_id.is_(None), ReleaseRule.hospital_id.in_(hospital_ids))
-    return list(session.scalars(select(ReleaseRule).where(ReleaseRule.ended_at.is_(None), theirs).order_by(*narrowest)))
+def _list_in_force(session: Session, hospital_ids: set[UUID]) -> list[_Rule]:
+    """The rules of the city and of these hospitals, the narrowest matter first."""
+    return [_Rule(*row) for row in statements.list_rows(session, _RULES, {"hospital_ids": list(hospital_ids)})]
 
 
-def _find_rule(rules: Sequence[ReleaseRule], item: Item, sensitivity: Sensitivity | None) -> ReleaseRule | None:
+def _find_rule(rules: Sequence[_Rule], item: Item, sensitivity: Sensitivity | None) -> _Rule | None:
     return next((rule for rule in rules if _fits(rule, item, sensitivity)), None)
 
 
-def _fits(rule: ReleaseRule, item: Item, sensitivity: Sensitivity | None) -> bool:
+def _fits(rule: _Rule, item: Item, sensitivity: Sensitivity | None) -> bool:
     if rule.hospital_id not in {None, item.hospital_id}:
         return False
     if rule.code is not None:

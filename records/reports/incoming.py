@@ -146,8 +146,8 @@ def is_plausible(moment: datetime) -> bool:
 
 def is_storable(written: str) -> bool:
     """Whether a text is well-formed Unicode without NUL: what the database can keep."""
-    if "\0" in written:
-        return False
+    if written.isascii() or "\0" in written:
+        return "\0" not in written
     try:
         written.encode()
     except UnicodeEncodeError:

@@ -117,10 +117,9 @@ def get_hospital(session: Session, hospital_id: UUID) -> accounts.HospitalCard:
 
 
 def search_grants(session: Session, actor: Actor, search: Search) -> list[consent.GrantView]:
-    """The grants of the persons whom a login may act for."""
-    if actor.kind is not ActorKind.PATIENT:
-        return []
-    grants = consent.list_grants(session, actor)
+    """The grants of the persons whom a login may act for; of a hospital those by which it sees anything now."""
+    is_patient = actor.kind is ActorKind.PATIENT
+    grants = consent.list_grants(session, actor) if is_patient else consent.list_received_grants(session, actor)
     for one in search.of("patient"):
         named = {conditions.read_id(value.id) for value in one.references}
         grants = [grant for grant in grants if grant.person_id in named]
@@ -135,15 +134,26 @@ def search_grants(session: Session, actor: Actor, search: Search) -> list[consen
 def search_access(session: Session, actor: Actor, search: Search) -> list[consent.AccessRow]:
     """A page of the access log of the persons whom a login may act for, newest first.
 
-    :raises FhirSearchUnsupported: anything else than ``patient``.
+    :raises FhirSearchUnsupported: anything else than one ``patient``.
     """
     if actor.kind is not ActorKind.PATIENT:
         return []
-    if any(one.asks != "patient" for one in search.filters):
-        raise FhirSearchUnsupported(("AuditEvent", "Only patient is known; follow `next` to older ones."))
-    rows = consent.list_access(session, actor, before=search.after.id if search.after else None)
-    named = {conditions.read_id(value.id) for one in search.of("patient") for value in one.references}
-    return [row for row in rows if not named or row.person_id in named]
+    named = [value for one in search.of("patient") for value in one.references]
+    if len(named) > 1 or any(one.asks != "patient" for one in search.filters):
+        raise FhirSearchUnsupported(("AuditEvent", "Only one patient is known; follow `next` to older ones."))
+    before = search.after.id if search.after else None
+    if not named:
+        return consent.list_access(session, actor, before=before)
+    person_id = conditions.read_id(named[0].id)
+    return consent.list_access(session, actor, before=before, person_id=person_id) if person_id else []
+
+
+def get_access(session: Session, actor: Actor, row_id: UUID) -> consent.AccessRow:
+    """:raises FhirResourceNotFound: no such row of the access log of a person whom the login may act for."""
+    rows = consent.list_access(session, actor, row_id=row_id) if actor.kind is ActorKind.PATIENT else []
+    if not rows:
+        raise FhirResourceNotFound
+    return rows[0]
 
 
 def list_origins(session: Session, actor: Actor, search: Search) -> list[Hit]:

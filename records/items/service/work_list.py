@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, or_, select, tuple_
+from sqlalchemy import delete, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
-from core import audit, clock
+from core import audit, clock, statements
 from core.actor import Actor
 from core.ids import new_id
 from records.items.models import CodeMapping, CodeSighting, UnmappedCode
@@ -21,6 +21,19 @@ FOLDING_DUE = "records.code_sightings_due"
 PAGE = 50
 _SLICE = 5000
 _MOST_NAMES = 5
+
+_NOTE = """
+INSERT INTO code_sightings (id, hospital_id, code_system, code, unit, name, seen_at)
+SELECT sent.id, %(hospital_id)s, sent.code_system, sent.code, sent.unit, sent.name, %(now)s
+FROM unnest(%(ids)s::uuid[], %(systems)s::text[], %(codes)s::text[], %(units)s::text[], %(names)s::text[])
+    sent (id, code_system, code, unit, name)
+WHERE NOT EXISTS (
+    SELECT FROM code_mappings known
+    WHERE known.code_system = sent.code_system AND known.code = sent.code AND known.ended_at IS NULL
+        AND (known.unit IS NULL OR known.unit = sent.unit)
+        AND (known.hospital_id IS NULL OR known.hospital_id = %(hospital_id)s)
+)
+"""
 
 _Key = tuple[UUID, str, str, str | None]
 
@@ -47,29 +60,11 @@ def note_sent_codes(session: Session, *, hospital_id: UUID, lines: Sequence[Inco
     sent = {(line.code_system, line.code, line.unit): line.name for line in lines}
     if not sent:
         return
-    rows = session.execute(
-        select(CodeMapping.code_system, CodeMapping.code, CodeMapping.unit)
-        .where(tuple_(CodeMapping.code_system, CodeMapping.code).in_({key[:2] for key in sent}))
-        .where(or_(CodeMapping.hospital_id.is_(None), CodeMapping.hospital_id == hospital_id))
-        .where(CodeMapping.ended_at.is_(None))
-    )
-    known = {tuple(row) for row in rows}
-    now = clock.now()
-    sightings = [
-        {
-            "id": new_id(),
-            "hospital_id": hospital_id,
-            "code_system": system,
-            "code": code,
-            "unit": unit,
-            "name": name,
-            "seen_at": now,
-        }
-        for (system, code, unit), name in sent.items()
-        if not {(system, code, unit), (system, code, None)} & known
-    ]
-    if sightings:
-        session.execute(insert(CodeSighting), sightings)
+    columns = [list(column) for column in zip(*sent, strict=True)]
+    values = dict(zip(("systems", "codes", "units"), columns, strict=True))
+    ids = [new_id() for _ in sent]
+    facts = {"hospital_id": hospital_id, "now": clock.now(), "ids": ids, "names": list(sent.values())}
+    statements.run(session, _NOTE, values | facts)
 
 
 def fold_sightings(session: Session) -> int:

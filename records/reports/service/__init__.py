@@ -10,7 +10,7 @@ from records.reports.service.facts import (
     is_report,
     list_version_facts,
 )
-from records.reports.service.filing import FiledReport, file_reports, match_subject
+from records.reports.service.filing import file_reports, match_subject
 from records.reports.service.plain import Offered, file_plain
 from records.reports.service.reading import (
     AttachmentFile,
@@ -25,7 +25,7 @@ from records.reports.service.reading import (
     list_texts,
     open_attachment,
 )
-from records.reports.service.writing import CHANGED_TOPIC, FILED_TOPIC
+from records.reports.service.writing import CHANGED_TOPIC, FILED_TOPIC, FiledReport
 
 __all__ = [
     "CHANGED_TOPIC",

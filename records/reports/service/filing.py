@@ -30,18 +30,9 @@ from records.reports.refusals import (
     VisitNotMatched,
 )
 from records.reports.service.plain import report_lock
-from records.reports.service.writing import OBSERVED, REPORTED, Filing, write_reports
+from records.reports.service.writing import OBSERVED, REPORTED, FiledReport, Filing, write_reports
 from records.visits import service as visits
 from records.visits.service import NumberedVisit
-
-
-@dataclass(frozen=True)
-class FiledReport:
-    """Where a report ended up. ``is_new``: False when it only repeats the version that is current already."""
-
-    report_id: UUID
-    version: int
-    is_new: bool
 
 
 @dataclass(frozen=True)

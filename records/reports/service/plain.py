@@ -4,7 +4,7 @@ What needs a decision (a repeat, a next version, a visit that is named, anything
 ``filing.file_reports``, one by one: here nothing is ever refused.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -16,8 +16,8 @@ from core.ids import new_id
 from health_card import service as health_card
 from records.intake import service as intake
 from records.intake.service import Arrival
-from records.reports.incoming import Incoming, IncomingReport
-from records.reports.service.writing import Filing, write_reports
+from records.reports.incoming import Incoming
+from records.reports.service.writing import FiledReport, Filing, write_reports
 from records.visits import service as visits
 from records.visits.service import NumberedVisit
 
@@ -38,11 +38,14 @@ WHERE EXISTS (
 
 @dataclass(frozen=True)
 class Offered:
-    """A message that may be filed together with others. ``reply``: what it is answered, and a repeat again."""
+    """A message that may be filed together with others.
+
+    :ivar answer: makes what it is answered, and a repeat again, given its reports in their order.
+    """
 
     incoming: Incoming
     arrival: Arrival
-    reply: str
+    answer: Callable[[list[FiledReport]], str]
 
 
 def report_lock(actor: Actor, identifier: tuple[str, str]) -> str:
@@ -50,15 +53,16 @@ def report_lock(actor: Actor, identifier: tuple[str, str]) -> str:
     return f"report/{actor.house_id}/{identifier[0]}/{identifier[1]}"
 
 
-def file_plain(session: Session, actor: Actor, offered: Sequence[Offered | None]) -> set[int]:
+def file_plain(session: Session, actor: Actor, offered: Sequence[Offered | None]) -> dict[int, str]:
     """File those of the messages that are plain.
 
     :param offered: None has its place, and is passed over.
-    :returns: the places of those that are filed; each of the others is still to be filed by ``file_reports``.
+    :returns: the answers of those that are filed, by place; each of the others is still to be filed by
+        ``file_reports``.
     """
     chosen = _choose(offered)
     if not chosen:
-        return set()
+        return {}
     _lock(session, actor, chosen)
     for place in intake.find_known(session, actor, {place: one.arrival for place, one in chosen.items()}):
         del chosen[place]
@@ -76,8 +80,7 @@ def file_plain(session: Session, actor: Actor, offered: Sequence[Offered | None]
         for place, one in chosen.items()
         if place in agreeing and _fits(named.get(one.incoming.visit_number or ""), found[place])
     }
-    _file(session, actor, chosen, found, named)
-    return set(chosen)
+    return _file(session, actor, chosen, found, named)
 
 
 def _fits(visit: NumberedVisit | None, person_id: UUID) -> bool:
@@ -91,20 +94,23 @@ def _choose(offered: Sequence[Offered | None]) -> dict[int, Offered]:
     for place, one in enumerate(offered):
         if one is None:
             continue
-        touched: set[object] = {one.arrival.message_key, *(report.identifier for report in one.incoming.reports)}
-        is_plain = one.incoming.visit_id is None and all(_is_plain(report) for report in one.incoming.reports)
-        if is_plain and one.arrival.message_key and not touched & taken:
+        touched: set[object] = {report.identifier for report in one.incoming.reports}
+        touched |= {one.arrival.message_key} - {None}
+        if _is_plain(one.incoming) and not touched & taken:
             chosen[place] = one
         taken |= touched
     return chosen
 
 
-def _is_plain(report: IncomingReport) -> bool:
-    return not (report.attachments or report.encounter_ids or report.target)
+def _is_plain(incoming: Incoming) -> bool:
+    subject, reports = incoming.subject, incoming.reports
+    if incoming.visit_id or incoming.entries or subject.assigned or subject.person_ids:
+        return False
+    return bool(reports) and not any(one.attachments or one.encounter_ids or one.target for one in reports)
 
 
 def _lock(session: Session, actor: Actor, chosen: dict[int, Offered]) -> None:
-    messages = sorted(intake.message_lock(actor, one.arrival) for one in chosen.values())
+    messages = sorted(intake.message_lock(actor, one.arrival) for one in chosen.values() if one.arrival.message_key)
     identifiers = sorted(report.identifier for one in chosen.values() for report in one.incoming.reports)
     locks = [*messages, *(report_lock(actor, identifier) for identifier in identifiers)]
     statements.run(session, _LOCK, {"locks": locks})
@@ -127,20 +133,22 @@ def _file(
     chosen: dict[int, Offered],
     persons: dict[int, UUID],
     named: Mapping[str, NumberedVisit],
-) -> None:
+) -> dict[int, str]:
     ids = {place: new_id() for place in chosen}
+    filed = {place: [FiledReport(new_id(), 1, True) for _ in one.incoming.reports] for place, one in chosen.items()}
+    replies = {place: one.answer(filed[place]) for place, one in chosen.items()}
     moments = [
         (persons[place], report.effective_at) for place, one in chosen.items() for report in one.incoming.reports
     ]
     under = visits.find_latest_visit_ids(session, actor, moments)
-    kept = [intake.Kept(ids[place], one.arrival, persons[place], one.reply) for place, one in chosen.items()]
+    kept = [intake.Kept(ids[place], one.arrival, persons[place], replies[place]) for place, one in chosen.items()]
     intake.keep_all_accepted(session, actor, kept)
     write_reports(
         session,
         actor,
         [
             Filing(
-                report_id=new_id(),
+                report_id=which.report_id,
                 version=1,
                 report=report,
                 person_id=persons[place],
@@ -149,9 +157,10 @@ def _file(
                 channel=one.arrival.channel,
             )
             for place, one in chosen.items()
-            for report in one.incoming.reports
+            for report, which in zip(one.incoming.reports, filed[place], strict=True)
         ],
     )
+    return replies
 
 
 def _visit_of(one: Offered, named: Mapping[str, NumberedVisit]) -> UUID | None:

@@ -30,6 +30,15 @@ REPORTED = ("status", "category", "code", "code_system", "name", "effective_at",
 
 
 @dataclass(frozen=True)
+class FiledReport:
+    """Where a report ended up. ``is_new``: False when it only repeats the version that is current already."""
+
+    report_id: UUID
+    version: int
+    is_new: bool
+
+
+@dataclass(frozen=True)
 class Filing:
     """A version of a report about to be written: which it is, whose, where it belongs and how it came."""
 

@@ -69,6 +69,7 @@ def test_a_bundle_is_kept_under_its_key_where_it_has_one(city: City, machine: Ma
     body = bundle(report(card(patient.card_number), status="done"), observation())
     kept = kept_as(send(city, machine, body))
     assert waiting(city, machine)[0]["message_key"] == f"urn:example:messages|{body['identifier']['value']}"
+    odd: Any
     for odd in ("x", [], {"value": 1}, {"value": "x" * 300}, {"system": "nul \0", "value": "1"}):
         reply = send(city, machine, json.dumps(body | {"identifier": odd}))
         assert refusal_of(reply) == (422, "records.fhir_invalid")
@@ -142,3 +143,31 @@ def test_what_is_not_json_or_lacks_its_if_match_is_not_kept(city: City, machine:
     reply = call(city, machine.token, "PUT", f"Condition/{sent['id']}", sent)
     assert refusal_of(reply) == (428, "records.fhir_if_match_missing")
     assert waiting(city, machine) == []
+
+
+def test_a_report_without_a_key_that_waits_or_was_dismissed_is_known_again(
+    city: City, hospital: Hospital, machine: Machine, patient: Patient
+) -> None:
+    by_number = {"identifier": {"system": systems.PATIENT_NUMBER, "value": "P0011"}}
+    waits, dismissed = (report(card(patient.card_number)) | {"subject": by_number} for _ in range(2))
+    for sent in (waits, dismissed):
+        assert call(city, machine.token, "POST", "DiagnosticReport", sent).status_code == 422
+    address = f"/api/v1/quarantine/{waiting(city, machine)[0]['id']}/dismiss"
+    reply = city.client.post(address, json={"why": "test_data"}, headers=bearer(machine.token))
+    assert reply.status_code == 200, reply.text
+    city.bind_number(hospital, patient, "P0011")
+    assert call(city, machine.token, "POST", "DiagnosticReport", waits).status_code == 201
+    assert waiting(city, machine) == []
+    again = call(city, machine.token, "POST", "DiagnosticReport", dismissed)
+    assert refusal_of(again) == (409, "records.message_dismissed")
+
+
+def test_whoever_a_result_names_by_our_id_has_to_be_the_patient(
+    city: City, hospital: Hospital, machine: Machine, patient: Patient
+) -> None:
+    other = city.patient()
+    city.bind_number(hospital, other, "P0012")
+    inside = observation(id="a", subject={"reference": f"Patient/{other.person_id}"})
+    sent = report(card(patient.card_number)) | {"contained": [inside], "result": [{"reference": "#a"}]}
+    reply = call(city, machine.token, "POST", "DiagnosticReport", sent)
+    assert refusal_of(reply) == (422, "records.person_not_matched")

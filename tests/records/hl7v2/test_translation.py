@@ -40,6 +40,9 @@ def test_one_order_is_one_report() -> None:
         "issued_at": datetime(2026, 3, 5, 2, tzinfo=UTC),
         "conclusion": None,
         "attachments": (),
+        "encounter_ids": (),
+        "target": None,
+        "keeps_existing": False,
         "observations": (
             {
                 "status": "final",

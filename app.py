@@ -8,8 +8,8 @@ from flask import Flask
 from flask.cli import with_appcontext
 from flask_migrate import Migrate, upgrade
 
-import accounts.administration.mllp
 import accounts.administration.pages
+import accounts.administration.ports.routes
 import accounts.administration.routes
 import accounts.commands
 import accounts.pages
@@ -53,11 +53,14 @@ import records.exports.routes
 import records.fhir.routes
 import records.hl7v2.routes
 import records.images.routes
+import records.items.house.pages
 import records.items.pages
 import records.items.routes
 import records.items.service
 import records.life.routes
+import records.news.pages
 import records.news.routes
+import records.orders.pages
 import records.orders.routes
 import records.quarantine.pages
 import records.quarantine.routes
@@ -99,7 +102,7 @@ BLUEPRINTS = [
     accounts.routes.api,
     accounts.routes.oauth,
     accounts.administration.routes.api,
-    accounts.administration.mllp.api,
+    accounts.administration.ports.routes.api,
     health_card.routes.api,
     health_card.matching.routes.api,
     health_card.notices.routes.api,
@@ -156,6 +159,9 @@ PAGES = [
     records.visits.pages.pages,
     records.chart.pages.pages,
     records.items.pages.pages,
+    records.items.house.pages.pages,
+    records.news.pages.pages,
+    records.orders.pages.pages,
     records.releasing.pages.pages,
     records.quarantine.pages.pages,
     records.uploads.pages.pages,

@@ -19,6 +19,7 @@ class LabOrder(WithId, Base):
     __table_args__ = (
         UniqueConstraint("hospital_id", "placer_number"),
         CheckConstraint("status IN ('active', 'on-hold', 'completed', 'revoked', 'entered-in-error')", name="status"),
+        Index("ix_lab_orders_hospital_id", "hospital_id", text("ordered_at DESC"), text("id DESC")),
         Index("ix_lab_orders_visit_id", "visit_id", text("ordered_at DESC"), text("id DESC")),
     )
 

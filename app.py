@@ -8,8 +8,8 @@ from flask import Flask
 from flask.cli import with_appcontext
 from flask_migrate import Migrate, upgrade
 
-import accounts.administration.mllp
 import accounts.administration.pages
+import accounts.administration.ports.routes
 import accounts.administration.routes
 import accounts.apps.pages
 import accounts.apps.routes
@@ -56,11 +56,14 @@ import records.exports.routes
 import records.fhir.routes
 import records.hl7v2.routes
 import records.images.routes
+import records.items.house.pages
 import records.items.pages
 import records.items.routes
 import records.items.service
 import records.life.routes
+import records.news.pages
 import records.news.routes
+import records.orders.pages
 import records.orders.routes
 import records.quarantine.pages
 import records.quarantine.routes
@@ -103,7 +106,7 @@ BLUEPRINTS = [
     accounts.routes.oauth,
     accounts.administration.routes.api,
     accounts.apps.routes.api,
-    accounts.administration.mllp.api,
+    accounts.administration.ports.routes.api,
     health_card.routes.api,
     health_card.matching.routes.api,
     health_card.notices.routes.api,
@@ -162,6 +165,9 @@ PAGES = [
     records.visits.pages.pages,
     records.chart.pages.pages,
     records.items.pages.pages,
+    records.items.house.pages.pages,
+    records.news.pages.pages,
+    records.orders.pages.pages,
     records.releasing.pages.pages,
     records.quarantine.pages.pages,
     records.uploads.pages.pages,

@@ -104,6 +104,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "records:quarantine:assign",
         "records:quarantine:dismiss",
         "records:upload:manage",
+        "records:code_mapping:manage",
     },
     Role.DOCTOR: _SIGNED_IN
     | _AT_A_DESK
@@ -113,6 +114,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "records:trend:read",
         "records:entry:read",
         "records:correction:read",
+        "records:order:read",
         "records:image:read",
         "records:held_item:release",
         "records:upload:manage",

@@ -12,7 +12,7 @@ from bench.harness import Figure, Settings, describe_machine, ratios
 from core import clock
 from deploy.run import ROOT
 
-# Each measures the product, then what it is compared with, then what else is worth a line; or several times two.
+# Each measures two contenders, the product first, or several times two.
 BENCHES: dict[str, Callable[[Settings], list[Figure]]] = {
     "batch_issue": batch_issue.measure,
     "code_verify": code_verify.measure,

@@ -16,13 +16,13 @@ from accounts.service.hospitals import (
 )
 from accounts.service.logins import get_openid, identify_wechat, refresh_session, sign_in_login
 from accounts.service.machines import issue_machine_token
-from accounts.service.mllp import (
+from accounts.service.names import describe_actors
+from accounts.service.ports import (
     identify_mllp_port,
     list_mllp_ports,
     open_mllp_port,
     trust_mllp_certificate,
 )
-from accounts.service.names import describe_actors
 from accounts.service.secrets import hash_secret, new_secret
 from accounts.service.sessions import end_session, end_sessions_of_login, find_actor, identify_bearer
 from accounts.service.staff import StaffCard, get_staff_card, hire_staff, sign_in_staff

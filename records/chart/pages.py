@@ -12,6 +12,7 @@ from core.web import Pages, current_actor, requires
 from records.chart import service
 from records.chart.schemas import ChartQuery
 from records.entries import wording
+from records.orders.wording import STATES
 from records.releasing import service as releasing
 from records.releasing.schemas import HeldPath
 from records.releasing.words import SENSITIVITIES
@@ -66,5 +67,6 @@ def show_chart(visit_id: UUID) -> Response:
         visit_kinds=VISIT_KINDS,
         sensitivities=SENSITIVITIES,
         entry_words=wording,
+        order_states=STATES,
         asked=asked,
     )

@@ -6,19 +6,19 @@ from core import db, exact_json
 from core.api import Api
 from core.web import current_actor, requires
 from records.entries import service
-from records.entries.schemas import EntryPath, EntryShown
+from records.entries.schemas import EntryPath, RecordEntryShown
 
 api = Api("entries", tag="Records 健康档案", url_prefix="/api/v1")
 
 
-@api.get("/entries/<uuid:entry_id>", responses={200: EntryShown})
+@api.get("/entries/<uuid:entry_id>", responses={200: RecordEntryShown})
 @requires("records:entry:read")
 def read_entry(path: EntryPath) -> Response:
     """One entry of a record: a problem, an allergy, a vaccination, an order ..."""
     with db.transaction() as session:
         entry = service.get_entry(session, current_actor(), path.entry_id)
     # Not by the schema's own writer: 0.50 mL stays 0.50 mL.
-    shown = EntryShown.model_validate(entry).model_dump(mode="json", exclude={"content"}, exclude_none=True)
+    shown = RecordEntryShown.model_validate(entry).model_dump(mode="json", exclude={"content"}, exclude_none=True)
     reply = Response(exact_json.dump(shown | {"content": entry.content}), mimetype="application/json")
     reply.headers["Cache-Control"] = "no-store"
     return reply

@@ -19,6 +19,7 @@ from health_card import service as health_card
 from records.entries.incoming import IncomingEntry
 from records.entries.models import CATEGORIES, RecordEntry
 from records.entries.refusals import EntryNotFound, EntryOfAnotherPerson, EntryVersionDiffers
+from records.entries.wording import Line, describe
 from records.releasing import service as releasing
 from records.timeline import service as timeline
 from records.timeline.service import Placement
@@ -43,7 +44,7 @@ class DecidedEntry:
 
 @dataclass(frozen=True)
 class EntryView:
-    """The current version of an entry. ``content``: the resource of FHIR R4."""
+    """One version of an entry. ``content``: the resource of FHIR R4."""
 
     id: UUID
     version: int
@@ -56,6 +57,11 @@ class EntryView:
     hospital_name: str
     occurred_at: datetime
     content: dict[str, Any]
+
+    @property
+    def lines(self) -> list[Line]:
+        """What it says beside its name, time and status, for people to read."""
+        return describe(self.resource_type, self.content)
 
 
 def decide_entries(

@@ -19,7 +19,8 @@ from records.reports.service import AttachmentFile, ReportView
 from records.visits import history
 from records.visits.history import OwnVisit
 
-SLICE = 50
+# So many reports are drawn as documents in seconds, far within the lease of a message.
+SLICE = 20
 
 
 @dataclass(frozen=True)

@@ -105,8 +105,7 @@ def _files(step: Step, found: Slice, on_paper: dict[UUID, list[Paper]]) -> Itera
         said["missing"] = 1 + len(found.attachments[report.id]) - len(on_paper[report.id])
         yield f"reports/{report.id}.html", render_template(f"{_TEMPLATES}/report.html", **said)
     if found.entries:
-        told = [(entry, wording.describe(entry.resource_type, entry.content)) for entry in found.entries]
-        page = render_template(f"{_TEMPLATES}/entries.html", entries=told, words=wording)
+        page = render_template(f"{_TEMPLATES}/entries.html", entries=found.entries, words=wording)
         yield f"entries-{part}.html", page
     if found.accesses:
         rows = [vars(row) for row in found.accesses]

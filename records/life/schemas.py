@@ -4,7 +4,7 @@ from datetime import date
 from typing import Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from core.api import Received, Shown
 from records.life.events import EventKind
@@ -35,6 +35,42 @@ class EventShown(Shown):
 
 
 class LifeShown(Shown):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "person_id": "018f0000-0000-7000-8000-0000000000a1",
+                "stages": [
+                    {
+                        "stage": "youth",
+                        "first_day": "2003-04-12",
+                        "end_day": "2030-04-12",
+                        "is_now": True,
+                        "count": 12,
+                        "unread_count": 1,
+                    },
+                    {
+                        "stage": "pregnancy",
+                        "first_day": "2020-02-25",
+                        "end_day": "2020-11-28",
+                        "is_now": False,
+                        "count": 5,
+                        "unread_count": 0,
+                    },
+                ],
+                "events": [
+                    {
+                        "kind": "delivery",
+                        "on": "2020-11-27",
+                        "name": "单胎顺产",
+                        "object_id": "018f0000-0000-7000-8000-0000000000e2",
+                        "hospital_name": "市妇幼测试医院",
+                        "stage": "youth",
+                    }
+                ],
+            }
+        }
+    )
+
     person_id: UUID
     stages: list[StageShown] = Field(description="those that have begun, in order; a pregnancy lies across others")
     events: list[EventShown] = Field(

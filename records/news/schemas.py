@@ -32,8 +32,10 @@ class CorrectionShown(Shown):
     report_version: int = Field(description="the version that changed it")
     read_version: int = Field(description="the newest version that this hospital had read before")
     read_at: datetime
+    read_by: list[str] = Field(description="staff of this hospital who had read what it said before, by name")
     noted_at: datetime
-    seen_at: datetime | None
+    seen_at: datetime | None = Field(description="when somebody of this hospital took note, or read the report again")
+    seen_by: str | None = Field(description="who that was, by name")
 
 
 class CorrectionList(Shown):

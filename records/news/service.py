@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -39,7 +39,8 @@ class CorrectionView:
     """A report changed after the actor's hospital had read it; not a word of what it says.
 
     ``person_name``: masked. ``hospital_name``: whose report it is. ``visit_id``: the visit at the actor's hospital
-    under which it was read, as far as that is known.
+    under which it was read, as far as that is known. ``read_by``: the actor's colleagues who had read what it said
+    before; ``seen_by``: who took note.
     """
 
     id: UUID
@@ -54,8 +55,10 @@ class CorrectionView:
     report_version: int
     read_version: int
     read_at: datetime
+    read_by: list[str]
     noted_at: datetime
     seen_at: datetime | None
+    seen_by: str | None
 
 
 @dataclass(frozen=True)
@@ -219,14 +222,38 @@ def _list_looks(session: Session, told: VersionFacts) -> list[_Looks]:
         .where(
             AuditEntry.subject_id.in_(health_card.same_person_ids(told.person_id)),
             AuditEntry.object_id == told.report_id,
-            or_(*(AuditEntry.action.like(look) for look in _LOOKS)),
-            AuditEntry.action.not_in(_NO_LOOKS),
+            _is_look(),
             AuditEntry.actor_kind != ActorKind.SYSTEM,
             version < told.version,
         )
         .group_by(AuditEntry.hospital_id)
     )
     return [_Looks(*row) for row in session.execute(looked).tuples()]
+
+
+def _list_readers(session: Session, actor: Actor, found: Sequence[ReportCorrection]) -> dict[UUID, set[UUID]]:
+    """By correction the staff of the actor's hospital who had read the report as it was before."""
+    readers: dict[UUID, set[UUID]] = {each.id: set() for each in found}
+    if not found:
+        return readers
+    version = AuditEntry.facts["version"].as_integer()
+    looked = select(AuditEntry.object_id, version, AuditEntry.actor_id).where(
+        AuditEntry.subject_id.in_({each.person_id for each in found}),
+        AuditEntry.object_id.in_({each.report_id for each in found}),
+        AuditEntry.hospital_id == actor.house_id,
+        AuditEntry.actor_kind == ActorKind.STAFF,
+        _is_look(),
+    )
+    for report_id, read_version, reader_id in session.execute(looked.distinct()).tuples():
+        for each in found:
+            if each.report_id == report_id and read_version is not None and read_version < each.report_version:
+                readers[each.id].add(reader_id)
+    return readers
+
+
+def _is_look() -> ColumnElement[bool]:
+    looks = or_(*(AuditEntry.action.like(look) for look in _LOOKS))
+    return and_(looks, AuditEntry.action.not_in(_NO_LOOKS))
 
 
 def _note(session: Session, told: VersionFacts, look: _Looks) -> None:
@@ -262,6 +289,9 @@ def _record_seen(session: Session, actor: Actor, person_id: UUID, report_id: UUI
 def _show(session: Session, actor: Actor, found: Sequence[ReportCorrection]) -> list[CorrectionView]:
     facts = reports.list_version_facts(session, {(each.report_id, each.report_version) for each in found})
     hospitals = accounts.list_hospitals(session, {each.hospital_id for each in facts.values()})
+    readers = _list_readers(session, actor, found)
+    staff = {id_ for each in found for id_ in (*readers[each.id], each.seen_by) if id_ is not None}
+    called = accounts.describe_actors(session, {(str(ActorKind.STAFF), id_) for id_ in staff})
     names = {id_: health_card.get_demographics(session, id_).name for id_ in {each.person_id for each in found}}
     return [
         CorrectionView(
@@ -277,8 +307,10 @@ def _show(session: Session, actor: Actor, found: Sequence[ReportCorrection]) -> 
             report_version=each.report_version,
             read_version=each.read_version,
             read_at=each.read_at,
+            read_by=sorted({called[reader] for reader in readers[each.id]}),
             noted_at=each.noted_at,
             seen_at=each.seen_at,
+            seen_by=called[each.seen_by] if each.seen_by else None,
         )
         for each in found
         for of in [facts[each.report_id, each.report_version]]

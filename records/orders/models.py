@@ -26,6 +26,7 @@ class LabOrder(WithId, Base):
             "filler_number",
             postgresql_where=text("filler_number IS NOT NULL"),
         ),
+        Index("ix_lab_orders_hospital_id", "hospital_id", text("ordered_at DESC"), text("id DESC")),
         Index("ix_lab_orders_visit_id", "visit_id", text("ordered_at DESC"), text("id DESC")),
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from core import audit, clock, statements
@@ -16,6 +16,8 @@ from records.orders.models import LabOrder
 from records.orders.refusals import OrderOfAnotherPerson
 from records.reports import service as reports
 from records.visits import service as visits
+
+PAGE = 30
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,16 @@ SELECT jsonb_agg(jsonb_build_array(id, person_id, status)) FROM changed
 """
 
 
+@dataclass(frozen=True)
+class HouseOrder(OrderView):
+    """An order of a hospital with its patient. ``person_name``: masked; ``patient_number``: the hospital's own."""
+
+    person_name: str
+    patient_number: str | None
+    visit_id: UUID | None
+    changed_at: datetime
+
+
 def place_orders(session: Session, actor: Actor, *, placed: Placed) -> UUID:
     """Keep the orders of a message, or bring those that are known up to date.
 
@@ -192,11 +204,46 @@ def list_orders(session: Session, actor: Actor, *, visit_id: UUID) -> list[Order
     return orders
 
 
+def list_house_orders(
+    session: Session, actor: Actor, *, status: str | None = None, before: UUID | None = None, limit: int = PAGE
+) -> list[HouseOrder]:
+    """The orders of the actor's own hospital, newest first.
+
+    :param status: only those of this status.
+    :param before: the id of the last line of the page before.
+    """
+    mine = select(LabOrder).where(LabOrder.hospital_id == actor.house_id)
+    if status is not None:
+        mine = mine.where(LabOrder.status == status)
+    if before is not None:
+        last = select(LabOrder.ordered_at, LabOrder.id).where(LabOrder.id == before)
+        mine = mine.where(tuple_(LabOrder.ordered_at, LabOrder.id) < last.scalar_subquery())
+    found = session.scalars(mine.order_by(LabOrder.ordered_at.desc(), LabOrder.id.desc()).limit(limit)).all()
+    audit.record_act(session, actor, "records.order.listed", facts={"lines": len(found)})
+    people = {order.person_id for order in found}
+    names = {id_: health_card.get_demographics(session, id_).name for id_ in people}
+    numbers = {id_: health_card.get_patient_number(session, actor, id_) for id_ in people}
+    return [
+        HouseOrder(
+            **vars(_show(order)),
+            person_name=names[order.person_id],
+            patient_number=numbers[order.person_id],
+            visit_id=order.visit_id,
+            changed_at=order.changed_at,
+        )
+        for order in found
+    ]
+
+
 def list_of_visit(session: Session, *, visit_id: UUID) -> list[OrderView]:
     """As ``list_orders``; the caller has seen that it is the actor's visit, and records the read."""
     of_visit = select(LabOrder).filter_by(visit_id=visit_id)
     orders = session.scalars(of_visit.order_by(LabOrder.ordered_at.desc(), LabOrder.id.desc()))
-    return [OrderView(**{name: getattr(order, name) for name in OrderView.__dataclass_fields__}) for order in orders]
+    return [_show(order) for order in orders]
+
+
+def _show(order: LabOrder) -> OrderView:
+    return OrderView(**{name: getattr(order, name) for name in OrderView.__dataclass_fields__})
 
 
 def _lock_known(session: Session, actor: Actor, numbers: Sequence[str]) -> dict[str, LabOrder]:

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from core.api import Received, Shown
 
@@ -86,6 +86,69 @@ class AttachmentShown(Shown):
 
 
 class ReportShown(Shown):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "id": "018f0000-0000-7000-8000-0000000000d1",
+                "version": 1,
+                "status": "final",
+                "category": "laboratory",
+                "code": "24323-8",
+                "code_system": "http://loinc.org",
+                "name": "生化全套",
+                "hospital_id": "018f0000-0000-7000-8000-0000000000b1",
+                "hospital_name": "市第一测试医院",
+                "performed_at": "2026-03-20T00:30:00Z",
+                "issued_at": "2026-03-20T02:00:00Z",
+                "conclusion": None,
+                "observations": [
+                    {
+                        "position": 1,
+                        "status": "final",
+                        "code": "2345-7",
+                        "code_system": "http://loinc.org",
+                        "name": "葡萄糖",
+                        "value": "7.20",
+                        "comparator": None,
+                        "text": None,
+                        "unit": "mmol/L",
+                        "unit_code": "mmol/L",
+                        "reference_low": "3.9",
+                        "reference_high": "6.1",
+                        "reference_text": None,
+                        "interpretation": "H",
+                        "note": None,
+                        "judgement": {
+                            "item": "LAB-GLU",
+                            "item_name": "葡萄糖",
+                            "flag": "H",
+                            "flag_source": "hospital",
+                            "explanation": "高于参考范围（医院判定）",
+                            "value": "7.20",
+                        },
+                    }
+                ],
+                "versions": [
+                    {
+                        "version": 1,
+                        "is_current": True,
+                        "status": "final",
+                        "issued_at": "2026-03-20T02:00:00Z",
+                        "filed_at": "2026-03-20T02:00:05Z",
+                        "conclusion_changed": False,
+                        "changes": [],
+                    }
+                ],
+                "is_current": True,
+                "is_held": False,
+                "sensitivity": None,
+                "attachments": [
+                    {"number": 1, "title": "检验报告单", "content_type": "application/pdf", "size_bytes": 48213}
+                ],
+            }
+        }
+    )
+
     id: UUID
     version: int = Field(description="1, then one more with each amendment, correction or cancellation")
     status: str = Field(description="preliminary, final, amended, corrected, cancelled")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
@@ -15,11 +15,19 @@ from records.timeline.models import TimelineEntry
 
 
 @dataclass(frozen=True)
+class Kind:
+    """For example report and laboratory: what ``kind`` and ``category`` of a filter are."""
+
+    object_kind: str
+    category: str
+
+
+@dataclass(frozen=True)
 class Choices:
-    """``kinds``: ``object_kind`` and category of what there is, for example report and laboratory."""
+    """The hospitals by name, and the kinds of what there is."""
 
     hospitals: list[HospitalCard]
-    kinds: list[tuple[str, str]]
+    kinds: list[Kind]
 
 
 def list_choices(session: Session, actor: Actor, *, person_id: UUID) -> Choices:
@@ -27,15 +35,27 @@ def list_choices(session: Session, actor: Actor, *, person_id: UUID) -> Choices:
 
     The caller releases and records the read (``consent.release``).
     """
+    return _list(session, actor, TimelineEntry.person_id.in_(health_card.same_person_ids(person_id)))[0]
+
+
+def list_own_choices(session: Session, actor: Actor, *, person_id: UUID | None = None) -> Choices:
+    """As ``list_choices``, of everybody for whom the login acts, or of one of them; leaves access rows."""
+    wanted = health_card.same_person_ids(person_id) if person_id else consent.readable_person_ids(actor)
+    choices, people = _list(session, actor, TimelineEntry.person_id.in_(wanted))
+    for each in sorted(people):
+        consent.release(session, actor, person_id=each, action="records.timeline.read")
+    return choices
+
+
+def _list(session: Session, actor: Actor, of_people: ColumnElement[bool]) -> tuple[Choices, set[UUID]]:
+    """The choices, and whose records they are of."""
+    line = TimelineEntry
     rows = session.execute(
-        select(TimelineEntry.hospital_id, TimelineEntry.object_kind, TimelineEntry.category)
-        .where(TimelineEntry.person_id.in_(health_card.same_person_ids(person_id)))
-        .where(consent.is_readable(actor, person_id=TimelineEntry.person_id, object_id=TimelineEntry.object_id))
+        select(line.person_id, line.hospital_id, line.object_kind, line.category)
+        .where(of_people, consent.is_readable(actor, person_id=line.person_id, object_id=line.object_id))
         .distinct()
-    ).tuples()
-    found = list(rows)
-    hospitals = accounts.list_hospitals(session, {hospital_id for hospital_id, _, _ in found})
-    return Choices(
-        hospitals=sorted(hospitals.values(), key=lambda hospital: hospital.name),
-        kinds=sorted({(kind, category) for _, kind, category in found}),
-    )
+    ).all()
+    hospitals = accounts.list_hospitals(session, {row.hospital_id for row in rows})
+    kinds = sorted({(row.object_kind, row.category) for row in rows})
+    by_name = sorted(hospitals.values(), key=lambda hospital: hospital.name)
+    return Choices(by_name, [Kind(*kind) for kind in kinds]), {row.person_id for row in rows}

@@ -8,8 +8,10 @@ from core import db
 from core.api import Api
 from core.web import current_actor, present, requires
 from records.life import service as life
-from records.timeline import service
+from records.timeline import choosing, service
 from records.timeline.schemas import (
+    ChoicesQuery,
+    ChoicesShown,
     ItemPath,
     OwnPageQuery,
     PageQuery,
@@ -34,6 +36,15 @@ def read_own(query: OwnPageQuery) -> Response:
             session, current_actor(), wanted=wanted, before=query.before, limit=query.limit
         )
     return present(Timeline(items=[TimelineItemShown.model_validate(item) for item in items]))
+
+
+@api.get("/timeline/choices", responses={200: ChoicesShown})
+@requires("records:timeline:read")
+def list_choices(query: ChoicesQuery) -> Response:
+    """What my timeline can be narrowed to: the hospitals and the kinds that are on it"""
+    with db.transaction() as session:
+        choices = choosing.list_own_choices(session, current_actor(), person_id=query.person_id)
+    return present(ChoicesShown.model_validate(choices))
 
 
 @api.post("/timeline/<uuid:object_id>/hide", responses={200: TimelineItemShown})

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
 from core.api import Received, Shown
 from records.life.stages import Stage
@@ -13,13 +13,29 @@ from records.timeline.service import TimelineFilter
 
 class PageQuery(Received):
     before: UUID | None = Field(None, description="the id of the last line of the page before")
-    limit: int = Field(30, ge=1, le=100)
-    kind: Literal["report", "study", "entry"] | None = None
-    category: str | None = Field(None, max_length=32, pattern=r"^[a-z_-]+$", description="laboratory, imaging ...")
-    hospital_id: UUID | None = None
-    occurred_from: AwareDatetime | None = Field(None, description="at this moment or later, with its zone")
-    occurred_until: AwareDatetime | None = Field(None, description="before this moment, with its zone")
-    stage: Stage | None = Field(None, description="of the person's life (see /api/v1/life)")
+    limit: int = Field(30, ge=1, le=100, json_schema_extra={"example": 30})
+    kind: Literal["report", "study", "entry"] | None = Field(None, json_schema_extra={"example": "report"})
+    category: str | None = Field(
+        None,
+        max_length=32,
+        pattern=r"^[a-z_-]+$",
+        description="laboratory, imaging ...",
+        json_schema_extra={"example": "laboratory"},
+    )
+    hospital_id: UUID | None = Field(None, json_schema_extra={"example": "018f0000-0000-7000-8000-0000000000b1"})
+    occurred_from: AwareDatetime | None = Field(
+        None,
+        description="at this moment or later, with its zone",
+        json_schema_extra={"example": "2026-01-01T00:00:00+08:00"},
+    )
+    occurred_until: AwareDatetime | None = Field(
+        None,
+        description="before this moment, with its zone",
+        json_schema_extra={"example": "2027-01-01T00:00:00+08:00"},
+    )
+    stage: Stage | None = Field(
+        None, description="of the person's life (see /api/v1/life)", json_schema_extra={"example": "pregnancy"}
+    )
 
     def as_filter(self) -> TimelineFilter:
         """Without the stage, whose times the person's life tells."""
@@ -30,7 +46,9 @@ class OwnPageQuery(PageQuery):
     person_id: UUID | None = Field(
         None, description="left out: everybody for whom the login acts; with a stage: the login's own person"
     )
-    is_unread: bool = Field(False, description="only what the login has not opened")
+    is_unread: bool = Field(
+        False, description="only what the login has not opened", json_schema_extra={"example": True}
+    )
 
 
 class VisitOfItemShown(Shown):
@@ -63,11 +81,60 @@ class TimelineItemShown(Shown):
     is_disclosed: bool = Field(description="sensitive, and the patient lets every hospital that treats him see it")
 
 
+class ChoicesQuery(Received):
+    person_id: UUID | None = Field(None, description="left out: everybody for whom the login acts")
+
+
+class HospitalChoice(Shown):
+    id: UUID = Field(
+        description="`hospital_id` of the filter", json_schema_extra={"example": "018f0000-0000-7000-8000-0000000000b1"}
+    )
+    name: str = Field(json_schema_extra={"example": "市第一测试医院"})
+
+
+class KindChoice(Shown):
+    object_kind: str = Field(description="`kind` of the filter", json_schema_extra={"example": "report"})
+    category: str = Field(description="`category` of the filter", json_schema_extra={"example": "laboratory"})
+
+
+class ChoicesShown(Shown):
+    hospitals: list[HospitalChoice] = Field(description="by name")
+    kinds: list[KindChoice]
+
+
 class ItemPath(Received):
     object_id: UUID = Field(description="of a line of the timeline")
 
 
 class Timeline(Shown):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "items": [
+                    {
+                        "id": "018f0000-0000-7000-8000-0000000000c1",
+                        "person_id": "018f0000-0000-7000-8000-0000000000a1",
+                        "object_kind": "report",
+                        "object_id": "018f0000-0000-7000-8000-0000000000d1",
+                        "version": 2,
+                        "category": "laboratory",
+                        "title": "生化全套",
+                        "status": "corrected",
+                        "hospital_id": "018f0000-0000-7000-8000-0000000000b1",
+                        "hospital_name": "市第一测试医院",
+                        "visit": None,
+                        "occurred_at": "2026-03-20T00:30:00Z",
+                        "is_unread": True,
+                        "is_hidden": False,
+                        "is_held": False,
+                        "sensitivity": None,
+                        "is_disclosed": False,
+                    }
+                ]
+            }
+        }
+    )
+
     items: list[TimelineItemShown]
 
 

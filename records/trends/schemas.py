@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from core.api import Received, Shown
 from records.items.schemas import ItemShown
@@ -48,6 +48,50 @@ class TrendPointShown(Shown):
 
 
 class TrendShown(Shown):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "item": {
+                    "id": "018f0000-0000-7000-8000-0000000000f1",
+                    "code": "LAB-GLU",
+                    "version": 1,
+                    "name": "葡萄糖",
+                    "name_en": "Glucose",
+                    "short_name": "GLU",
+                    "category": "laboratory",
+                    "value_kind": "quantity",
+                    "unit": "mmol/L",
+                    "decimals": 2,
+                    "molar_mass": "180.156",
+                    "changed_at": "2026-01-01T00:00:00Z",
+                    "loinc": ["2345-7"],
+                    "ranges": [],
+                },
+                "points": [
+                    {
+                        "id": "018f0000-0000-7000-8000-0000000000d1.1",
+                        "report_id": "018f0000-0000-7000-8000-0000000000d1",
+                        "hospital_name": "市第一测试医院",
+                        "performed_at": "2026-03-20T00:30:00Z",
+                        "status": "final",
+                        "value": "7.22",
+                        "comparator": None,
+                        "original_value": "130",
+                        "original_text": None,
+                        "original_unit": "mg/dL",
+                        "reference_low": "70",
+                        "reference_high": "110",
+                        "flag": "H",
+                        "flag_source": "hospital_range",
+                        "explanation": "高于参考范围（按该医院的参考范围）",
+                    }
+                ],
+                "apart": [],
+                "older": None,
+            }
+        }
+    )
+
     item: ItemShown
     points: list[TrendPointShown] = Field(description="newest first")
     apart: list[TrendPointShown] = Field(description="of the same page: what cannot be converted to the item's unit")

@@ -8,6 +8,11 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from core.api import list_operations
 from core.web import Pages, guard_of
+from records.entries.schemas import RecordEntryShown
+from records.life.schemas import LifeShown
+from records.reports.schemas import ReportShown
+from records.timeline.schemas import Timeline
+from records.trends.schemas import TrendShown
 
 
 @pytest.fixture
@@ -54,6 +59,16 @@ def test_every_machine_route_and_its_permission_stand_in_it(app: Flask, document
         assert guard is not None
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
             assert described[(method, path)] == guard.permission, (method, path)
+
+
+def test_what_a_phone_reads_is_shown_by_examples_that_are_true(document: dict[str, Any]) -> None:
+    for model in (RecordEntryShown, LifeShown, ReportShown, Timeline, TrendShown):
+        described = document["components"]["schemas"][model.__name__]
+        model.model_validate(described["example"])
+    parameters = document["paths"]["/api/v1/timeline"]["get"]["parameters"]
+    exemplary = {each["name"]: each.get("example") for each in parameters}
+    for name in ("kind", "category", "hospital_id", "occurred_from", "occurred_until", "stage", "is_unread"):
+        assert exemplary[name], name
 
 
 def test_building_it_twice_gives_the_same(app: Flask, document: dict[str, Any]) -> None:

@@ -235,6 +235,23 @@ def test_a_life_in_its_stages_with_pregnancies_across_them(phone: Phone) -> None
     assert (refused.status_code, refused.json["code"]) == (404, "records.life_not_found")
 
 
+def test_a_timeline_says_what_it_can_be_narrowed_to(phone: Phone) -> None:
+    other = phone.city.hospital("市第三测试医院")
+    phone.place(datetime(2020, 1, 1, tzinfo=UTC))
+    phone.place(datetime(2020, 1, 2, tzinfo=UTC), other, "imaging")
+    own = phone.get("/timeline/choices").json
+    assert {each["id"] for each in own["hospitals"]} == {str(phone.hospital.id), str(other.id)}
+    assert own["kinds"] == [
+        {"object_kind": "report", "category": "laboratory"},
+        {"object_kind": "study", "category": "imaging"},
+    ]
+    (line,) = phone.lines(f"?hospital_id={other.id}")
+    assert (line["object_kind"], line["hospital_name"]) == ("study", "市第三测试医院")
+    stranger = phone.city.patient("陈测试")
+    nothing = phone.get(f"/timeline/choices?person_id={phone.patient.person_id}", stranger).json
+    assert nothing == {"hospitals": [], "kinds": []}
+
+
 def test_what_hospitals_entered_tells_of_pregnancies_births_and_vaccinations(phone: Phone) -> None:
     with db.transaction() as session:
         born = {"born": date(1985, 4, 12), "id": phone.patient.person_id}

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from accounts.administration.schemas import MllpPortChosen
 from accounts.refusals import CertificateUnreadable
-from accounts.service import hospitals, mllp
+from accounts.service import hospitals, ports
 from core import db
 from core.errors import Refusal
 from core.pages import read_form, show_page, show_refused
@@ -37,7 +37,7 @@ def open_port() -> Response:
     def act(session: Session) -> None:
         body = read_form(MllpPortChosen)
         hospital_id = hospitals.find_hospital_id(session, body.hospital_code)
-        mllp.open_mllp_port(session, current_actor(), hospital_id=hospital_id, port=body.port)
+        ports.open_mllp_port(session, current_actor(), hospital_id=hospital_id, port=body.port)
 
     return _change(act)
 
@@ -46,7 +46,7 @@ def open_port() -> Response:
 @requires("accounts:hospital:manage")
 def close_port(hospital_id: UUID) -> Response:
     """Listen at it no more."""
-    return _change(lambda session: mllp.close_mllp_port(session, current_actor(), hospital_id=hospital_id))
+    return _change(lambda session: ports.close_mllp_port(session, current_actor(), hospital_id=hospital_id))
 
 
 @pages.post("/<uuid:hospital_id>/certificates")
@@ -59,7 +59,7 @@ def trust_certificate(hospital_id: UUID) -> Response:
         written = sent.read(_LARGEST_CERTIFICATE + 1) if sent else b""
         if not 0 < len(written) <= _LARGEST_CERTIFICATE:
             raise CertificateUnreadable
-        mllp.trust_mllp_certificate(session, current_actor(), hospital_id=hospital_id, certificate=written)
+        ports.trust_mllp_certificate(session, current_actor(), hospital_id=hospital_id, certificate=written)
 
     return _change(act)
 
@@ -69,7 +69,7 @@ def trust_certificate(hospital_id: UUID) -> Response:
 def distrust_certificate(hospital_id: UUID, fingerprint: str) -> Response:
     """Trust it no more."""
     return _change(
-        lambda session: mllp.distrust_mllp_certificate(
+        lambda session: ports.distrust_mllp_certificate(
             session, current_actor(), hospital_id=hospital_id, fingerprint=fingerprint
         )
     )
@@ -86,4 +86,4 @@ def _change(act: Callable[[Session], None]) -> Response:
 
 def _list() -> dict[str, Any]:
     with db.snapshot() as session:
-        return {"ports": mllp.list_mllp_files(session)}
+        return {"ports": ports.list_mllp_files(session)}

@@ -201,9 +201,14 @@ def test_it_goes_on_where_a_killed_worker_stopped_and_shows_one_moment(
 ) -> None:
     monkeypatch.setattr(collecting, "SLICE", 1)
     more = [send_report(counter.city, counter.case.home, counter.patient) for _ in range(2)]
+    city, subject = counter.city, entries.named(counter.patient.card_number)
+    system, entry = city.machine(counter.case.home).token, entries.condition(subject)
+    entry_id = entries.file(city, system, entry)
     export_id = counter.order()
     stepping_clock.forward(seconds=1)
     later = send_report(counter.city, counter.case.home, counter.patient)
+    later_entry = entries.file(city, system, entries.condition(subject))
+    entries.file(city, system, entry | {"code": {"text": "后来改的名称"}})
     monkeypatch.setattr(jobs, "SLICE", jobs.SLICE * 0)
     for _ in range(3):
         with pytest.raises(TryLater):
@@ -223,6 +228,9 @@ def test_it_goes_on_where_a_killed_worker_stopped_and_shows_one_moment(
     found = [resource["id"] for resource in resources(files, "DiagnosticReport")]
     assert found == [str(counter.case.report_id), *map(str, more)]
     assert str(later) not in "".join(files)
+    (told,) = resources(files, "Condition")
+    assert (told["id"], told["meta"]["versionId"], told["code"]["text"]) == (entry_id, "1", "2型糖尿病")
+    assert later_entry not in "".join(files.values())
 
 
 def test_it_lies_sealed_for_seven_days_and_its_slices_go_at_once(
@@ -316,12 +324,15 @@ def test_a_guardian_exports_what_is_not_hidden_from_him_while_he_is_one(counter:
     assert household.accept(minor, code).status_code == 200
     hidden, shown = (send_report(counter.city, household.hospital, minor) for _ in range(2))
     hers = send_report(counter.city, household.hospital, mother)
-    assert household.post(minor, f"/timeline/{hidden}/hide", {}).status_code == 200
+    system, subject = counter.city.machine(household.hospital).token, entries.named(minor.card_number)
+    kept, told = (entries.file(counter.city, system, entries.condition(subject)) for _ in range(2))
+    for each in (hidden, kept):
+        assert household.post(minor, f"/timeline/{each}/hide", {}).status_code == 200
     export_id = counter.order(mother, person_id=str(minor.person_id))
     assert refused(counter.ask(minor)) == (409, "records.export_under_way")
     make(export_id)
     everything = "".join(f"{name}{text}" for name, text in counter.archive(export_id, mother).items())
-    assert [str(each) in everything for each in (shown, hidden, hers)] == [True, False, False]
+    assert [str(each) in everything for each in (shown, told, hidden, kept, hers)] == [True, True, False, False, False]
     assert refused(counter.download(export_id, minor)) == (404, "records.export_not_found")
     own = counter.order(minor)
     make(own)

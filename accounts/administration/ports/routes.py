@@ -11,7 +11,7 @@ from accounts.administration.schemas import (
     MllpPorts,
     MllpPortShown,
 )
-from accounts.service import mllp
+from accounts.service import ports
 from core import db
 from core.api import Api
 from core.web import current_actor, present, requires
@@ -24,7 +24,7 @@ api = Api("mllp_ports", tag="Administration 平台管理", url_prefix="/api/v1/o
 def list_ports() -> Response:
     """Every hospital's port for HL7 v2, and the certificates that are trusted at it"""
     with db.snapshot() as session:
-        found = [MllpPortShown.model_validate(each) for each in mllp.list_mllp_files(session)]
+        found = [MllpPortShown.model_validate(each) for each in ports.list_mllp_files(session)]
     return present(MllpPorts(ports=found))
 
 
@@ -33,7 +33,7 @@ def list_ports() -> Response:
 def open_port(path: HospitalPath, body: MllpPortReceived) -> Response:
     """Give a hospital a port of its own, or another one; the listener opens it within seconds"""
     with db.transaction() as session:
-        mllp.open_mllp_port(session, current_actor(), hospital_id=path.hospital_id, port=body.port)
+        ports.open_mllp_port(session, current_actor(), hospital_id=path.hospital_id, port=body.port)
     return Response(status=204)
 
 
@@ -42,7 +42,7 @@ def open_port(path: HospitalPath, body: MllpPortReceived) -> Response:
 def close_port(path: HospitalPath) -> Response:
     """Listen at it no more"""
     with db.transaction() as session:
-        mllp.close_mllp_port(session, current_actor(), hospital_id=path.hospital_id)
+        ports.close_mllp_port(session, current_actor(), hospital_id=path.hospital_id)
     return Response(status=204)
 
 
@@ -51,7 +51,7 @@ def close_port(path: HospitalPath) -> Response:
 def trust_certificate(path: HospitalPath, body: MllpCertificateReceived) -> Response:
     """Trust a certificate: from now on the port speaks TLS only"""
     with db.transaction() as session:
-        mllp.trust_mllp_certificate(
+        ports.trust_mllp_certificate(
             session, current_actor(), hospital_id=path.hospital_id, certificate=body.certificate.encode()
         )
     return Response(status=204)
@@ -62,7 +62,7 @@ def trust_certificate(path: HospitalPath, body: MllpCertificateReceived) -> Resp
 def distrust_certificate(path: MllpCertificatePath) -> Response:
     """Trust it no more"""
     with db.transaction() as session:
-        mllp.distrust_mllp_certificate(
+        ports.distrust_mllp_certificate(
             session, current_actor(), hospital_id=path.hospital_id, fingerprint=path.fingerprint
         )
     return Response(status=204)

@@ -88,7 +88,7 @@ def _error(refusal: Refusal) -> str:
 
 
 def _tell_by_kind(refusal: Refusal) -> str:
-    """207 alone says that the same message may be taken later: no sender may repeat for ever what we refuse for good."""
+    """207 alone says that the same message may be taken later: what is refused for good is never told so."""
     if refusal.status >= 500:
         return "207^Application internal error"
     return "204^Unknown key identifier" if isinstance(refusal, NotFound) else "102^Data type error"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from hypothesis import HealthCheck, Phase, settings
-from sqlalchemy import Connection, Uuid, func, select
+from sqlalchemy import Connection, Engine, Uuid, func, select
 from werkzeug.test import TestResponse
 
 from accounts.models import Role
@@ -79,7 +79,7 @@ class Scene:
     @property
     def connection(self) -> Connection:
         """The outer transaction in which all of it happens."""
-        connection = db.orm.engine
+        connection: Engine | Connection = db.orm.engine
         assert isinstance(connection, Connection)
         return connection
 
@@ -188,7 +188,7 @@ class Answer:
 
     @classmethod
     def of(cls, reply: TestResponse) -> "Answer":
-        return cls(reply.status_code, reply.mimetype, reply.get_data())
+        return cls(reply.status_code, reply.mimetype or "", reply.get_data())
 
     @property
     def code(self) -> str:

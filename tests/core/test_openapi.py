@@ -87,9 +87,10 @@ class PathPart:
 
 def test_no_schema_goes_under_the_name_of_another() -> None:
     app = new_app("names")
-    for number, fields in enumerate(({"one": (int, ...)}, {"other": (str, ...)})):
+    shapes: list[dict[str, Any]] = [{"one": (int, ...)}, {"other": (str, ...)}]
+    for number, fields in enumerate(shapes):
         api = Api(f"names_{number}", tag="Names", url_prefix=f"/{number}")
-        answer = create_model("Answer", __base__=Shown, **fields)  # type: ignore[call-overload]
+        answer = create_model("Answer", __base__=Shown, **fields)
         api.get("/thing", responses={200: answer})(public("for tests")(lambda: ""))
         app.register_api(api)
     with pytest.raises(ValueError, match="Answer of names_1"):

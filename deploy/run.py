@@ -101,6 +101,8 @@ def run_everything(supervisor: Supervisor, folder: Path) -> None:
     supervisor.start(installation.inside("worker", "-m", "worker", "jobs"))
     supervisor.start(installation.inside("listener", "-m", "worker", "listener"))
     supervisor.wait_until_answering(server, f"http://127.0.0.1:{installation.port}/readyz", READY_SECONDS)
+    say("正在放入演示档案 … · putting the demo records in ...")
+    supervisor.run_to_end(installation.outside("records", "-m", "simulator.records"))
     for line in describe(installation.url, installation.credentials_file):
         say(line)
     supervisor.watch()

@@ -1,4 +1,4 @@
-"""The demo city: two hospitals, their people and systems, four patients. Made once an installation, at random.
+"""The demo city: four hospitals, their people and systems, four patients. Made once an installation, at random.
 
 Run as ``python -m simulator.city`` with the environment of ``make run``; only the demo profile has one. It uses the
 services themselves: nobody is signed in yet who could admit a hospital.
@@ -74,6 +74,7 @@ def main() -> int:
     with create_app(config).app_context(), db.transaction() as session:
         kept = _read_kept(session, credentials_file)
         city = kept or _make_city(session, config)
+        _open_hospitals(session, config, city)
         city |= {
             "base_url": config.base_url,
             "simulator": {"base_url": control.base_url, "token": os.environ["SIMULATOR_TOKEN"]},
@@ -98,16 +99,21 @@ def _read_kept(session: Session, credentials_file: Path) -> dict[str, Any] | Non
 
 
 def _make_city(session: Session, config: Config) -> dict[str, Any]:
-    hospitals, staff = [], list(_hire(session, None, None, ADMINISTRATORS))
-    for name, level in HOSPITALS:
-        hospital = _open_hospital(session, config, name, level)
-        hospitals.append(hospital)
-        staff += _hire(session, accounts.find_hospitals_by_code(session, [hospital["code"]])[0].id, name, STAFF)
-    _open_catalogue(session, [hospital["code"] for hospital in hospitals])
+    city: dict[str, Any] = {"hospitals": [], "staff": list(_hire(session, None, None, ADMINISTRATORS))}
+    _open_hospitals(session, config, city)
+    _open_catalogue(session, [hospital["code"] for hospital in city["hospitals"]])
     payments.create_product(session, SYSTEM, code="demo-credit", terms=CREDIT_TERMS)
     people = [invent_person(name, born=born, is_male=is_male) for name, born, is_male in PATIENTS]
-    patients = [_register(session, config, person) for person in people]
-    return {"hospitals": hospitals, "staff": staff, "patients": patients}
+    return city | {"patients": [_register(session, config, person) for person in people]}
+
+
+def _open_hospitals(session: Session, config: Config, city: dict[str, Any]) -> None:
+    """All that the city does not have yet: an older one had fewer."""
+    for name, level in HOSPITALS[len(city["hospitals"]) :]:
+        hospital = _open_hospital(session, config, name, level)
+        city["hospitals"].append(hospital)
+        hospital_id = accounts.find_hospitals_by_code(session, [hospital["code"]])[0].id
+        city["staff"] += _hire(session, hospital_id, name, STAFF)
 
 
 def _open_catalogue(session: Session, codes: list[str]) -> None:

@@ -1,7 +1,7 @@
 """Apps that patients let read their records
 
 Revision ID: 0039
-Revises: 0035
+Revises: 0037
 Create Date: 2026-11-22 13:15:28.284354
 
 """
@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 
 # revision identifiers, used by Alembic.
 revision = "0039"
-down_revision = "0035"
+down_revision = "0037"
 branch_labels = None
 depends_on = None
 

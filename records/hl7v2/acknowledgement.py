@@ -8,10 +8,10 @@ import re
 import secrets
 
 from core import clock
-from core.errors import Refusal
+from core.errors import NotFound, Refusal
 from records.hl7v2.parsing import Coding, Message
 
-# Refusal code to HL7 table 0357; 207 is an error of ours.
+# Refusal code to HL7 table 0357.
 _ERROR_CODES = {
     "records.message_unreadable": "100^Segment sequence error",
     "records.message_type_unsupported": "200^Unsupported message type",
@@ -80,8 +80,15 @@ def _error(refusal: Refusal) -> str:
     write = Coding().write
     segment, _, field = str(refusal.members.get("field", "")).partition("-")
     location = f"{segment}^1^{field}" if segment else ""
-    standard = _ERROR_CODES.get(refusal.code, "207^Application internal error")
+    standard = _ERROR_CODES.get(refusal.code) or _tell_by_kind(refusal)
     return (
         f"ERR||{location}|{standard}^HL70357|E|{refusal.code}^{write(refusal.title)}^L||"
         f"{write(refusal.text)}|{write(refusal.title)}"
     )
+
+
+def _tell_by_kind(refusal: Refusal) -> str:
+    """207 alone says that the same message may be taken later: what is refused for good is never told so."""
+    if refusal.status >= 500:
+        return "207^Application internal error"
+    return "204^Unknown key identifier" if isinstance(refusal, NotFound) else "102^Data type error"

@@ -5,14 +5,26 @@ from typing import Any
 import pytest
 from flask import Flask
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from pydantic import create_model
 
-from core.api import list_operations
-from core.web import Pages, guard_of
+from core.api import Api, Shown, describe, list_operations, new_app
+from core.web import Pages, guard_of, public
 from records.entries.schemas import RecordEntryShown
 from records.life.schemas import LifeShown
 from records.reports.schemas import ReportShown
 from records.timeline.schemas import Timeline
 from records.trends.schemas import TrendShown
+
+PROBLEM = "#/components/schemas/Problem"
+# Outside protocols that have a form of their own for refusals.
+OWN_FORMS = (
+    "/fhir",
+    "/.well-known/smart-configuration",
+    "/.well-known/oauth-authorization-server",
+    "/oauth",
+    "/rest",
+    "/notify",
+)
 
 
 @pytest.fixture
@@ -35,7 +47,9 @@ def test_every_operation_says_what_it_does_and_how_it_refuses(document: dict[str
         operation, place = found["operation"], (found["method"], found["path"])
         assert operation.get("summary"), place
         default = operation["responses"]["default"]["content"]
-        assert default["application/problem+json"]["schema"]["$ref"] == "#/components/schemas/Problem", place
+        own_form = found["path"].startswith(OWN_FORMS)
+        assert own_form or default["application/problem+json"]["schema"]["$ref"] == PROBLEM, place
+        assert not own_form or "application/problem+json" not in default, place
         assert operation["tags"], place
 
 
@@ -87,3 +101,24 @@ class PathPart:
         self.text = text
         self.is_variable = text.startswith("<")
         self.argument = text.lstrip("<").rpartition(":")[2]
+
+
+def test_no_schema_goes_under_the_name_of_another() -> None:
+    app = new_app("names")
+    shapes: list[dict[str, Any]] = [{"one": (int, ...)}, {"other": (str, ...)}]
+    for number, fields in enumerate(shapes):
+        api = Api(f"names_{number}", tag="Names", url_prefix=f"/{number}")
+        answer = create_model("Answer", __base__=Shown, **fields)
+        api.get("/thing", responses={200: answer})(public("for tests")(lambda: ""))
+        app.register_api(api)
+    with pytest.raises(ValueError, match="Answer of names_1"):
+        describe(app)
+
+
+def test_what_may_be_missing_is_not_required_and_other_media_types_are_told(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    assert "ended_at" not in schemas["UploadShown"]["required"]
+    assert "created_at" in schemas["UploadShown"]["required"]
+    responses = document["paths"]["/api/v1/reports/{report_id}/report.pdf"]["get"]["responses"]
+    assert list(responses["200"]["content"]) == ["application/pdf"]
+    assert list(document["paths"]["/fhir/Patient"]["get"]["responses"]["200"]["content"]) == ["application/fhir+json"]

@@ -1,13 +1,16 @@
 """A scene for requests that are made up: who asks, what there is to ask for, and what no answer may be."""
 
 import json
-from collections import defaultdict
-from collections.abc import Iterator
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import Connection, Uuid, func, select
+from hypothesis import HealthCheck, Phase, settings
+from sqlalchemy import Connection, Engine, Uuid, func, select
+from werkzeug.test import TestResponse
 
 from accounts.models import Role
 from accounts.roles import PATIENT_PERMISSIONS, ROLE_PERMISSIONS, SCOPE_PERMISSIONS
@@ -16,6 +19,7 @@ from core.audit import AuditEntry
 from core.db import Base
 from core.errors import Unavailable, list_refusals
 from core.outbox import OutboxMessage
+from tests.support.browsing import Browser
 from tests.support.channels import ROW, House, write_upload
 from tests.support.charts import open_case
 from tests.support.city import ALL_SCOPES, City, Patient, bearer
@@ -61,6 +65,7 @@ class Scene:
     :ivar tokens: by role; ``nobody`` has none.
     :ivar permissions: what each role may do.
     :ivar ids: of what there is, by table.
+    :ivar browsers: of staff, signed in by cookie.
     :ivar words: codes and numbers of what there is, by the name that a caller's parameter has.
     """
 
@@ -69,11 +74,12 @@ class Scene:
     permissions: dict[str, frozenset[str]] = field(default_factory=dict)
     ids: dict[str, list[UUID]] = field(default_factory=lambda: defaultdict(list))
     words: dict[str, list[str]] = field(default_factory=dict)
+    browsers: dict[str, Browser] = field(default_factory=dict)
 
     @property
     def connection(self) -> Connection:
         """The outer transaction in which all of it happens."""
-        connection = db.orm.engine
+        connection: Engine | Connection = db.orm.engine
         assert isinstance(connection, Connection)
         return connection
 
@@ -116,8 +122,13 @@ def open_scene(city: City) -> Scene:
     scene.tokens |= {"registrar": house.registrar.token, "machine": house.machine.token}
     scene.permissions = {"patient": PATIENT_PERMISSIONS, "nobody": frozenset()}
     scene.permissions["machine"] = frozenset().union(*(SCOPE_PERMISSIONS[scope] for scope in ALL_SCOPES))
+    members = {Role.DOCTOR: case.doctor, Role.REGISTRAR: house.registrar}
     for role in (Role.OPERATOR, Role.SECURITY_ADMINISTRATOR, Role.AUDIT_ADMINISTRATOR):
-        scene.tokens[role.value] = city.staff(None, role).token
+        members[role] = city.staff(None, role)
+        scene.tokens[role.value] = members[role].token
+    for role, member in members.items():
+        scene.browsers[role.value] = Browser(city.app)
+        scene.browsers[role.value].sign_in(member)
     scene.permissions |= {role.value: held for role, held in ROLE_PERMISSIONS.items() if role.value in scene.tokens}
     _fill(scene, house, case.patient)
     for table in Base.metadata.sorted_tables:
@@ -128,6 +139,7 @@ def open_scene(city: City) -> Scene:
         "number": [case.patient.card_number, f"MZ{case.patient.card_number[:8]}"],
         "code": ["LAB-GLU", "2345-7", city.code(case.patient), city.code(case.patient, "static")],
         "item": ["LAB-GLU"],
+        "hospital_code": [house.hospital.code],
         "card_number": [case.patient.card_number],
         "patient_number": [f"MZ{case.patient.card_number[:8]}"],
         "terminal": [case.treating.terminal],
@@ -174,6 +186,10 @@ class Answer:
     media_type: str
     body: bytes
 
+    @classmethod
+    def of(cls, reply: TestResponse) -> "Answer":
+        return cls(reply.status_code, reply.mimetype or "", reply.get_data())
+
     @property
     def code(self) -> str:
         """Our code of a refusal; empty when it is none of ours."""
@@ -196,3 +212,56 @@ def find_faults(answer: Answer) -> list[str]:
     if answer.status >= 500 and answer.code not in _OUTSIDE:
         faults.append(f"it broke: {answer.code}")
     return faults
+
+
+class Fuzz:
+    """Asks, judges, takes back, and goes on after a fault, so that one run tells of all.
+
+    ``FUZZ_EXAMPLES=300`` makes so many requests of each sort, anew each time; without it a few, always the same.
+    """
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.faults: dict[str, str] = {}
+        self.answers: Counter[tuple[str, int, str]] = Counter()
+
+    @staticmethod
+    def examples(few: int) -> settings:
+        """How many, and from which seed."""
+        many = os.environ.get("FUZZ_EXAMPLES")
+        return settings(
+            max_examples=int(many or few),
+            derandomize=many is None,
+            database=None,
+            deadline=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+
+    def ask(self, label: str, sent: object, send: Callable[[], Answer], *, is_allowed: bool = True) -> Answer:
+        """Send one request, and note what is wrong with the answer or with what it leaves behind.
+
+        :param sent: what tells somebody how to do it again.
+        """
+        with self.scene.undone():
+            before = self.scene.count_effects()
+            answer = send()
+            after = self.scene.count_effects()
+        self.answers[label, answer.status, answer.code] += 1
+        faults = find_faults(answer)
+        if answer.status < 400 and not is_allowed:
+            faults.append("done for somebody who may not")
+        if answer.status >= 400 and after != before and answer.code and answer.code not in KEEPS:
+            faults.append(f"{answer.code} left {after} instead of {before} acts and effects")
+        for fault in faults:
+            self.note(label, fault, sent, answer)
+        return answer
+
+    def note(self, label: str, fault: str, sent: object, answer: Answer) -> None:
+        """Each fault once, with the first request that met it."""
+        self.faults.setdefault(f"{label} {answer.status} {fault[:300]}", f"{str(sent)[:900]} -> {answer.body[:300]!r}")
+
+    def tell(self) -> None:
+        """:raises AssertionError: there were faults."""
+        print(*sorted(self.answers.items()), sep="\n")
+        assert self.faults == {}, "\n\n".join(f"{fault}\n{told}" for fault, told in self.faults.items())

@@ -21,6 +21,7 @@ from accounts.refusals import (
 from accounts.schemas import (
     ClientForm,
     EnrolledTerminalShown,
+    IssuedToken,
     PasswordChange,
     RefreshRequest,
     RevocationRequest,
@@ -29,7 +30,6 @@ from accounts.schemas import (
     TerminalEnrolmentRequest,
     TokenRequest,
     Tokens,
-    TokenShown,
     WechatCode,
 )
 from accounts.service import personnel
@@ -142,7 +142,7 @@ def change_own_password(body: PasswordChange) -> None:
         personnel.change_password(session, actor, current=body.current_password, new=body.new_password)
 
 
-@oauth.post("/oauth/token", responses={200: TokenShown})
+@oauth.post("/oauth/token", responses={200: IssuedToken})
 @public("the client assertion, the code or the refresh token is the proof")
 def issue_token(form: TokenRequest) -> Response:
     """A hospital system or an app gets tokens (RFC 6749): client credentials, authorization code or refresh token"""
@@ -176,7 +176,7 @@ def _token_url() -> str:
     return f"{current_config().base_url}/oauth/token"
 
 
-def _issue_to_system(session: Session, form: TokenRequest) -> TokenShown:
+def _issue_to_system(session: Session, form: TokenRequest) -> IssuedToken:
     if form.client_assertion_type != ASSERTION_TYPE:
         raise GrantTypeUnsupported
     token, scope = service.issue_machine_token(
@@ -186,10 +186,10 @@ def _issue_to_system(session: Session, form: TokenRequest) -> TokenShown:
         issuer=current_config().base_url,
         token_url=_token_url(),
     )
-    return TokenShown.of_system(token, scope)
+    return IssuedToken.of_system(token, scope)
 
 
-def _issue_for_code(session: Session, form: TokenRequest) -> TokenShown:
+def _issue_for_code(session: Session, form: TokenRequest) -> IssuedToken:
     app = _authenticate_app(session, form)
     issued = apps.exchange_code(
         session,
@@ -199,15 +199,15 @@ def _issue_for_code(session: Session, form: TokenRequest) -> TokenShown:
         code_verifier=form.code_verifier,
         issuer=current_config().base_url,
     )
-    return TokenShown.of_app(issued)
+    return IssuedToken.of_app(issued)
 
 
-def _issue_for_refresh_token(session: Session, form: TokenRequest) -> TokenShown:
+def _issue_for_refresh_token(session: Session, form: TokenRequest) -> IssuedToken:
     app = _authenticate_app(session, form)
     issued = apps.refresh_tokens(
         session, app, refresh_token=form.refresh_token, scope=form.scope, issuer=current_config().base_url
     )
-    return TokenShown.of_app(issued)
+    return IssuedToken.of_app(issued)
 
 
 def _authenticate_app(session: Session, form: ClientForm) -> App:
@@ -215,7 +215,7 @@ def _authenticate_app(session: Session, form: ClientForm) -> App:
     return apps.authenticate_app(session, credentials, token_url=_token_url())
 
 
-_GRANTS: dict[str, Callable[[Session, TokenRequest], TokenShown]] = {
+_GRANTS: dict[str, Callable[[Session, TokenRequest], IssuedToken]] = {
     "client_credentials": _issue_to_system,
     "authorization_code": _issue_for_code,
     "refresh_token": _issue_for_refresh_token,

@@ -117,7 +117,7 @@ class TokenRequest(ClientForm):
     refresh_token: str = Field("", max_length=128, description="refresh_token: for one use")
 
 
-class TokenShown(Shown):
+class IssuedToken(Shown):
     access_token: str
     token_type: Literal["Bearer"] = "Bearer"
     expires_in: int = Field(description="seconds")
@@ -126,7 +126,7 @@ class TokenShown(Shown):
     patient: UUID | None = Field(None, description="of an app: the Patient whose records it may read")
 
     @classmethod
-    def of_system(cls, access: AccessToken, scope: str) -> "TokenShown":
+    def of_system(cls, access: AccessToken, scope: str) -> "IssuedToken":
         return cls(
             access_token=access.text,
             expires_in=access.expires_in_seconds,
@@ -136,7 +136,7 @@ class TokenShown(Shown):
         )
 
     @classmethod
-    def of_app(cls, issued: AppTokens) -> "TokenShown":
+    def of_app(cls, issued: AppTokens) -> "IssuedToken":
         return cls(
             access_token=issued.access.text,
             expires_in=issued.access.expires_in_seconds,

@@ -79,8 +79,8 @@ def measure(settings: Settings) -> list[Figure]:
             contenders = {
                 name: _contender(running, name, write_requests, settings) for name in ("product", "fhirstarter", "bare")
             }
-            product, starter, bare = alternate("fhir_create", contenders, settings.rounds)
-            return [product, starter, product, bare]
+            product, other, bare = alternate("fhir_create", contenders, settings.rounds)
+            return [product, other, product, bare]
 
 
 def write_report(laboratory: Laboratory, chance: random.Random) -> str:

@@ -154,8 +154,10 @@ def test_by_hand_a_person_is_to_a_login_what_the_access_row_says(town: Town) -> 
 def test_by_hand_a_restriction_is_told_as_it_is(town: Town) -> None:
     with db.transaction() as session:
         ids = set(session.scalars(select(RestrictedItem.object_id)))
-        restriction = consent.RESTRICTION.format("one.object_id")
-        asked = f"SELECT one.object_id, told.* FROM restricted_items one CROSS JOIN LATERAL ({restriction}) told"  # noqa: S608
+        asked = statements.compose(
+            "SELECT one.object_id, told.* FROM restricted_items one CROSS JOIN LATERAL ({restriction}) told",
+            restriction=consent.RESTRICTION.format("one.object_id"),
+        )
         rows = statements.list_rows(session, asked, {"now": clock.now()})
         told = consent.list_restrictions(session, object_ids=ids)
     assert {row[0]: row[1:] for row in rows} == {

@@ -263,7 +263,8 @@ def test_what_hospitals_entered_tells_of_pregnancies_births_and_vaccinations(pho
         sent = entries.condition(subject, onsetDateTime=on, **about, **changes)
         return entries.file(phone.city, phone.laboratory.token, sent)
 
-    told("Z34.900", "早孕建册", "2012-03-01", abatementDateTime="2012-11-20")
+    ended = {"coding": [{"system": entries.CLINICAL, "code": "resolved"}]}
+    told("Z34.900", "早孕建册", "2012-03-01", abatementDateTime="2012-11-20", clinicalStatus=ended)
     told("Z35.9", "高危妊娠监督", "2018-01-10")
     refuted = {"coding": [{"code": "refuted"}]}
     told("Z34.0", "早孕", "2022-01-01", verificationStatus=refuted)

@@ -18,8 +18,8 @@ from accounts.assertions import ASSERTION_TYPE, Assertion, check_assertion, read
 from accounts.public_keys import base64url_sha256
 from accounts.refusals import SessionEnded
 from accounts.service.secrets import hash_secret, new_secret
-from accounts.tokens import AccessToken, issue_token, looks_like_token, read_token
-from core import audit, clock
+from accounts.tokens import PURPOSE, AccessToken, issue_token, looks_like_token, read_token
+from core import audit, clock, keys
 from core.actor import Actor, ActorKind
 
 # With a refresh token the app comes back often; without one this is all that it gets.
@@ -146,7 +146,7 @@ def _find_authorization(session: Session, app: App, token: str, issuer: str) -> 
         found = _find_refresh_token(session, app, token)
         return lock_one(session, found.authorization_id) if found else None
     try:
-        claims = read_token(session, token, issuer=issuer)
+        claims = read_token(keys.ring(session, PURPOSE), token, issuer=issuer)
     except SessionEnded:
         return None
     if claims.subject_kind != "app" or claims.subject_id != app.id or claims.session_id is None:

@@ -70,7 +70,7 @@ def listening(committing_app: Flask, committing_city: City) -> Iterator[Listenin
 
 
 def wait_until(done: Callable[[], bool]) -> None:
-    for _ in range(400):
+    for _ in range(1200):
         if done():
             return
         threading.Event().wait(0.05)

@@ -34,7 +34,7 @@ WITH me AS (
 )"""
 _IS_OPEN = """
     NOT EXISTS (SELECT FROM hidden_items i WHERE i.object_id = {0} AND i.shown_at IS NULL)
-    AND NOT EXISTS (SELECT FROM restricted_items r WHERE r.object_id = {0})
+    AND NOT EXISTS (SELECT FROM restricted_items s WHERE s.object_id = {0})
 """
 _ACT = """
     INSERT INTO audit_entries (id, at, request_id, actor_kind, actor_id, action, subject_id, object_kind, object_id,

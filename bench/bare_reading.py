@@ -75,7 +75,7 @@ _REPORT = compose(
 ), read AS (
     {act} 'records.report.read', person_id, 'report', id, 'own', jsonb_build_object('version', version) FROM found
 )
-SELECT found.id, version, status, category, code, code_system, found.name, hospital_id, h.name AS hospital_name,
+SELECT found.id, version, status, category, found.code, code_system, found.name, hospital_id, h.name AS hospital_name,
     effective_at AS performed_at, is_current, filed_at, false AS is_held
 FROM found JOIN hospitals h ON h.id = hospital_id
 """,
@@ -129,6 +129,7 @@ def create_app() -> Flask:
 
     keys = {row["kid"]: Ed25519PublicKey.from_public_bytes(row["public_key"]) for row in ask(_KEYS, {})}
     app = Flask(__name__)
+    app.extensions["bench.connections"] = own
 
     @app.get("/api/v1/timeline")
     def read_timeline() -> Response:

@@ -63,9 +63,10 @@ def test_the_bare_handlers_give_and_record_what_the_product_does(
         for client in (committing_app.test_client(), bare_client):
             reply = client.get(path, headers=bearer(token))
             assert reply.status_code == 200, (path, reply.text)
-            for line in reply.json.get("observations", []):
+            document = reply.json
+            for line in document.get("observations", []):
                 # The ceiling converts no units.
                 line["judgement"].pop("value", None)
-            seen.append((with_moments(reply.json), last_act()))
+            seen.append((with_moments(document), last_act()))
         product, bare = seen
         assert product == bare, path

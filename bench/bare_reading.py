@@ -34,7 +34,7 @@ WITH me AS (
 )"""
 _IS_OPEN = """
     NOT EXISTS (SELECT FROM hidden_items i WHERE i.object_id = {0} AND i.shown_at IS NULL)
-    AND NOT EXISTS (SELECT FROM restricted_items r WHERE r.object_id = {0})
+    AND NOT EXISTS (SELECT FROM restricted_items s WHERE s.object_id = {0})
 """
 _ACT = """
     INSERT INTO audit_entries (id, at, request_id, actor_kind, actor_id, action, subject_id, object_kind, object_id,
@@ -75,7 +75,7 @@ _REPORT = compose(
 ), read AS (
     {act} 'records.report.read', person_id, 'report', id, 'own', jsonb_build_object('version', version) FROM found
 )
-SELECT found.id, version, status, category, code, code_system, found.name, hospital_id, h.name AS hospital_name,
+SELECT found.id, version, status, category, found.code, code_system, found.name, hospital_id, h.name AS hospital_name,
     effective_at AS performed_at, is_current, filed_at, false AS is_held
 FROM found JOIN hospitals h ON h.id = hospital_id
 """,
@@ -129,6 +129,7 @@ def create_app() -> Flask:
 
     keys = {row["kid"]: Ed25519PublicKey.from_public_bytes(row["public_key"]) for row in ask(_KEYS, {})}
     app = Flask(__name__)
+    app.extensions["bench.connections"] = own
 
     @app.get("/api/v1/timeline")
     def read_timeline() -> Response:

@@ -82,19 +82,29 @@ def fill(database_url: str, reports: int, readers: Sequence[UUID]) -> None:
     people = -(-reports // REPORTS_OF_A_PERSON)
     with connect(database_url) as connection:
         connection.execute("SET synchronous_commit = off")
-        connection.execute(_MESSAGE)
         connection.execute(_FILLERS, [people])
         connection.execute(_PERSONS)
         with _without_indexes(connection):
-            for batch in range(BATCHES):
-                asked = {"batches": BATCHES, "batch": batch, "people": people, "readers": list(readers)}
-                lines = {"readers_results": RESULTS_OF_A_READER, "fillers_results": RESULTS_OF_A_FILLER}
-                connection.execute(_LINES, {**asked, **lines, "reports": reports // BATCHES})
-                for statement in (_REPORTS, _ENTRIES, _RESULTS):
-                    connection.execute(statement)
-                connection.execute("DROP TABLE line")
+            add_reports(connection, reports, readers, people=people)
         for table in ("persons", *_TABLES):
             connection.execute(sql.SQL("VACUUM ANALYZE {}").format(sql.Identifier(table)))
+
+
+def add_reports(
+    connection: psycopg.Connection[tuple[object, ...]],
+    reports: int,
+    readers: Sequence[UUID],
+    *,
+    people: int,
+    batches: int = BATCHES,
+) -> None:
+    """The reports themselves, of ``people`` of the temporary table ``filler``."""
+    connection.execute(_MESSAGE)
+    results = {"readers_results": RESULTS_OF_A_READER, "fillers_results": RESULTS_OF_A_FILLER}
+    asked = {"batches": batches, "people": people, "readers": list(readers), "reports": reports // batches, **results}
+    for batch in range(batches):
+        for statement in (_LINES, _REPORTS, _ENTRIES, _RESULTS, "DROP TABLE line"):
+            connection.execute(statement, {**asked, "batch": batch} if statement is _LINES else None)
 
 
 @contextmanager

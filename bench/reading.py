@@ -41,17 +41,17 @@ _Address = Callable[[Reader, random.Random], str]
 
 def measure_timeline(settings: Settings) -> list[Figure]:
     """A page of 40 lines."""
-    return _measure("timeline", settings, _ask_timeline)
+    return _measure("timeline", settings, ask_timeline)
 
 
 def measure_report(settings: Settings) -> list[Figure]:
     """One report of 20 results."""
-    return _measure("report_read", settings, _ask_report)
+    return _measure("report_read", settings, ask_report)
 
 
 def measure_fhir(settings: Settings) -> list[Figure]:
     """40 results of one patient, as FHIR shows them."""
-    return _measure("fhir_read", settings, _ask_results)
+    return _measure("fhir_read", settings, ask_results)
 
 
 def measure_growth(settings: Settings) -> list[Figure]:
@@ -62,9 +62,9 @@ def measure_growth(settings: Settings) -> list[Figure]:
         for name, url in urls.items():
             filling.fill(url, sizes[name], [reader.person_id for reader in readers])
             running.serve(name, "app:create_app", database_url=url, ready="/readyz")
-        with_reports = _find_reports(urls["large"], readers)
+        with_reports = find_reports(urls["large"], readers)
         figures = []
-        for bench, address in (("timeline_growth", _ask_timeline), ("report_growth", _ask_report)):
+        for bench, address in (("timeline_growth", ask_timeline), ("report_growth", ask_report)):
             requests = _write_requests(config, with_reports, settings.seed, address)
             contenders = {name: _contender(running, name, requests, settings, url) for name, url in urls.items()}
             figures += alternate(bench, contenders, settings.rounds)
@@ -78,7 +78,7 @@ def _measure(bench: str, settings: Settings, address: _Address) -> list[Figure]:
         filling.fill(url, settings.reports, [reader.person_id for reader in readers])
         running.serve("product", "app:create_app", database_url=url, ready="/readyz")
         running.serve("bare", _BARE, database_url=url, ready="/healthz")
-        requests = _write_requests(config, _find_reports(url, readers), settings.seed, address)
+        requests = _write_requests(config, find_reports(url, readers), settings.seed, address)
         contenders = {name: _contender(running, name, requests, settings, url) for name in ("product", "bare")}
         return alternate(bench, contenders, settings.rounds)
 
@@ -103,28 +103,31 @@ def make_readers(config: Config, seed: int, count: int = READERS) -> list[Reader
         return [Reader(*register_reader(session, config, chance, number)) for number in range(count)]
 
 
-def _ask_timeline(_reader: Reader, _chance: random.Random) -> str:
+def ask_timeline(_reader: Reader, _chance: random.Random) -> str:
+    """40 lines."""
     return "/api/v1/timeline?limit=40"
 
 
-def _ask_report(reader: Reader, chance: random.Random) -> str:
+def ask_report(reader: Reader, chance: random.Random) -> str:
+    """Any of the reader's reports."""
     return f"/api/v1/reports/{chance.choice(reader.report_ids)}"
 
 
-def _ask_results(reader: Reader, _chance: random.Random) -> str:
+def ask_results(reader: Reader, _chance: random.Random) -> str:
+    """40 results by FHIR."""
     return f"/fhir/Observation?patient={reader.person_id}&category=laboratory&_count=40"
 
 
-def _find_reports(database_url: str, readers: list[Reader]) -> list[Reader]:
+def find_reports(database_url: str, readers: list[Reader]) -> list[Reader]:
+    """The same readers, with the reports that they have there."""
     with filling.connect(database_url) as connection:
         rows = connection.execute(_REPORTS, [[reader.person_id for reader in readers]]).fetchall()
     found = {row[0]: row[1] for row in rows}
     return [Reader(reader.actor, reader.person_id, tuple(found[reader.person_id])) for reader in readers]  # type: ignore[arg-type]
 
 
-def _write_requests(config: Config, readers: list[Reader], seed: int, address: _Address) -> list[str]:
-    """More than are sent, each of a reader chosen by chance; the tokens live for ten minutes from now."""
-    chance = random.Random(seed)
+def issue_tokens(config: Config, readers: list[Reader]) -> dict[UUID, str]:
+    """By person; they live for ten minutes."""
     with db.transaction() as session:
         issued = {
             reader.person_id: tokens.issue_token(
@@ -139,6 +142,12 @@ def _write_requests(config: Config, readers: list[Reader], seed: int, address: _
         }
     db.orm.session.remove()
     db.orm.engine.dispose()
+    return issued
+
+
+def _write_requests(config: Config, readers: list[Reader], seed: int, address: _Address) -> list[str]:
+    """More than are sent, each of a reader chosen by chance; the tokens live for ten minutes from now."""
+    chance, issued = random.Random(seed), issue_tokens(config, readers)
     drawn = [chance.choice(readers) for _ in range(20_000)]
     return [
         f"GET {address(reader, chance)} HTTP/1.1\r\nHost: 127.0.0.1\r\n"

@@ -74,6 +74,13 @@ class TimelineItem:
     visit: VisitOfItem | None
 
 
+@dataclass(frozen=True)
+class TimelinePage:
+    """As it is shown (``schemas.Timeline``)."""
+
+    items: list[TimelineItem]
+
+
 # At every look of a patient at his phone, hence by hand. Whether he may see a person is asked once. Each record then
 # gives its own first lines in the order of its index, and the newest of all of them are the page: however many lines
 # a person has, no more of them than a page are read and sorted.

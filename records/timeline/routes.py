@@ -6,7 +6,7 @@ from flask import Response
 
 from core import db
 from core.api import Api
-from core.web import current_actor, present, requires
+from core.web import current_actor, present, present_view, requires
 from records.life import service as life
 from records.timeline import choosing, service
 from records.timeline.schemas import (
@@ -35,7 +35,7 @@ def read_own(query: OwnPageQuery) -> Response:
         items = service.list_own_timeline(
             session, current_actor(), wanted=wanted, before=query.before, limit=query.limit
         )
-    return present(Timeline(items=[TimelineItemShown.model_validate(item) for item in items]))
+    return present_view(service.TimelinePage(items))
 
 
 @api.get("/timeline/choices", responses={200: ChoicesShown})
@@ -108,4 +108,4 @@ def read_shared(path: VisitPath, query: PageQuery) -> Response:
             before=query.before,
             limit=query.limit,
         )
-    return present(Timeline(items=[TimelineItemShown.model_validate(item) for item in items]))
+    return present_view(service.TimelinePage(items))

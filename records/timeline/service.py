@@ -16,7 +16,7 @@ from core.ids import new_id
 from health_card import service as health_card
 from records.refusals import ItemNotFound
 from records.timeline.models import TimelineEntry
-from records.timeline.reading import TimelineFilter, TimelineItem, VisitOfItem, read_page
+from records.timeline.reading import TimelineFilter, TimelineItem, TimelinePage, VisitOfItem, read_page
 from records.timeline.seeing import Counted, count_between, mark_all_seen, mark_seen
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Placement",
     "TimelineFilter",
     "TimelineItem",
+    "TimelinePage",
     "VisitOfItem",
     "count_between",
     "disclose_item",

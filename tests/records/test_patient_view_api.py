@@ -1,5 +1,6 @@
 """The patient's view: what is new, under which visit, in which stage of life, and what a correction changed."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -18,7 +19,8 @@ from records.life.pregnancies import combine
 from records.life.stages import Span, Stage, join_spans, list_spans
 from records.timeline import service as timeline
 from records.timeline.reading import TimelineFilter, select_page
-from records.timeline.service import Placement
+from records.timeline.schemas import Timeline, TimelineItemShown, VisitOfItemShown
+from records.timeline.service import Placement, TimelineItem, VisitOfItem
 from tests.health_card.family.household import Household
 from tests.support import entries, fhir
 from tests.support.city import City, Hospital, Patient, Staff, bearer
@@ -73,6 +75,21 @@ def phone(city: City) -> Phone:
 
 def named(number: str = "R1") -> dict[str, Any]:
     return {"identifier": [{"system": "urn:example:lis", "value": number}]}
+
+
+def test_a_page_is_shown_as_its_schema_says(phone: Phone) -> None:
+    registrar = phone.city.staff(phone.hospital)
+    phone.city.visit(registrar, phone.patient, phone.hospital)
+    phone.send(**named(), at=clock.now().isoformat())
+    phone.place(clock.now())
+    page = phone.get("/timeline").json
+    assert {"visit" in line for line in page["items"]} == {True, False}
+    # What is left out is null.
+    lines = [dict.fromkeys(TimelineItemShown.model_fields) | line for line in page["items"]]
+    shown = Timeline.model_validate_json(json.dumps({"items": lines}))
+    assert json.loads(shown.model_dump_json(exclude_none=True)) == page
+    for view, schema in ((TimelineItem, TimelineItemShown), (VisitOfItem, VisitOfItemShown)):
+        assert set(view.__dataclass_fields__) == set(schema.model_fields)
 
 
 def test_a_line_is_unread_until_opened_and_again_after_a_correction(phone: Phone) -> None:

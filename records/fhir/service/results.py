@@ -14,12 +14,34 @@ from core import statements
 from core.actor import Actor
 from core.statements import compose
 from records.fhir import systems
-from records.fhir.parameters import DateValue, Filter, Search
+from records.fhir.parameters import DateValue, Filter, Place, Search
 from records.fhir.service.conditions import read_id, split_id
 from records.fhir.service.listings import REPORT_CATEGORIES
 
-# A condition as text, and the values that it asks for.
-Asked = tuple[str, dict[str, Any]]
+
+class Asked(NamedTuple):
+    """A filter: conditions on the report and on the result, empty where there is none; and the values they ask for."""
+
+    of_report: str
+    of_line: str
+    values: dict[str, Any]
+
+
+class _Form(NamedTuple):
+    """What of a search is not a condition. ``person``: the filter that names whose."""
+
+    with_lines: bool = True
+    person: str | None = None
+    by_update: bool = False
+    is_descending: bool = True
+
+    @property
+    def moment(self) -> str:
+        return "report.filed_at" if self.by_update else "report.effective_at"
+
+    @property
+    def direction(self) -> str:
+        return "DESC" if self.is_descending else "ASC"
 
 
 class ReportRow(NamedTuple):
@@ -72,15 +94,22 @@ class FoundRow(NamedTuple):
     root_id: UUID
 
 
+# Reports are found and put in order first, and only then are their results read: as many as the page takes.
 _PAGE = """
 WITH readable AS (SELECT * FROM ({readable}) AS each_one{narrowed})
-SELECT readable.root_id, {fields}
-FROM readable JOIN reports report ON report.person_id = readable.id{joined}
-WHERE {is_known}{conditions}
-ORDER BY {order}
+SELECT report.root_id, {fields}
+FROM (
+    SELECT report.*, readable.root_id FROM readable JOIN reports report ON report.person_id = readable.id
+    WHERE {is_known}{conditions}
+    ORDER BY {moment} {direction}, report.id {direction}
+    OFFSET 0
+) AS report {lines}
+ORDER BY {moment} {direction}, report.id {direction}{positions}
 LIMIT %(limit)s
 """
-_JOINED = " JOIN observations line ON line.report_id = report.id AND line.report_version = report.version"
+_LINES = """
+JOIN observations line ON line.report_id = report.id AND line.report_version = report.version{conditions}
+"""
 _NARROWED = " WHERE root_id IN (SELECT root_id FROM persons WHERE id = ANY(%({0})s::uuid[]))"
 _OF_REPORTS = """
 (report.id, report.version) IN (SELECT * FROM unnest(%(report_ids)s::uuid[], %(versions)s::int[]))
@@ -116,28 +145,18 @@ def search_reports(session: Session, actor: Actor, search: Search, *, with_lines
     """The current reports, or results of reports, that fit and that the actor may see: one more than a page of them."""
     asked = [_CONDITIONS[one.asks](one, f"f{number}", with_lines) for number, one in enumerate(search.filters)]
     persons = [f"f{number}" for number, one in enumerate(search.filters) if one.asks == "patient"]
-    moment = "report.filed_at" if search.by_update else "report.effective_at"
-    direction, sign = ("DESC", "<") if search.is_descending else ("ASC", ">")
-    order = (moment, "report.id", "-line.position" if with_lines else "0")
+    form = _Form(with_lines, persons[0] if persons else None, search.by_update, search.is_descending)
     if search.after is not None:
-        after = f"({', '.join(order)}) {sign} (%(after_moment)s, %(after_id)s, %(after_position)s)"
-        place = {"after_moment": search.after.moment, "after_id": search.after.id}
-        asked.append((after, place | {"after_position": -search.after.position}))
-    statement = _compose(
-        consent.gate_of(actor),
-        with_lines,
-        persons[0] if persons else None,
-        ("report.is_current", *(text for text, _ in asked)),
-        ", ".join(f"{one} {direction}" for one in order[: 3 if with_lines else 2]),
-    )
-    values = {name: value for _, given in asked for name, value in given.items()}
+        asked.append(_after(search.after, form))
+    conditions = ("report.is_current", *(one.of_report for one in asked if one.of_report))
+    statement = _compose(consent.gate_of(actor), form, conditions, tuple(one.of_line for one in asked if one.of_line))
+    values = {name: value for one in asked for name, value in one.values.items()}
     return _list(session, actor, statement, values | {"limit": search.count + 1}, with_lines=with_lines)
 
 
 def list_lines(session: Session, actor: Actor, reports: Sequence[tuple[UUID, int]]) -> list[FoundRow]:
     """The results of these versions of reports, in the order of a search."""
-    order = "report.effective_at DESC, report.id DESC, line.position"
-    statement = _compose(consent.gate_of(actor), True, None, (_OF_REPORTS,), order)
+    statement = _compose(consent.gate_of(actor), _Form(), (_OF_REPORTS,), ())
     return _list(session, actor, statement, {**_keys(reports), "limit": None}, with_lines=True)
 
 
@@ -150,21 +169,38 @@ def list_positions(session: Session, reports: Sequence[tuple[UUID, int]]) -> dic
 
 
 @lru_cache(256)
-def _compose(gate: consent.Gate, with_lines: bool, person: str | None, conditions: tuple[str, ...], order: str) -> str:
-    """One text for each form of a search, so that the database keeps its plan.
-
-    :param person: the filter that names the person: all others are none of the search's.
-    """
+def _compose(gate: consent.Gate, form: _Form, conditions: tuple[str, ...], of_lines: tuple[str, ...]) -> str:
+    """One text for each form of a search, so that the database keeps its plan."""
     fields = [f"report.{name}" for name in ReportRow._fields]
+    if form.with_lines:
+        fields += [f"line.{name}" for name in LineRow._fields]
     return compose(
         _PAGE,
         readable=gate.readable,
-        narrowed=_NARROWED.format(person) if person else "",
-        fields=", ".join([*fields, *(f"line.{name}" for name in LineRow._fields)] if with_lines else fields),
-        joined=_JOINED if with_lines else "",
+        narrowed=_NARROWED.format(form.person) if form.person else "",
+        fields=", ".join(fields),
+        lines=compose(_LINES, conditions=_and(of_lines)) if form.with_lines else "",
         is_known=gate.is_known.format("report.id"),
-        conditions="".join(f" AND ({one})" for one in conditions),
-        order=order,
+        conditions=_and(conditions),
+        moment=form.moment,
+        direction=form.direction,
+        positions=f", -line.position {form.direction}" if form.with_lines else "",
+    )
+
+
+def _and(conditions: tuple[str, ...]) -> str:
+    return "".join(f" AND ({one})" for one in conditions)
+
+
+def _after(place: Place, form: _Form) -> Asked:
+    sign = "<" if form.direction == "DESC" else ">"
+    values = {"after_moment": place.moment, "after_id": place.id, "after_position": -place.position}
+    at = f"({form.moment}, report.id) {{0}} (%(after_moment)s, %(after_id)s)"
+    if not form.with_lines:
+        return Asked(at.format(sign), "", values)
+    place_of_line = f"({form.moment}, report.id, -line.position)"
+    return Asked(
+        at.format(f"{sign}="), f"{place_of_line} {sign} (%(after_moment)s, %(after_id)s, %(after_position)s)", values
     )
 
 
@@ -188,46 +224,51 @@ def _by_id(asked: Filter, name: str, with_lines: bool) -> Asked:
     ids = [found for found, position in named if (position is not None) is with_lines]
     text, values = f"report.id = ANY(%({name}_ids)s::uuid[])", {f"{name}_ids": ids}
     if not with_lines:
-        return text, values
+        return Asked(text, "", values)
     positions = [position for _, position in named if position is not None]
-    return f"{text} AND {compose(_PAIRS, name=name)}", values | {f"{name}_positions": positions}
+    return Asked(text, compose(_PAIRS, name=name), values | {f"{name}_positions": positions})
 
 
 def _by_person(asked: Filter, name: str, _with_lines: bool) -> Asked:
     ids = [read_id(one.id) for one in asked.references if one.resource_type in {None, "Patient"}]
-    return compose(_OF_PERSONS, name=name), {name: [one for one in ids if one]}
+    return Asked(compose(_OF_PERSONS, name=name), "", {name: [one for one in ids if one]})
 
 
 def _by_visit(asked: Filter, name: str, _with_lines: bool) -> Asked:
     ids = [read_id(one.id) for one in asked.references if one.resource_type in {None, "Encounter"}]
-    return f"report.visit_id = ANY(%({name})s::uuid[])", {name: [one for one in ids if one]}
+    return Asked(f"report.visit_id = ANY(%({name})s::uuid[])", "", {name: [one for one in ids if one]})
 
 
 def _by_category(asked: Filter, name: str, _with_lines: bool) -> Asked:
     own = [category for one in asked.tokens for category in REPORT_CATEGORIES.get(one.code, ())]
-    return f"report.category = ANY(%({name})s::text[])", {name: own}
+    return Asked(f"report.category = ANY(%({name})s::text[])", "", {name: own})
 
 
 def _by_status(asked: Filter, name: str, with_lines: bool) -> Asked:
-    column = "line.status" if with_lines else "report.status"
-    return f"{column} = ANY(%({name})s::text[])", {name: [one.code for one in asked.tokens]}
+    text = f"{{0}}.status = ANY(%({name})s::text[])"
+    return _of_either(text, {name: [one.code for one in asked.tokens]}, with_lines)
 
 
 def _by_code(asked: Filter, name: str, with_lines: bool) -> Asked:
-    row = "line" if with_lines else "report"
-    return _by_token(asked, name, f"{row}.code", f"{row}.code_system")
+    text, values = _token(asked, name, "{0}.code", "{0}.code_system")
+    return _of_either(text, values, with_lines)
+
+
+def _of_either(text: str, values: dict[str, Any], with_lines: bool) -> Asked:
+    return Asked("", text.format("line"), values) if with_lines else Asked(text.format("report"), "", values)
 
 
 def _by_identifier(asked: Filter, name: str, with_lines: bool) -> Asked:
     if not with_lines:
-        return _by_token(asked, name, "report.identifier_value", "report.identifier_system")
+        text, values = _token(asked, name, "report.identifier_value", "report.identifier_system")
+        return Asked(text, "", values)
     # A result has an identifier when it came alone: the report was named after it.
     own_system = f"substr(report.identifier_system, {len(systems.ALONE) + 1})"
-    text, values = _by_token(asked, name, "report.identifier_value", own_system)
-    return f"starts_with(report.identifier_system, '{systems.ALONE}') AND {text}", values
+    text, values = _token(asked, name, "report.identifier_value", own_system)
+    return Asked(f"starts_with(report.identifier_system, '{systems.ALONE}') AND {text}", "", values)
 
 
-def _by_token(asked: Filter, name: str, code: str, system: str) -> Asked:
+def _token(asked: Filter, name: str, code: str, system: str) -> tuple[str, dict[str, Any]]:
     values = {f"{name}_codes": [one.code for one in asked.tokens]}
     systems = {f"{name}_systems": [one.system for one in asked.tokens]}
     return compose(_TOKENS, name=name, code=code, system=system), values | systems
@@ -247,7 +288,7 @@ def _by_moment(column: str, dates: Sequence[DateValue], name: str) -> Asked:
         start, end = f"{name}_{number}_start", f"{name}_{number}_end"
         texts.append(_COMPARED[one.prefix].format(column, f"%({start})s", f"%({end})s"))
         values |= {start: one.start, end: one.end}
-    return " OR ".join(texts), values
+    return Asked(" OR ".join(texts), "", values)
 
 
 _CONDITIONS: dict[str, Callable[[Filter, str, bool], Asked]] = {

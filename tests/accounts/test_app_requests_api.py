@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.apps import service as apps
@@ -232,6 +232,7 @@ _SCOPES = st.builds(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(_SCOPES, min_size=1, max_size=4), st.lists(_SCOPES, min_size=1, max_size=4))
 def test_what_is_within_lets_do_no_more(asked: list[str], registered: list[str]) -> None:
     assert check_scopes(asked) == list(dict.fromkeys(asked))

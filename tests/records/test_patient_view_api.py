@@ -305,6 +305,27 @@ def test_what_hospitals_entered_tells_of_pregnancies_births_and_vaccinations(pho
     assert len(phone.lines("?stage=pregnancy&kind=entry")) == 3
 
 
+def test_what_a_minor_hides_is_no_event_to_his_guardian(city: City) -> None:
+    household = Household.open(city)
+    minor, mother = household.minor(), household.mother
+    code = household.invite(mother, kind="consent", relation="child").json["code"]
+    household.accept(minor, code)
+    phone, subject = Phone(city, minor), entries.named(minor.card_number)
+    hidden, told = (entries.file(city, phone.laboratory.token, entries.immunization(subject)) for _ in range(2))
+    pregnancy = {"coding": [{"system": entries.ICD_10, "code": "Z34.9"}], "text": "早孕建册"}
+    sent = entries.condition(subject, code=pregnancy, onsetDateTime="2026-05-01")
+    pregnant = entries.file(city, phone.laboratory.token, sent)
+    for object_id in (hidden, pregnant):
+        assert household.post(minor, f"/timeline/{object_id}/hide", {}).status_code == 200
+    own = phone.get("/life").json
+    hers = phone.get(f"/life?person_id={minor.person_id}", mother).json
+    assert [{each["object_id"] for each in life["events"]} for life in (own, hers)] == [
+        {hidden, told, pregnant},
+        {told},
+    ]
+    assert [any(each["stage"] == "pregnancy" for each in life["stages"]) for life in (own, hers)] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("dated", "entered", "found"),
     [

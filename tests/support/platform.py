@@ -120,8 +120,9 @@ def _without_outside_servers() -> dict[str, str]:
 def running_platform(folder: Path) -> Iterator[Platform]:
     """An installation for the length of a ``with`` block."""
     platform = Platform(folder)
-    platform.start()
     try:
+        # One that does not come up in time is stopped too.
+        platform.start()
         yield platform
     finally:
         if platform._process is not None:

@@ -69,11 +69,11 @@ def find_repeat(session: Session, actor: Actor, arrival: Arrival) -> InboundMess
         undo what a person decided.
     """
     key, own = arrival.message_key, _sent_by(actor, arrival)
+    lock_key(session, actor.house_id, arrival.channel, key or _digest(arrival.body).hex())
     dismissed = own.where(InboundMessage.state == "dismissed", InboundMessage.digest == _digest(arrival.body))
     if key is None:
         found = session.scalars(dismissed.where(InboundMessage.message_key.is_(None))).all()
     else:
-        lock_key(session, actor.house_id, arrival.channel, key)
         accepted = own.where(InboundMessage.state == "accepted").where(InboundMessage.message_key == key)
         found = session.scalars(select(InboundMessage).from_statement(union_all(accepted, dismissed))).all()
     # What was accepted in the meantime, because it was reopened, counts for more.
@@ -84,14 +84,17 @@ def find_repeat(session: Session, actor: Actor, arrival: Arrival) -> InboundMess
 
 
 def lock_key(session: Session, hospital_id: UUID, channel: str, message_key: str) -> None:
-    """Whoever files or resolves a message of this key at this moment waits until we have committed."""
+    """Whoever files or resolves a message of this key at this moment waits until we have committed.
+
+    :param message_key: of a message without one its digest, in hexadecimal digits.
+    """
     lock = _lock(hospital_id, channel, message_key)
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(lock, 0))))
 
 
 def message_lock(actor: Actor, arrival: Arrival) -> str:
     """Who decides about a message of this key holds this advisory lock."""
-    return _lock(actor.house_id, arrival.channel, arrival.message_key or "")
+    return _lock(actor.house_id, arrival.channel, arrival.message_key or _digest(arrival.body).hex())
 
 
 def _lock(hospital_id: UUID, channel: str, message_key: str) -> str:

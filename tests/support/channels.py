@@ -64,8 +64,17 @@ class House:
 
     def _fhir(self, number: str, name: str | None) -> Callable[[], str]:
         subject = {"identifier": {"system": systems.PATIENT_NUMBER, "value": number}}
-        body = bundle(report(("", "")) | {"subject": subject | ({"display": name} if name else {})}, observation())
+        return self._send(
+            bundle(report(("", "")) | {"subject": subject | ({"display": name} if name else {})}, observation())
+        )
 
+    def _unnamed_fhir(self, number: str, _name: str | None) -> Callable[[], str]:
+        """Without an id of its own: a repeat is known by its digest."""
+        subject = {"identifier": {"system": systems.PATIENT_NUMBER, "value": number}}
+        body = bundle(report(("", "")) | {"subject": subject}, observation())
+        return self._send({name: value for name, value in body.items() if name != "identifier"})
+
+    def _send(self, body: dict[str, Any]) -> Callable[[], str]:
         def transmit() -> str:
             reply = send(self.city, self.machine, body)
             return "" if reply.status_code == 200 else refusal_of(reply)[1]

@@ -100,7 +100,7 @@ def _lock_message(session: Session, actor: Actor, message_id: UUID, state: str) 
     """The message in this state. Whoever else resolves it, or sends it again, at this moment waits for us."""
     message = find_message(session, actor, message_id)
     # The lock of its arrival, and not of its row: filing takes the two in this order.
-    intake.lock_key(session, message.hospital_id, message.channel, message.message_key or str(message.id))
+    intake.lock_key(session, message.hospital_id, message.channel, message.message_key or message.digest.hex())
     session.refresh(message)
     if message.state != state:
         raise MessageNotWaiting

@@ -110,7 +110,7 @@ def _is_plain(incoming: Incoming) -> bool:
 
 
 def _lock(session: Session, actor: Actor, chosen: dict[int, Offered]) -> None:
-    messages = sorted(intake.message_lock(actor, one.arrival) for one in chosen.values() if one.arrival.message_key)
+    messages = sorted(intake.message_lock(actor, one.arrival) for one in chosen.values())
     identifiers = sorted(report.identifier for one in chosen.values() for report in one.incoming.reports)
     locks = [*messages, *(report_lock(actor, identifier) for identifier in identifiers)]
     statements.run(session, _LOCK, {"locks": locks})

@@ -20,13 +20,14 @@ def house(committing_city: City) -> House:
     return House(committing_city, speaks_hl7v2=False)
 
 
-def test_a_message_is_resolved_once(house: House) -> None:
+@pytest.mark.parametrize("channel", ["fhir", "unnamed_fhir"])
+def test_a_message_is_resolved_once(house: House, channel: str) -> None:
     for number in range(ROUNDS):
-        resolve_at_once(house, f"P{number}")
+        resolve_at_once(house, channel, f"P{number}")
 
 
-def resolve_at_once(house: House, number: str) -> None:
-    patient, transmit = house.city.patient(), house.compose("fhir", number)
+def resolve_at_once(house: House, channel: str, number: str) -> None:
+    patient, transmit = house.city.patient(), house.compose(channel, number)
     transmit()
     (waiting,) = house.waiting()
     house.city.bind_number(house.hospital, patient, number)

@@ -9,7 +9,8 @@ import pytest
 from accounts.roles import SCOPE_PERMISSIONS
 from consent import service as consent
 from consent.models import Sensitivity
-from core import db
+from core import clock, db
+from health_card.models import Holder, Relation
 from records.fhir import systems
 from tests.support.apps import AppSide
 from tests.support.city import City, Patient, bearer
@@ -69,6 +70,19 @@ def scene(app: object, built: Scene) -> Scene:
 
 
 def test_an_app_reads_one_person_and_nobody_else(scene: Scene) -> None:
+    """Not even another one for whom the same login acts."""
+    now = clock.now()
+    with db.transaction() as session:
+        session.add(
+            Holder(
+                login_id=scene.patient.actor.id,
+                person_id=scene.other.person_id,
+                relation=Relation.WARD,
+                created_at=now,
+                confirmed_at=now,
+            )
+        )
+    assert scene.status(scene.patient.token, f"Patient/{scene.other.person_id}") == 200
     city, token = scene.city, scene.token("launch/patient patient/*.rs")
     person, other = scene.patient.person_id, scene.other.person_id
     for kind in OTHERS:

@@ -14,7 +14,9 @@ from records.reports import service as reports
 from records.reports.incoming import MOST_OBSERVATIONS, IncomingObservation, IncomingReport
 from records.reports.models import ObservationStatus, ReportStatus
 
-_WITHDRAWN = {ObservationStatus.CORRECTED, ObservationStatus.CANCELLED, ObservationStatus.WITHDRAWN}
+_CORRECTING = {ObservationStatus.CORRECTED, ObservationStatus.CANCELLED, ObservationStatus.WITHDRAWN}
+# One line neither completes a report nor brings a cancelled one back.
+_LASTING = {ReportStatus.PRELIMINARY, ReportStatus.CANCELLED}
 
 
 def complete_report(session: Session, actor: Actor, draft: Draft) -> IncomingReport:
@@ -76,9 +78,9 @@ def _change_line(session: Session, actor: Actor, draft: Draft) -> IncomingReport
 
 def _status_after(filed: IncomingReport, line: IncomingObservation) -> str:
     """What a changed line makes of its report."""
-    if filed.status == ReportStatus.PRELIMINARY:
+    if filed.status in _LASTING:
         return filed.status
-    return (ReportStatus.CORRECTED if line.status in _WITHDRAWN else ReportStatus.AMENDED).value
+    return (ReportStatus.CORRECTED if line.status in _CORRECTING else ReportStatus.AMENDED).value
 
 
 def _line(sent: reports.SentReport, position: int) -> IncomingObservation:

@@ -17,7 +17,7 @@ from core.errors import PermissionMissing, Refusal
 from core.web import current_actor, current_config, public, requires
 from records.fhir import answers, capability, finding, parameters, reading, submitting, summary
 from records.fhir.catalogue import KINDS, OF_A_PERSON, Kind
-from records.fhir.refusals import FhirInteractionUnsupported, FhirInvalid
+from records.fhir.refusals import FhirInteractionUnsupported, FhirInvalid, FhirResourceNotFound
 from records.fhir.schemas import ResourcePath, VersionPath
 from records.fhir.submitting import Submission
 from records.intake import service as intake
@@ -227,13 +227,17 @@ def _read_at(url: str) -> dict[str, Any]:
     """What a GET of this address, below the base, would have answered.
 
     :raises FhirInteractionUnsupported: it is none of the kind ``Type/id``, ``Type/id/_history/version``, ``Type?...``.
+    :raises PermissionMissing: the token may not read this type.
+    :raises FhirResourceNotFound: none such that the actor may see.
     """
     path, question, query = url.partition("?")
     name, _, place = path.partition("/")
     resource_id, _, version = place.partition("/_history/")
     kind, actor = KINDS.get(name), current_actor()
-    if kind is None or bool(place) == bool(question) or (version and not (kind.is_versioned and version.isdecimal())):
+    if kind is None or bool(place) == bool(question) or (version and not kind.is_versioned):
         raise FhirInteractionUnsupported
+    if version and not re.fullmatch("[0-9]{1,9}", version):
+        raise FhirResourceNotFound
     if not actor.can(kind.permission):
         raise PermissionMissing
     with db.transaction() as session:

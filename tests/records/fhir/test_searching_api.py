@@ -105,7 +105,8 @@ def test_a_batch_reads_as_well_as_it_files(city: City, hospital: Hospital, machi
     (diagnosis,) = matches(get(city, machine.token, "Condition"))
     address = f"Condition/{diagnosis['id']}"
     urls = [address, f"{address}/_history/1", f"Observation?patient=Patient/{patient.person_id}&_count=2", "Basic/1",
-            f"{address}/_history/x", f"{address}?_id=1", "Condition/1", "Condition?bogus=1", "metadata"]  # fmt: skip
+            f"{address}/_history/{'9' * 5000}", f"{address}?_id=1", "Condition/1", "Condition?bogus=1",
+            "metadata"]  # fmt: skip
     entries: list[dict[str, Any]] = [{"request": {"method": "GET", "url": url}} for url in urls]
     sent = condition(named(patient.card_number))
     entries.append({"resource": sent, "request": {"method": "POST", "url": "Condition"}})

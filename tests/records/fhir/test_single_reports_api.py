@@ -188,6 +188,20 @@ def test_one_line_of_a_report_is_changed_and_the_others_stay(city: City, machine
     assert refusal_of(together) == (422, "records.fhir_invalid")
 
 
+def test_a_changed_line_completes_no_report_and_brings_none_back(
+    city: City, machine: Machine, patient: Patient
+) -> None:
+    for status in ("preliminary", "cancelled"):
+        filed_report = filed(
+            call(city, machine.token, "POST", "DiagnosticReport", whole(patient, observation(), status=status))
+        )
+        line_id = f"{filed_report['id']}.1"
+        changed = alone(patient, identifier=None, id=line_id, status="amended", valueQuantity={"value": 6})
+        reply = call(city, machine.token, "PUT", f"Observation/{line_id}", changed, **{"If-Match": 'W/"1"'})
+        assert filed(reply, 200)["valueQuantity"]["value"] == 6
+        assert get(city, patient.token, f"DiagnosticReport/{filed_report['id']}")["status"] == status
+
+
 INVALID: list[Any] = [
     lambda sent: sent.pop("identifier"),
     lambda sent: sent["contained"].append(observation(id="unclaimed")),

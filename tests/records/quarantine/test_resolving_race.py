@@ -2,11 +2,14 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from core import db
+from records.intake import service as intake
+from records.intake.models import InboundMessage
 from records.reports.models import Report
 from tests.support.channels import House
 from tests.support.city import City
@@ -20,14 +23,38 @@ def house(committing_city: City) -> House:
     return House(committing_city, speaks_hl7v2=False)
 
 
-@pytest.mark.parametrize("channel", ["fhir", "unnamed_fhir"])
-def test_a_message_is_resolved_once(house: House, channel: str) -> None:
+def test_a_message_is_resolved_once(house: House) -> None:
     for number in range(ROUNDS):
-        resolve_at_once(house, channel, f"P{number}")
+        resolve_at_once(house, f"P{number}")
 
 
-def resolve_at_once(house: House, channel: str, number: str) -> None:
-    patient, transmit = house.city.patient(), house.compose(channel, number)
+@pytest.mark.parametrize("channel", ["fhir", "unnamed_fhir"])
+def test_who_dismisses_waits_for_a_filing_under_way(house: House, channel: str) -> None:
+    house.compose(channel, "P1")()
+    (waiting,) = house.waiting()
+    with ThreadPoolExecutor(1) as pool:
+        with db.transaction() as session:
+            kept = session.get_one(InboundMessage, UUID(waiting["id"]))
+            name = kept.message_key or kept.digest.hex()
+            # As filing does when the same is sent again.
+            intake.lock_key(session, kept.hospital_id, kept.channel, name)
+            kept.state, kept.reason = "accepted", None
+            session.flush()
+            dismissed = pool.submit(house.act, waiting["id"], "dismiss", why="duplicate")
+            while session.scalar(text(_WAITING)) == 0:
+                assert not dismissed.done()
+        assert dismissed.result(timeout=20).status_code == 409
+
+
+_WAITING = """
+SELECT count(*) FROM pg_locks
+WHERE locktype = 'advisory' AND NOT granted
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
+def resolve_at_once(house: House, number: str) -> None:
+    patient, transmit = house.city.patient(), house.compose("fhir", number)
     transmit()
     (waiting,) = house.waiting()
     house.city.bind_number(house.hospital, patient, number)

@@ -192,6 +192,18 @@ def test_category(section: str, category: str) -> None:
     assert report.category == category
 
 
+def test_what_repeats_is_read_once_and_what_differs_each_time() -> None:
+    """Neither a value nor a note is another message's, also where a range is too long to be remembered."""
+    for usual in ("3.5-9.5", "见说明" * 400):
+        for value, separators in (("1.0", "^~\\&"), ("2.0", "^~\\&"), ("3.0", "$~\\&")):
+            written = f"OBX|1|NM|6690-2^白细胞^LN||{value}|g/L^g/L^UCUM|{usual}|H|||F\rNTE|1||注{value}"
+            message = oru("B1", "MZ1", *written.split("\r"), obr="X1^血^L|||20260305083000|||||||||||||||||LAB|F")
+            (report,) = translated(message.replace("^~\\&", separators).replace("^", separators[0])).reports
+            (found,) = report.observations
+            assert (str(found.value), found.note, found.reference_text) == (value, f"注{value}", usual)
+            assert (found.code, found.name, found.unit_code) == ("6690-2", "白细胞", "g/L")
+
+
 @pytest.mark.parametrize(
     ("written", "moment"),
     [

@@ -20,7 +20,8 @@ def dump(document: Any, *, sort_keys: bool = False) -> str:
     :param sort_keys: for comparing two documents.
     """
     written = json.dumps(document, ensure_ascii=False, sort_keys=sort_keys, separators=(",", ":"), default=_mark)
-    return _MARKED.sub(r"\1", written)
+    # Not a template such as r"\1", which is expanded anew for every number.
+    return _MARKED.sub(lambda marked: marked[1], written)
 
 
 def _mark(value: Any) -> str:

@@ -1,6 +1,7 @@
 """Rows to resources of FHIR R4."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from core import clock, exact_json
@@ -31,6 +32,7 @@ def show_resource(hit: Hit, scene: Scene) -> Resource:
     return _show_report(first, scene, common)
 
 
+@lru_cache(256)
 def show_moment(moment: datetime) -> str:
     """An instant on the clocks of the city, with its zone."""
     return clock.in_city(moment).isoformat()

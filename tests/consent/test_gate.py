@@ -28,6 +28,7 @@ BY_HAND = """
 WITH readable AS ({readable}) SELECT item.object_id FROM timeline_entries item
 WHERE item.person_id IN (SELECT id FROM readable) AND {is_known}
 """
+TOLD = "SELECT one.object_id, told.* FROM restricted_items one CROSS JOIN LATERAL ({restriction}) told"
 LIKE = """
 INSERT INTO persons (id, root_id, data_key, name_sealed, phone_sealed, sex, birth_date, assurance, created_at)
 SELECT :id, :root_id, data_key, name_sealed, phone_sealed, sex, :born, assurance, created_at
@@ -154,10 +155,7 @@ def test_by_hand_a_person_is_to_a_login_what_the_access_row_says(town: Town) -> 
 def test_by_hand_a_restriction_is_told_as_it_is(town: Town) -> None:
     with db.transaction() as session:
         ids = set(session.scalars(select(RestrictedItem.object_id)))
-        asked = statements.compose(
-            "SELECT one.object_id, told.* FROM restricted_items one CROSS JOIN LATERAL ({restriction}) told",
-            restriction=consent.RESTRICTION.format("one.object_id"),
-        )
+        asked = TOLD.format(restriction=consent.RESTRICTION.format("one.object_id"))
         rows = statements.list_rows(session, asked, {"now": clock.now()})
         told = consent.list_restrictions(session, object_ids=ids)
     assert {row[0]: row[1:] for row in rows} == {

@@ -262,8 +262,11 @@ def _sort_key(place: Place) -> tuple[datetime, UUID, int]:
 def _release(
     session: Session, actor: Actor, resource_types: Sequence[str], search: Search, page: Sequence[Hit]
 ) -> None:
-    lines: dict[UUID, int] = dict.fromkeys(_named_persons(session, search), 0)
+    named = _named_persons(search)
     roots = _list_roots(session, page)
+    # Where one person is asked for, what was found is his.
+    others = set() if page and len(named) == 1 else set(health_card.list_roots(session, named).values())
+    lines: dict[UUID, int] = dict.fromkeys(others, 0)
     for hit in page:
         lines[roots[hit.person_id]] = lines.get(roots[hit.person_id], 0) + 1
     asked = resource_types[0] if len(resource_types) == 1 else "everything"
@@ -283,11 +286,10 @@ def _release(
                 raise
 
 
-def _named_persons(session: Session, search: Search) -> set[UUID]:
-    named = {
+def _named_persons(search: Search) -> set[UUID]:
+    return {
         found
         for one in search.of("patient")
         for reference in one.values
         if isinstance(reference, ReferenceValue) and (found := conditions.read_id(reference.id))
     }
-    return set(health_card.list_roots(session, named).values()) if named else set()

@@ -41,7 +41,9 @@ class ReportNotFound(NotFound):
 class AttachmentNotFound(NotFound):
     code = "records.attachment_not_found"
     title = "没有找到这份附件"
-    detail = "The report holds no document of this number; `attachments` of the report lists those that it has."
+    detail = (
+        "It holds no document of this number; `attachments` of the report, `documents` of the entry list what there is."
+    )
 
 
 class ImageNotFound(NotFound):

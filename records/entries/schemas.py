@@ -18,6 +18,18 @@ class EntryLineShown(Shown):
     text: str
 
 
+class EntryDocumentPath(EntryPath):
+    number: int = Field(ge=1, le=32_767)
+
+
+class EntryDocumentShown(Shown):
+    number: int = Field(description="from 1; its address is /api/v1/entries/{id}/documents/{number}")
+    title: str
+    content_type: str = Field(
+        description="application/pdf, image/jpeg, image/png, text/plain; application/octet-stream: anything else"
+    )
+
+
 class RecordEntryShown(Shown):
     model_config = ConfigDict(
         json_schema_extra={
@@ -32,6 +44,7 @@ class RecordEntryShown(Shown):
                 "name": "乙肝疫苗",
                 "hospital_name": "市疾控测试中心",
                 "occurred_at": "2026-03-01T01:00:00Z",
+                "documents": [],
                 "lines": [{"label": "剂次", "text": "2"}, {"label": "批号", "text": "A2026-7"}],
                 "content": {
                     "status": "completed",
@@ -56,4 +69,5 @@ class RecordEntryShown(Shown):
     hospital_name: str
     occurred_at: datetime
     lines: list[EntryLineShown] = Field(description="what the resource says, for people to read")
+    documents: list[EntryDocumentShown] = Field(description="what came inside it, of a document")
     content: dict[str, Any] = Field(description="the resource of FHIR R4 as it was accepted")

@@ -18,8 +18,10 @@ from core.ids import new_id
 from health_card import service as health_card
 from records.entries.incoming import IncomingEntry
 from records.entries.models import CATEGORIES, RecordEntry
+from records.entries.papers import Document, list_documents
 from records.entries.refusals import EntryNotFound, EntryOfAnotherPerson, EntryVersionDiffers
 from records.entries.wording import Line, describe
+from records.refusals import AttachmentNotFound
 from records.releasing import service as releasing
 from records.timeline import service as timeline
 from records.timeline.service import Placement
@@ -62,6 +64,11 @@ class EntryView:
     def lines(self) -> list[Line]:
         """What it says beside its name, time and status, for people to read."""
         return describe(self.resource_type, self.content)
+
+    @property
+    def documents(self) -> list[Document]:
+        """What came inside it."""
+        return list_documents(self.resource_type, self.content)
 
 
 def decide_entries(
@@ -154,9 +161,12 @@ def _item_of(actor: Actor, decided: DecidedEntry, visit_id: UUID | None) -> rele
     )
 
 
-def get_entry(session: Session, actor: Actor, entry_id: UUID) -> EntryView:
+def get_entry(session: Session, actor: Actor, entry_id: UUID, *, action: str = "records.entry.read") -> EntryView:
     """The current version of an entry of a person whose records the actor may see now; leaves an access row.
 
+    The patient has then seen it.
+
+    :param action: what is done with it, for the access row.
     :raises EntryNotFound: none such for this actor.
     """
     found = session.execute(
@@ -173,11 +183,25 @@ def get_entry(session: Session, actor: Actor, entry_id: UUID) -> EntryView:
         session,
         actor,
         person_id=entry.person_id,
-        action="records.entry.read",
+        action=action,
         of=("entry", entry.id),
         facts={"version": entry.version},
     )
+    timeline.mark_seen(session, actor, object_id=entry.id, version=entry.version)
     return _show(session, entry, content)
+
+
+def open_document(session: Session, actor: Actor, entry_id: UUID, number: int) -> Document:
+    """A document inside the current version of an entry that the actor may see now; leaves an access row.
+
+    :raises EntryNotFound: none such for this actor.
+    :raises AttachmentNotFound: it has no document of this number.
+    """
+    entry = get_entry(session, actor, entry_id, action="records.entry_document.read")
+    found = next((each for each in entry.documents if each.number == number), None)
+    if found is None:
+        raise AttachmentNotFound
+    return found
 
 
 def list_history(

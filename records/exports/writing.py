@@ -43,8 +43,8 @@ def write_part(
             paper, document = papers.draw_paper(each, config)
             drawn.append((each.document_id, bytes.fromhex(_add(archive, paper.name, document))))
             on_paper[each.report.id] = [paper, *_add_papers(archive, each.report.id, found)]
-        for name, text in _files(step, found, on_paper):
-            _add(archive, name, text)
+        for name, content in _files(step, found, on_paper):
+            _add(archive, name, content)
         _add(archive, _CONTENTS, json.dumps(_contents(step, found), ensure_ascii=False))
     return tuple(drawn)
 
@@ -87,7 +87,7 @@ def _add_papers(archive: zipfile.ZipFile, report_id: UUID, found: Slice) -> Iter
             yield paper
 
 
-def _files(step: Step, found: Slice, on_paper: dict[UUID, list[Paper]]) -> Iterator[tuple[str, str]]:
+def _files(step: Step, found: Slice, on_paper: dict[UUID, list[Paper]]) -> Iterator[tuple[str, str | bytes]]:
     person, part = step.person_id, _part(step)
     lines = {
         "Encounter": [fhir.show_visit(person, visit) for visit in found.visits],
@@ -107,6 +107,9 @@ def _files(step: Step, found: Slice, on_paper: dict[UUID, list[Paper]]) -> Itera
     if found.entries:
         page = render_template(f"{_TEMPLATES}/entries.html", entries=found.entries, words=wording)
         yield f"entries-{part}.html", page
+    for entry in found.entries:
+        for document in entry.documents:
+            yield f"entries/{entry.id}/{document.file_name}", document.content
     if found.accesses:
         rows = [vars(row) for row in found.accesses]
         written = [f"{json.dumps(row, default=str, ensure_ascii=False)}\n" for row in rows]

@@ -93,29 +93,26 @@ def test_what_an_entry_says_stands_line_by_line(city: City, case: Case, doctor: 
         assert line in text
 
 
-@pytest.mark.parametrize(
-    ("asked", "shown", "left_out"),
-    [
-        ("kind=report:laboratory", ("生化全套",), ("胸部CT平扫", "青霉素")),
-        ("kind=study:imaging", ("胸部CT平扫",), ("生化全套", "青霉素")),
-        ("kind=entry:allergy", ("青霉素",), ("生化全套", "胸部CT平扫")),
-        ("since=2026-03-20&until=2026-03-20", ("生化全套",), ("青霉素",)),
-        ("until=2001-01-01", ("没有符合条件的记录", "显示全部"), ("生化全套", "青霉素")),
-        ("stage=youth", ("生化全套", "青霉素"), ()),
-        ("stage=newborn", ("没有符合条件的记录",), ("生化全套", "青霉素")),
-    ],
-)
-def test_the_timeline_is_narrowed(
-    city: City, case: Case, doctor: Browser, asked: str, shown: tuple[str, ...], left_out: tuple[str, ...]
-) -> None:
-    allergy = every_kind(named(case.patient.card_number))[2]
-    file(city, city.machine(case.home).token, allergy)
-    page = doctor.get(f"{case.chart}?{asked}").text
-    listed = page[page.index("</details>") : page.index('<section class="card opened"')]
-    assert [word in listed for word in shown] == [True] * len(shown)
-    assert [word in listed for word in left_out] == [False] * len(left_out)
-    links = re.findall(r'href="([^"]+)#opened"', listed)
-    assert all(asked.replace("&", "&amp;") in link for link in links)
+NARROWED = [
+    ("kind=report:laboratory", ("生化全套",), ("胸部CT平扫", "青霉素")),
+    ("kind=study:imaging", ("胸部CT平扫",), ("生化全套", "青霉素")),
+    ("kind=entry:allergy", ("青霉素",), ("生化全套", "胸部CT平扫")),
+    ("since=2026-03-20&until=2026-03-20", ("生化全套",), ("青霉素",)),
+    ("until=2001-01-01", ("没有符合条件的记录", "显示全部"), ("生化全套", "青霉素")),
+    ("stage=youth", ("生化全套", "青霉素"), ()),
+    ("stage=newborn", ("没有符合条件的记录",), ("生化全套", "青霉素")),
+]
+
+
+def test_the_timeline_is_narrowed(city: City, case: Case, doctor: Browser) -> None:
+    file(city, city.machine(case.home).token, every_kind(named(case.patient.card_number))[2])
+    for asked, shown, left_out in NARROWED:
+        page = doctor.get(f"{case.chart}?{asked}").text
+        listed = page[page.index("</details>") : page.index('<section class="card opened"')]
+        assert [word for word in shown if word not in listed] == [], asked
+        assert [word for word in left_out if word in listed] == [], asked
+        links = re.findall(r'href="([^"]+)#opened"', listed)
+        assert all(asked.replace("&", "&amp;") in link for link in links)
 
 
 def test_only_a_hospital_of_the_patient_can_be_chosen(city: City, case: Case, doctor: Browser) -> None:
@@ -146,6 +143,31 @@ def test_what_came_inside_a_report_is_downloaded_and_runs_nowhere(city: City, ca
     assert doctor.client.get(address).status_code == 404
 
 
+def test_a_document_inside_an_entry_is_downloaded_and_runs_nowhere(city: City, case: Case, doctor: Browser) -> None:
+    letter = every_kind(named(case.patient.card_number))[3]
+    page = {"attachment": {"contentType": "text/html", "data": "PHNjcmlwdD4=", "title": "附页"}}
+    address = {"attachment": {"contentType": "application/pdf", "url": "https://example.org/letter.pdf"}}
+    entry_id = file(city, city.machine(case.home).token, letter | {"content": [address, *letter["content"], page]})
+    shown = doctor.get(f"{case.chart}?open={entry_id}").text
+    assert re.findall(rf'href="/api/v1/entries/{entry_id}/documents/(\d)">([^<]+)', shown) == [
+        ("1", "文件"),
+        ("2", "附页"),
+    ]
+    replies = [doctor.client.get(f"/api/v1/entries/{entry_id}/documents/{number}") for number in (1, 2, 3)]
+    assert [reply.status_code for reply in replies] == [200, 200, 404]
+    assert [(reply.data, reply.mimetype) for reply in replies[:2]] == [
+        ("出院".encode(), "text/plain"),
+        (b"<script>", "application/octet-stream"),
+    ]
+    assert replies[2].json["code"] == "records.attachment_not_found"
+    for reply in replies[:2]:
+        assert reply.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+        assert reply.headers["Content-Disposition"].startswith("attachment; ")
+    stranger = bearer(city.patient("李测试").token)
+    refused = city.client.get(f"/api/v1/entries/{entry_id}/documents/1", headers=stranger)
+    assert (refused.status_code, refused.json["code"]) == (404, "records.entry_not_found")
+
+
 def test_opening_what_came_inside_is_reading(city: City, case: Case) -> None:
     report_id, headers = send_document(city, case.home, case.patient), bearer(case.patient.token)
 
@@ -153,7 +175,10 @@ def test_opening_what_came_inside_is_reading(city: City, case: Case) -> None:
         page = city.client.get("/api/v1/timeline?is_unread=true", headers=headers).json["items"]
         return {line["object_id"] for line in page}
 
-    assert str(report_id) in unread()
+    entry_id = file(city, city.machine(case.home).token, immunization(named(case.patient.card_number)))
+    assert {str(report_id), entry_id} <= unread()
+    assert city.client.get(f"/api/v1/entries/{entry_id}", headers=headers).status_code == 200
+    assert entry_id not in unread()
     assert city.client.get(f"/api/v1/reports/{report_id}/attachments/1", headers=headers).status_code == 200
     assert str(report_id) not in unread()
 

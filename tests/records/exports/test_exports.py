@@ -5,7 +5,9 @@ import io
 import json
 import re
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -74,8 +76,11 @@ class Counter:
 
 
 @pytest.fixture
-def counter(city: City) -> Counter:
-    return Counter(city, open_case(city))
+def counter(city: City) -> Iterator[Counter]:
+    """A worker that is not interrupted, however slow the machine is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jobs, "SLICE", timedelta(minutes=10))
+        yield Counter(city, open_case(city))
 
 
 def make(export_id: str) -> None:
@@ -154,6 +159,7 @@ def test_entries_documents_and_reports_on_paper_are_in_it(counter: Counter) -> N
         *entries.every_kind(entries.named(patient.card_number)),
     ]
     ids = [entries.file(city, registry.token, resource) for resource in sent]
+    letter = next(filed for filed, one in zip(ids, sent, strict=True) if one["resourceType"] == "DocumentReference")
     wrong = entries.condition(entries.named(patient.card_number))
     wrong_id = entries.file(city, registry.token, wrong)
     wrong.pop("clinicalStatus")
@@ -179,6 +185,9 @@ def test_entries_documents_and_reports_on_paper_are_in_it(counter: Counter) -> N
         assert words in said
     assert f'{name}#{wrong_id}">2型糖尿病</a>' in files["index.html"]
     assert counter.state(export_id)["entries"] == len(sent) + 1
+
+    assert raw[f"entries/{letter}/1.txt"] == "出院".encode()
+    assert f'href="entries/{letter}/1.txt"' in page
 
     on_paper, inside = f"reports/{paper}.pdf", f"reports/{paper}/1.pdf"
     assert raw[inside] == documents.DOCUMENT

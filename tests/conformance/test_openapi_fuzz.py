@@ -23,7 +23,7 @@ from tests.support import strange
 from tests.support.city import City
 from tests.support.fuzzing import Answer, Fuzz, Scene, open_scene
 
-EXAMPLES = 3
+EXAMPLES = 2
 CHECKED = [status_code_conformance, content_type_conformance, response_schema_conformance]
 # Protocols with a form of their own have tests of their own.
 ELSEWHERE = ("/fhir",)

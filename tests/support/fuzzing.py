@@ -225,6 +225,11 @@ class Fuzz:
         self.faults: dict[str, str] = {}
         self.answers: Counter[tuple[str, int, str]] = Counter()
 
+    @property
+    def is_long(self) -> bool:
+        """Somebody has time."""
+        return "FUZZ_EXAMPLES" in os.environ
+
     @staticmethod
     def examples(few: int) -> settings:
         """How many, and from which seed."""

@@ -148,7 +148,7 @@ def open_scene(city: City) -> Scene:
         "certificate_type": ["01"],
         "certificate_number": [case.patient.certificate_number],
         "name": [case.patient.name],
-        "act": ["report-lost", "restore", "cancel", "reissue"],
+        "act": ["report-lost", "restore", "cancel"],
     }
     return scene
 

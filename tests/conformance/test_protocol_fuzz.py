@@ -22,7 +22,7 @@ from tests.support.entries import every_kind, named
 from tests.support.fuzzing import Answer, Fuzz, Scene, open_scene
 from tests.support.hl7v2 import adt, orm, oru
 
-FHIR_EXAMPLES, MESSAGES, FILES, FORMS = 150, 60, 40, 250
+FHIR_EXAMPLES, MESSAGES, FILES, FORMS = 100, 40, 24, 120
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 
 WORDS = [json.loads(text) for text in strange.VALUES if text.startswith('"')]

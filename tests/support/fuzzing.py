@@ -148,7 +148,7 @@ def open_scene(city: City) -> Scene:
         "certificate_type": ["01"],
         "certificate_number": [case.patient.certificate_number],
         "name": [case.patient.name],
-        "act": ["report-lost", "restore", "cancel", "reissue"],
+        "act": ["report-lost", "restore", "cancel"],
     }
     return scene
 
@@ -224,6 +224,11 @@ class Fuzz:
         self.scene = scene
         self.faults: dict[str, str] = {}
         self.answers: Counter[tuple[str, int, str]] = Counter()
+
+    @property
+    def is_long(self) -> bool:
+        """Somebody has time."""
+        return "FUZZ_EXAMPLES" in os.environ
 
     @staticmethod
     def examples(few: int) -> settings:

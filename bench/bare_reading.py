@@ -156,7 +156,7 @@ def create_app() -> Flask:
              "resource": _show_result(row), "search": {"mode": "match"}}
             for row in rows
         ]  # fmt: skip
-        return _present({"resourceType": "Bundle", "type": "searchset", "entry": entries})
+        return _present({"resourceType": "Bundle", "type": "searchset"} | ({"entry": entries} if entries else {}))
 
     @app.get("/healthz")
     def healthz() -> str:

@@ -16,6 +16,7 @@ _FHIR_TYPES = (
     "Observation",
     "Organization",
     "Patient",
+    "Practitioner",
     "Procedure",
     "Provenance",
     "ServiceRequest",
@@ -25,7 +26,7 @@ FHIR_READS = {name: f"records:fhir_{name.lower()}:read" for name in _FHIR_TYPES}
 FHIR_SEARCHES = {name: f"records:fhir_{name.lower()}:search" for name in _FHIR_TYPES}
 
 # What a patient can let an app read. Who looked, and who else may, is between the patient and the platform.
-APP_TYPES = tuple(name for name in _FHIR_TYPES if name not in {"AuditEvent", "Consent"})
+APP_TYPES = tuple(name for name in _FHIR_TYPES if name not in {"AuditEvent", "Consent", "Practitioner"})
 
 PATIENT_PERMISSIONS = frozenset(
     {

@@ -16,7 +16,7 @@ from accounts.service.hospitals import (
 )
 from accounts.service.logins import get_openid, identify_wechat, refresh_session, sign_in_login
 from accounts.service.machines import issue_machine_token
-from accounts.service.names import describe_actors
+from accounts.service.names import Practitioner, describe_actors, list_practitioners
 from accounts.service.ports import (
     identify_mllp_port,
     list_mllp_ports,
@@ -44,6 +44,7 @@ __all__ = [
     "HOSPITAL_NAME",
     "HospitalCard",
     "MessageFate",
+    "Practitioner",
     "StaffCard",
     "TerminalCard",
     "TerminalProof",
@@ -75,6 +76,7 @@ __all__ = [
     "list_departments",
     "list_hospitals",
     "list_mllp_ports",
+    "list_practitioners",
     "list_terminal_ids",
     "list_terminals",
     "lock_terminal",

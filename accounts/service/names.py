@@ -1,5 +1,7 @@
 """What those who act are called, for showing beside what they did."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import select
@@ -7,7 +9,40 @@ from sqlalchemy.orm import Session
 
 from accounts.apps.models import App
 from accounts.models import Hospital, MachineClient, MllpEndpoint, StaffMember
+from accounts.service.hospitals import HospitalCard, list_hospitals
 from core.actor import ActorKind
+
+
+@dataclass(frozen=True)
+class Practitioner:
+    """Somebody who works at a hospital, as others may know him. ``role``: doctor or registrar."""
+
+    id: UUID
+    name: str
+    role: str
+    hospital: HospitalCard
+    is_active: bool
+
+
+def list_practitioners(
+    session: Session, *, hospital_id: UUID | None = None, ids: Collection[UUID] | None = None, limit: int
+) -> list[Practitioner]:
+    """Who works, or worked, at hospitals, by name.
+
+    :param hospital_id: at this one only. ``ids``: these only.
+    """
+    asked = select(StaffMember).where(StaffMember.hospital_id.is_not(None))
+    if hospital_id is not None:
+        asked = asked.where(StaffMember.hospital_id == hospital_id)
+    if ids is not None:
+        asked = asked.where(StaffMember.id.in_(ids))
+    found = session.scalars(asked.order_by(StaffMember.name, StaffMember.id).limit(limit)).all()
+    hospitals = list_hospitals(session, {one.hospital_id for one in found if one.hospital_id})
+    return [
+        Practitioner(one.id, one.name, one.role, hospitals[one.hospital_id], one.is_enabled)
+        for one in found
+        if one.hospital_id
+    ]
 
 
 def describe_actors(session: Session, actors: set[tuple[str, UUID]]) -> dict[UUID, str]:

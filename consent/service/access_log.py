@@ -25,6 +25,7 @@ class AccessRow:
     """One act on a person's data: whose, who, which hospital, what, why, by which consent.
 
     :ivar person_name: masked.
+    :ivar staff_id: who it was, of a hospital's staff.
     :ivar is_me: the actor's own login did it.
     """
 
@@ -35,6 +36,7 @@ class AccessRow:
     action: str
     who_kind: str
     who: str
+    staff_id: UUID | None
     is_me: bool
     hospital_name: str | None
     object_kind: str | None
@@ -89,6 +91,7 @@ def list_access(
             who=_describe_login(entry, actor, relations)
             if entry.actor_kind == ActorKind.PATIENT
             else names.get(entry.actor_id, ""),
+            staff_id=entry.actor_id if entry.actor_kind == ActorKind.STAFF and entry.hospital_id else None,
             is_me=entry.actor_id == actor.id,
             hospital_name=hospitals[entry.hospital_id].name if entry.hospital_id else None,
             object_kind=entry.object_kind,

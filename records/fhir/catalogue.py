@@ -108,6 +108,7 @@ _KINDS = (
     ),
     Kind("Organization", _asks({"identifier": "identifier"}, {})),
     Kind("Patient", _asks({"identifier": "identifier"}, {})),
+    Kind("Practitioner", _asks({}, {})),
     _entry("Procedure", _CODED, {"date": "date"}, "patient", "subject", "encounter"),
     Kind("Provenance", _asks({}, {}, "target")),
     _entry("ServiceRequest", _CODED, {"authored": "date"}, "patient", "subject", "encounter"),

@@ -147,6 +147,14 @@ def _search_hospitals(session: Session, _actor: Actor, search: Search) -> Found:
     return Found([people.show_organization(one) for one in registry.search_hospitals(session, search)])
 
 
+def _read_practitioner(session: Session, actor: Actor, resource_id: str) -> Resource:
+    return people.show_practitioner(registry.get_practitioner(session, actor, _id_of(resource_id)))
+
+
+def _search_practitioners(session: Session, actor: Actor, search: Search) -> Found:
+    return Found([people.show_practitioner(one) for one in registry.search_practitioners(session, actor, search)])
+
+
 def _read_grant(session: Session, actor: Actor, resource_id: str) -> Resource:
     asked = Search((Filter("_id", (TokenValue(None, resource_id),)),))
     grants = registry.search_grants(session, actor, asked)
@@ -191,6 +199,7 @@ def _id_of(resource_id: str) -> UUID:
 _READERS: dict[str, Callable[[Session, Actor, str], Resource]] = {
     "Patient": _read_person,
     "Organization": _read_hospital,
+    "Practitioner": _read_practitioner,
     "Consent": _read_grant,
     "AuditEvent": _read_access,
     "Provenance": _read_origin,
@@ -198,6 +207,7 @@ _READERS: dict[str, Callable[[Session, Actor, str], Resource]] = {
 _SEARCHES: dict[str, Callable[[Session, Actor, Search], Found]] = {
     "Patient": _search_persons,
     "Organization": _search_hospitals,
+    "Practitioner": _search_practitioners,
     "Consent": _search_grants,
     "AuditEvent": _search_access,
     "Provenance": _search_origins,

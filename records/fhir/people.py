@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from accounts.service import HospitalCard
+from accounts.service import HospitalCard, Practitioner
 from consent.service import AccessRow, GrantView
 from health_card.service import PlainDemographics
 from records.fhir import systems
@@ -11,6 +11,7 @@ from records.fhir.service.reading import Hit, Scene
 from records.fhir.service.registry import PersonFile
 
 _OUTCOMES = {"in_force": "active", "expired": "inactive", "revoked": "inactive"}
+_POSITIONS = {"doctor": "医生", "registrar": "登记员"}
 _ACTIONS = {"read": "R", "listed": "R", "printed": "R", "opened": "C", "filed": "C", "created": "C", "registered": "C"}
 _PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 _ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
@@ -52,6 +53,22 @@ def show_organization(hospital: HospitalCard) -> Resource:
     }
 
 
+def show_practitioner(person: Practitioner) -> Resource:
+    """A Practitioner: somebody who works at a hospital. What he signs in with is nobody's business."""
+    return {
+        "resourceType": "Practitioner",
+        "id": str(person.id),
+        "active": person.is_active,
+        "name": [{"text": person.name}],
+        "qualification": [
+            {
+                "code": {"text": _POSITIONS[person.role]},
+                "issuer": {"reference": f"Organization/{person.hospital.id}", "display": person.hospital.name},
+            }
+        ],
+    }
+
+
 def show_grant(grant: GrantView) -> Resource:
     """A Consent: what a person lets a hospital see, and until when."""
     period = {"start": show_moment(grant.starts_at), "end": show_moment(grant.revoked_at or grant.expires_at)}
@@ -76,7 +93,8 @@ def show_grant(grant: GrantView) -> Resource:
 
 def show_access(row: AccessRow) -> Resource:
     """An AuditEvent: a row of the access log."""
-    who: Resource = {"who": {"display": row.who}, "requestor": True, "altId": row.who_kind}
+    known = {"reference": f"Practitioner/{row.staff_id}"} if row.staff_id else {}
+    who: Resource = {"who": known | {"display": row.who}, "requestor": True, "altId": row.who_kind}
     entity: Resource = {"what": {"identifier": {"value": str(row.object_id)}}, "name": row.object_kind}
     found: dict[str, Any] = {
         "resourceType": "AuditEvent",

@@ -64,6 +64,7 @@ _ELEMENTS = {
         "identifier active name telecom gender birthDate deceased[x] address managingOrganization link",
         "",
     ),
+    "Practitioner": ("identifier active name telecom address gender birthDate", ""),
     "Procedure": (
         "identifier instantiatesCanonical instantiatesUri basedOn partOf status statusReason category code subject "
         "encounter performed[x] recorder asserter performer location reasonCode reasonReference bodySite outcome",

@@ -116,6 +116,27 @@ def get_hospital(session: Session, hospital_id: UUID) -> accounts.HospitalCard:
     return found[hospital_id]
 
 
+def search_practitioners(session: Session, actor: Actor, search: Search) -> list[accounts.Practitioner]:
+    """Who works at the actor's hospital. A login knows ids from its access log, and asks for these.
+
+    :raises FhirSearchUnsupported: a login names nobody.
+    """
+    is_house = actor.hospital_id is not None
+    if not is_house and not search.of("_id"):
+        raise FhirSearchUnsupported(("_id", "Whose ids stand in the access log can be asked for."))
+    named = [{conditions.read_id(value.code) for value in one.tokens} - {None} for one in search.of("_id")]
+    ids = {found for found in set.intersection(*named) if found} if named else None
+    return accounts.list_practitioners(session, hospital_id=actor.hospital_id, ids=ids, limit=search.count)
+
+
+def get_practitioner(session: Session, actor: Actor, staff_id: UUID) -> accounts.Practitioner:
+    """:raises FhirResourceNotFound: nobody of a hospital; for a hospital, nobody of its own."""
+    found = accounts.list_practitioners(session, hospital_id=actor.hospital_id, ids={staff_id}, limit=1)
+    if not found:
+        raise FhirResourceNotFound
+    return found[0]
+
+
 def search_grants(session: Session, actor: Actor, search: Search) -> list[consent.GrantView]:
     """The grants of the persons whom a login may act for; of a hospital those by which it sees anything now."""
     is_patient = actor.kind is ActorKind.PATIENT

@@ -19,7 +19,7 @@ from tests.support.fhir import bundle, card, observation, refusal_of, report, re
 
 KINDS = (
     "AllergyIntolerance AuditEvent Condition Consent DiagnosticReport DocumentReference Encounter Immunization "
-    "MedicationRequest Observation Organization Patient Procedure Provenance ServiceRequest Specimen"
+    "MedicationRequest Observation Organization Patient Practitioner Procedure Provenance ServiceRequest Specimen"
 )
 
 
@@ -29,7 +29,9 @@ class Scene:
     def __init__(self, city: City) -> None:
         self.city, self.hospital, self.patient = city, city.hospital("市中心测试医院"), city.patient()
         self.machine = city.machine(self.hospital)
-        self.visit_id = city.visit(city.staff(self.hospital), self.patient, self.hospital, patient_number="MZ1")
+        doctor = city.staff(self.hospital)
+        self.doctor_id = doctor.id
+        self.visit_id = city.visit(doctor, self.patient, self.hospital, patient_number="MZ1")
         body = bundle(report(card(self.patient.card_number)), observation(), observation("718-7", "血红蛋白"))
         body["entry"] += [
             {"resource": one, "request": {"method": "POST", "url": one["resourceType"]}}
@@ -54,6 +56,7 @@ def test_whoever_may_finds_everything_and_it_is_valid_fhir(scene: Scene) -> None
         token = getattr(scene, reader).token
         asked = f"?target=Condition/{scene.entries['Condition']}" if kind == "Provenance" else ""
         asked = f"?_id={scene.hospital.id}" if kind == "Organization" else asked
+        asked = f"?_id={scene.doctor_id}" if kind == "Practitioner" else asked
         found = get(scene.city, token, kind + asked)
         if reader == "machine" and kind == "AuditEvent":
             assert matches(found) == []
@@ -75,6 +78,19 @@ def test_a_hospital_reads_the_grants_by_which_it_sees_and_no_other(scene: Scene)
     assert revoked.status_code == 200, revoked.text
     assert matches(get(city, scene.machine.token, asked)) == []
     assert [one["status"] for one in matches(get(city, scene.patient.token, asked))] == ["inactive"]
+
+
+def test_practitioners_are_of_a_house_and_known_by_who_they_looked_at(scene: Scene) -> None:
+    city, (doctor,) = scene.city, matches(get(scene.city, scene.machine.token, f"Practitioner?_id={scene.doctor_id}"))
+    assert doctor["qualification"][0]["issuer"]["display"] == "市中心测试医院"
+    assert [one["id"] for one in matches(get(city, scene.machine.token, "Practitioner"))] == [str(scene.doctor_id)]
+    stranger = city.machine(city.hospital())
+    assert matches(get(city, stranger.token, f"Practitioner?_id={scene.doctor_id}")) == []
+    assert refusal_of(call(city, stranger.token, "GET", f"Practitioner/{scene.doctor_id}"))[0] == 404
+    assert refusal_of(call(city, scene.patient.token, "GET", "Practitioner"))[1] == "records.fhir_search_unsupported"
+    looked = [row["agent"][0]["who"].get("reference") for row in matches(get(city, scene.patient.token, "AuditEvent"))]
+    assert f"Practitioner/{scene.doctor_id}" in looked
+    assert get(city, scene.patient.token, f"Practitioner/{scene.doctor_id}") == doctor
 
 
 def test_any_row_of_the_access_log_is_read_by_its_owner(scene: Scene) -> None:

@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -22,6 +24,7 @@ DEADLINE_SECONDS = 60
 OWNER = """
 import json, sys, time
 from pathlib import Path
+from typing import Any
 from core import embedded
 folder = Path(sys.argv[1])
 with embedded.hold_folder(folder):
@@ -50,12 +53,21 @@ def read_rows(database_url: str) -> list[int]:
         return [row[0] for row in connection.execute("SELECT number FROM kept ORDER BY number")]
 
 
+@contextmanager
+def owned(folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]", dict[str, Any]]]:
+    """Servers of a process of their own, which is gone in the end: who waits for one that goes on waits for ever."""
+    with subprocess.Popen([sys.executable, "-c", OWNER, str(folder)], cwd=ROOT, stdout=subprocess.PIPE) as owner:
+        try:
+            assert owner.stdout is not None
+            yield owner, json.loads(owner.stdout.readline())
+        finally:
+            owner.kill()
+
+
 @pytest.mark.parametrize("kills_servers_too", [False, True], ids=["owner", "owner and servers"])
 def test_kill_9_leaves_nothing_behind_and_loses_nothing(tmp_path: Path, kills_servers_too: bool) -> None:
     folder = tmp_path / "var"
-    with subprocess.Popen([sys.executable, "-c", OWNER, str(folder)], cwd=ROOT, stdout=subprocess.PIPE) as owner:
-        assert owner.stdout is not None
-        started = json.loads(owner.stdout.readline())
+    with owned(folder) as (owner, started):
         write_row(started["urls"][0], 1)
         for process_id in started["ids"] if kills_servers_too else ():
             os.kill(process_id, signal.SIGKILL)
@@ -68,9 +80,7 @@ def test_kill_9_leaves_nothing_behind_and_loses_nothing(tmp_path: Path, kills_se
 
 def test_starting_at_once_after_a_kill_waits_for_the_predecessor(tmp_path: Path) -> None:
     folder = tmp_path / "var"
-    with subprocess.Popen([sys.executable, "-c", OWNER, str(folder)], cwd=ROOT, stdout=subprocess.PIPE) as owner:
-        assert owner.stdout is not None
-        started = json.loads(owner.stdout.readline())
+    with owned(folder) as (owner, started):
         # An open transaction, and a server that is slow to hear: both outlive the owner.
         with psycopg.connect(started["urls"][0].replace("+psycopg", "")) as connection:
             connection.execute("CREATE TABLE never_committed ()")

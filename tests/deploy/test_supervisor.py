@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,19 @@ def family_of(name: str) -> Callable[[], list[int]]:
 
 def mentions(folder: Path) -> Callable[[Path], bool]:
     return lambda entry: str(folder).encode() in (entry / "cmdline").read_bytes()
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """RUN as a process that is gone in the end: whoever waits for one that goes on, waits for ever."""
+    command = [sys.executable, "-c", RUN, *arguments]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as run:
+        try:
+            assert run.stdout is not None
+            assert run.stdout.readline() == "running\n"
+            yield run
+        finally:
+            run.kill()
 
 
 def wait_until(is_so: Callable[[], bool], what: str) -> None:
@@ -182,17 +196,16 @@ def test_nothing_is_started_after_a_stop(supervisor: Supervisor, tmp_path: Path,
 def test_a_request_to_stop_leaves_no_process(tmp_path: Path, family: str, number: signal.Signals) -> None:
     port = find_port()
     programs = {"server": ["-c", SERVER, str(port)], "worker": ["-c", "import time; time.sleep(600)"]}
-    command = [sys.executable, "-c", RUN, str(tmp_path / "var"), family, json.dumps(programs)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as run:
+    with running(str(tmp_path / "var"), family, json.dumps(programs)) as run:
         assert run.stdout is not None
-        assert run.stdout.readline() == "running\n"
         wait_until(lambda: answers(f"http://127.0.0.1:{port}/"), "the server answers")
+        # One that was only just started does not show yet whose it is.
+        wait_until(lambda: len(family_of(family)()) == 3, "the worker runs")
         children = family_of(family)()
         sessions = [run.pid, *children]
         run.send_signal(number)
         assert run.stdout.read() == "stopped\n"
         assert run.wait() == 0
-    assert len(children) == 3
     assert [in_session(session) for session in sessions] == [[]] * 4
     assert family_of(family)() == []
     assert find_processes(mentions(tmp_path)) == []
@@ -200,11 +213,8 @@ def test_a_request_to_stop_leaves_no_process(tmp_path: Path, family: str, number
 
 def test_a_killed_supervisor_takes_its_children_along(tmp_path: Path, family: str) -> None:
     programs = {"worker": ["-c", "import time; time.sleep(600)"]}
-    command = [sys.executable, "-c", RUN, str(tmp_path / "var"), family, json.dumps(programs)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
-        assert run.stdout is not None
-        assert run.stdout.readline() == "running\n"
-        assert len(family_of(family)()) == 1
+    with running(str(tmp_path / "var"), family, json.dumps(programs)) as run:
+        wait_until(lambda: len(family_of(family)()) == 1, "the worker runs")
         run.kill()
     wait_until(lambda: family_of(family)() == [], "the worker ends")
     wait_until(lambda: find_processes(mentions(tmp_path)) == [], "Redis ends")

@@ -218,7 +218,8 @@ def find_faults(answer: Answer) -> list[str]:
 class Fuzz:
     """Asks, judges, takes back, and goes on after a fault, so that one run tells of all.
 
-    ``FUZZ_EXAMPLES=300`` makes so many requests of each sort, anew each time; without it a few, always the same.
+    ``FUZZ_EXAMPLES=300`` makes so many requests of each sort, anew each time; without it a few, always the same. A long
+    run needs ``ARGS="-o faulthandler_timeout=0"``, or it is taken for one that hangs.
     """
 
     def __init__(self, scene: Scene) -> None:

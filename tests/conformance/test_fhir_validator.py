@@ -37,7 +37,8 @@ def collect_everything(city: City) -> dict[str, dict[str, Any]]:
     """Each kind of answer, by what was asked."""
     hospital, patient = city.hospital(), city.patient()
     machine = city.machine(hospital)
-    city.visit(city.staff(hospital), patient, hospital, patient_number="MZ1")
+    doctor = city.staff(hospital)
+    city.visit(doctor, patient, hospital, patient_number="MZ1")
     subject = named(patient.card_number)
     said: dict[str, dict[str, Any]] = {}
 
@@ -64,7 +65,11 @@ def collect_everything(city: City) -> dict[str, dict[str, Any]]:
     for kind in statement["rest"][0]["resource"]:
         name, interactions = kind["type"], {one["code"] for one in kind["interaction"]}
         for reader in (patient, machine):
-            asked = {"Provenance": f"?target=DiagnosticReport/{report_id}", "Organization": f"?_id={hospital.id}"}
+            asked = {
+                "Provenance": f"?target=DiagnosticReport/{report_id}",
+                "Organization": f"?_id={hospital.id}",
+                "Practitioner": f"?_id={doctor.id}",
+            }
             includes = "".join(f"&_include={one}" for one in kind.get("searchInclude", []))
             page = get(city, reader.token, f"{name}{asked.get(name, '?_count=50')}{includes}")
             said[f"search {name} of {type(reader).__name__}"] = page

@@ -103,6 +103,18 @@ def claim_files() -> int:
     return hard
 
 
+async def _stop_listening(server: Server) -> None:
+    """Let nobody more in.
+
+    Who was let in at this moment joins the server before it is closed: afterwards he could not, and nobody would
+    close the socket (CPython 3.11).
+    """
+    for listening in server.sockets:
+        asyncio.get_running_loop().remove_reader(listening.fileno())
+    await asyncio.sleep(0)
+    server.close()
+
+
 class _Listener:
     def __init__(self, app: Flask, limits: Limits, workers: int) -> None:
         self._app = app
@@ -115,8 +127,6 @@ class _Listener:
         self._connections: dict[Task[None], bool] = {}
         self._at_port: Counter[int] = Counter()
         self._large = asyncio.Semaphore(limits.large_frames)
-        # All of them until their sockets are closed; ``_connections`` are those that may speak.
-        self._serving: set[Task[None]] = set()
         self._stopping = False
 
     async def run(self, stop: threading.Event, poll_seconds: float) -> None:
@@ -135,7 +145,7 @@ class _Listener:
             return
         for number, port in list(self._ports.items()):
             if wanted.get(number) != port.certificates:
-                self._ports.pop(number).server.close()
+                await _stop_listening(self._ports.pop(number).server)
         for number in wanted.keys() - self._ports.keys():
             try:
                 self._ports[number] = await self._open(number, wanted[number])
@@ -154,6 +164,7 @@ class _Listener:
             backlog=1024,
             ssl=context,
             ssl_handshake_timeout=self._limits.handshake_seconds if context else None,
+            ssl_shutdown_timeout=self._limits.handshake_seconds if context else None,
         )
         receive = partial(self._receive, number)
         gathering = Gathering(receive, together=self._limits.together)
@@ -165,20 +176,27 @@ class _Listener:
     async def _close(self) -> None:
         self._stopping = True
         for port in self._ports.values():
-            port.server.close()
-        # Whoever was let in at this moment begins, sees that we stop, and closes.
-        await asyncio.sleep(0)
+            await _stop_listening(port.server)
         for connection, is_busy in list(self._connections.items()):
             if not is_busy:
                 connection.cancel()
-        if self._serving:
-            await asyncio.wait(set(self._serving), timeout=self._limits.stop_seconds)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.stop_seconds):
+                await self._finish()
         self._pool.shutdown()
+
+    async def _finish(self) -> None:
+        """Wait for everybody: also who is being let in at this moment begins, sees that we stop, and closes.
+
+        A connection that is only accepted has a task of the event loop, and then one of ours: cancelled before its
+        first step it would never close its socket.
+        """
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(others)
 
     async def _serve(self, number: int, reader: StreamReader, writer: StreamWriter) -> None:
         connection = asyncio.current_task()
         assert connection is not None
-        self._serving.add(connection)
         self._at_port[number] += 1
         try:
             if self._has_room(number) and not self._stopping:
@@ -194,7 +212,6 @@ class _Listener:
             writer.close()
             with suppress(OSError):
                 await writer.wait_closed()
-            self._serving.discard(connection)
             self._at_port[number] -= 1
 
     def _has_room(self, number: int) -> bool:

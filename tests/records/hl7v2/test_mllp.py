@@ -1,11 +1,12 @@
 """MLLP over real sockets: frames, broken and slow peers, parallel repeats, ports that come and go, a clean stop."""
 
+import gc
 import secrets
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -283,6 +284,24 @@ def test_stopping_ends_idle_connections_and_answers_what_is_in_work(
                     assert read_all(idle) == b""
                 assert b"records.person_not_matched" in read_all(busy)
         assert not can_connect(port)
+
+
+def test_stopping_leaves_no_connection_open_that_was_just_let_in(committing_app: Flask, committing_city: City) -> None:
+    """Not even one whose turn to be served has not come: an open one is told of when it is thrown away."""
+    hospital = committing_city.hospital()
+    with opened_port(hospital.id) as port, ExitStack() as held:
+        with serving(committing_app):
+            wait_until(lambda: can_connect(port))
+            crowd = threading.Thread(target=partial(_come_until_refused, port, held))
+            crowd.start()
+        crowd.join()
+        gc.collect()
+
+
+def _come_until_refused(port: int, held: ExitStack) -> None:
+    with suppress(ConnectionError):
+        while True:
+            held.enter_context(connect(port))
 
 
 _WAITING = """

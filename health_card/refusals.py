@@ -118,7 +118,10 @@ class PaymentDiffers(CodeRefused):
 class SecondFactorMissing(CodeRefused):
     code = "health_card.second_factor_missing"
     title = "静态码需要同时核对证件号码"
-    detail = "A static code proves nothing alone: send certificate_number as read from the patient's document."
+    detail = (
+        "A static code proves nothing alone: send certificate_number as read from the patient's document; of a newborn "
+        "who has none, from that of its mother or guardian."
+    )
 
 
 class SecondFactorWrong(CodeRefused):

@@ -22,7 +22,7 @@ ADVICE = {
     "health_card.carrier_unknown": "请用证件查询患者，再绑定此卡。",
     "health_card.carrier_taken": "请核对卡面姓名；确为本人的卡，请原绑定人先解除绑定。",
     "health_card.carrier_not_theirs": "身份证只能绑定给本人。",
-    "health_card.second_factor_missing": "请照患者证件录入证件号码。",
+    "health_card.second_factor_missing": "请照患者证件录入证件号码；新生儿尚无证件的，录入母亲或监护人的证件号码。",
     "health_card.second_factor_wrong": "请核对证件与卡是否为同一人。",
     "core.malformed_request": "请检查所填内容：手机为 11 位，或带国家码；日期形如 1985-04-12；更换证件时须指明原证件。",
     "core.rate_exceeded": "请稍候再试。",

@@ -9,6 +9,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base, WithId
 
+# Names the column in its index and its seal.
+MOTHER = "newborns.mother"
+
 
 class Newborn(Base):
     """A person known by mother, birth date and birth order. ``identity_index`` is their keyed fingerprint.

@@ -179,7 +179,12 @@ def certificate_owners(certificate: Certificate) -> Select[tuple[UUID]]:
 
 def certificate_index(certificate: Certificate) -> bytes:
     """The blind index by which a certificate is found."""
-    return vault().blind_index(certificate.identity, context=CERTIFICATE)
+    return index_identity(certificate.identity)
+
+
+def index_identity(identity: str) -> bytes:
+    """As ``certificate_index``, from what was sealed of a certificate (``Certificate.identity``)."""
+    return vault().blind_index(identity, context=CERTIFICATE)
 
 
 # What tells which records are one person's: three columns and not the whole table, whose aliases cost milliseconds.

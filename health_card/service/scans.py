@@ -1,6 +1,5 @@
 """A desk reads a code: is it genuine, is it still good, and whose is it."""
 
-import hmac
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,13 +16,11 @@ from core.actor import Actor, ActorKind
 from core.errors import RateExceeded
 from core.ids import new_id
 from health_card import codes
-from health_card.certificates import CertificateType, check_certificate
 from health_card.codes import Power
 from health_card.confirmation.service.uses import note_confirmed_code
 from health_card.devices.models import CodeDevice
-from health_card.models import Card, CardState, CertificateState, CodeRedemption, Holder, PersonCertificate
+from health_card.models import Card, CardState, CodeRedemption, Holder
 from health_card.refusals import (
-    CertificateInvalid,
     CodeExpired,
     CodeForged,
     CodeRedeemed,
@@ -31,14 +28,13 @@ from health_card.refusals import (
     CodeRevoked,
     CodeWrongClass,
     PaymentDiffers,
-    SecondFactorMissing,
-    SecondFactorWrong,
     TerminalLocked,
 )
 from health_card.service.alarms import raise_replay_alarm
 from health_card.service.codes import DYNAMIC_LIFE, KEY_PURPOSE
-from health_card.service.identities import certificate_index, same_person_ids
+from health_card.service.identities import same_person_ids
 from health_card.service.persons import is_holding
+from health_card.service.second_factor import check_second_factor
 
 FAILURES_PER_MINUTE = 20
 CLOCK_SKEW = timedelta(seconds=30)
@@ -266,30 +262,6 @@ def _refuse_repeat(session: Session, actor: Actor, earlier: CodeRedemption, term
 def _check_in_force(state: int, replaced_at: datetime | None, *, is_of_epoch: bool = True) -> None:
     if state != CardState.NORMAL or replaced_at is not None or not is_of_epoch:
         raise CodeRevoked
-
-
-def check_second_factor(session: Session, person_id: UUID, certificate_number: str | None) -> None:
-    """What proves nothing alone comes with a current certificate number of the same person.
-
-    :raises SecondFactorMissing: none was sent.
-    :raises SecondFactorWrong: another person's.
-    """
-    if not certificate_number:
-        raise SecondFactorMissing
-    for certificate in _current_certificates(session, person_id):
-        try:
-            offered = certificate_index(check_certificate(CertificateType(certificate.type), certificate_number))
-        except CertificateInvalid:
-            continue
-        if hmac.compare_digest(offered, certificate.number_index):
-            return
-    raise SecondFactorWrong
-
-
-def _current_certificates(session: Session, person_id: UUID) -> list[PersonCertificate]:
-    mine = PersonCertificate.person_id.in_(same_person_ids(person_id))
-    current = PersonCertificate.state == CertificateState.CURRENT
-    return list(session.scalars(select(PersonCertificate).where(mine, current)))
 
 
 def _record_scan(session: Session, actor: Actor, read: codes.ReadCode, found: Identified) -> Identified:

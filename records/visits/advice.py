@@ -9,7 +9,9 @@ ADVICE = {
     "health_card.code_revoked": "该卡已挂失、注销或换发。请核对患者证件，并请患者重新打开健康卡。",
     "health_card.code_wrong_class": "请患者在微信中返回健康卡首页，出示就诊用的二维码，不要出示付款码。",
     "health_card.payment_differs": "付款码只在收费时使用。请患者按本次金额重新生成。",
-    "health_card.second_factor_missing": "这是打印的静态码。请在「证件号码」一栏录入患者证件上的号码，再点登记。",
+    "health_card.second_factor_missing": (
+        "这是打印的静态码。请在「证件号码」一栏录入患者证件上的号码（新生儿尚无证件的，录入母亲或监护人的），再点登记。"
+    ),
     "health_card.second_factor_wrong": "请核对患者出示的证件与健康卡是否为同一人，并重新录入证件号码。",
     "health_card.carrier_unknown": "请核对卡的种类和卡号；未绑定时，请在「居民服务」中核对证件后绑定。",
     "health_card.carrier_number_invalid": "请核对卡的种类，并照卡面重新录入卡号。",

@@ -13,7 +13,8 @@ from health_card.carriers.refusals import CarrierUnknown
 from health_card.models import Card, CardState
 from health_card.refusals import CodeRevoked
 from health_card.service.identities import same_person_ids
-from health_card.service.scans import Identified, check_second_factor, take_turn
+from health_card.service.scans import Identified, take_turn
+from health_card.service.second_factor import check_second_factor
 
 # A lost phone is no reason to turn away who brings another card; a cancelled health card is.
 _GOOD = (CardState.NORMAL, CardState.LOST, CardState.BEING_MADE)

@@ -12,7 +12,7 @@ from core.actor import Actor
 from core.vault import vault
 from health_card.certificates import Certificate, CertificateType
 from health_card.corrections.refusals import CertificateOfAnother
-from health_card.family.models import Newborn
+from health_card.family.models import MOTHER, Newborn
 from health_card.family.refusals import CertificateGivenAlready, HolderNotFound, NotANewborn
 from health_card.family.service.desk import find_holder_at_desk
 from health_card.family.service.holding import Terms, check_relation, get_own_person_id
@@ -40,9 +40,6 @@ from health_card.service.identities import (
     same_person_ids,
 )
 from health_card.service.persons import Registration, find_or_issue_card, name_and_phone
-
-# Names the column in its index and its seal.
-MOTHER = "newborns.mother"
 
 _OWN_NUMBERS = {CertificateType.RESIDENT_ID, CertificateType.BIRTH_CERTIFICATE}
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select
+from werkzeug.test import TestResponse
 
 from core import clock, db
 from core.outbox import OutboxMessage
@@ -43,6 +44,42 @@ def test_both_parents_register_one_child_and_the_second_waits(household: Househo
     assert household.card_of(household.father, "李***子") is None
     again = household.add_newborn(household.mother)
     assert (again.status_code, again.json) == (200, first)
+
+
+def test_a_newborns_printed_code_comes_with_the_number_of_who_brings_it(household: Household) -> None:
+    """Until it has its own: then that."""
+    holder = household.add_newborn(household.mother).json
+    household.add_newborn(household.father)
+    card = household.card_of(household.mother, "李***子")
+    assert card is not None
+    path = f"/api/v1/cards/{card['card_id']}/codes"
+    code = household.city.client.post(path, json={"kind": "static"}, headers=bearer(household.mother.token)).json
+
+    def scan(number: str) -> TestResponse:
+        return household.city.scan(household.registrar, code["text"], household.hospital, certificate_number=number)
+
+    assert refused(scan(household.father.certificate_number)) == (422, "health_card.second_factor_wrong")
+    assert scan(household.mother.certificate_number).status_code == 201
+    own = boys_number()
+    assert household.give_number(household.mother, holder["holder_id"], own).status_code == 204
+    assert refused(scan(household.mother.certificate_number)) == (422, "health_card.second_factor_wrong")
+    assert scan(own).status_code in {200, 201}
+
+
+def test_a_guardian_who_is_not_the_mother_brings_it_too(household: Household) -> None:
+    household.add_newborn(household.mother)
+    household.add_newborn(household.father)
+    (waiting,) = [
+        each for each in household.look_up(household.father).json["holders"] if each["holder"] == "awaiting_desk"
+    ]
+    household.confirm(household.father, waiting["holder_id"], "birth_record")
+    card = household.card_of(household.father, "李***子")
+    assert card is not None
+    path = f"/api/v1/cards/{card['card_id']}/codes"
+    code = household.city.client.post(path, json={"kind": "static"}, headers=bearer(household.father.token)).json
+    number = household.father.certificate_number
+    seen = household.city.scan(household.registrar, code["text"], household.hospital, certificate_number=number)
+    assert seen.status_code == 201
 
 
 def test_twins_are_two(household: Household) -> None:

@@ -98,6 +98,7 @@ from core import (
 )
 from core.actor import SYSTEM
 from core.config import Config, read_config
+from core.storage.commands import commands as file_commands
 from health_card.service.codes import KEY_PURPOSE
 
 BLUEPRINTS = [
@@ -211,6 +212,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.cli.add_command(health_card.matching.commands.persons)
     app.cli.add_command(error_page.commands)
     app.cli.add_command(key_commands.commands)
+    app.cli.add_command(file_commands)
     return app
 
 

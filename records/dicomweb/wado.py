@@ -7,7 +7,7 @@ from typing import BinaryIO
 from flask import Request, Response
 
 from records.dicomweb import media
-from records.images import render
+from records.images import render, rendered
 from records.images.service import InstanceFile
 
 PIECE_BYTES = 256 * 1024
@@ -39,9 +39,18 @@ def answer_rendered(file: InstanceFile, frame: int, request: Request) -> Respons
     media.check_accepts(request.headers.get("Accept"), media.JPEG)
     tag = f"{file.sha256.hex()}-{frame}"
     known = request.if_none_match.contains(tag)
-    reply = Response(status=304) if known else Response(render.render_instance(file, frame=frame), mimetype=media.JPEG)
+    reply = Response(status=304) if known else _answer_picture(file, frame)
     reply.set_etag(tag)
     reply.headers["Cache-Control"] = CACHE_CONTROL
+    return reply
+
+
+def _answer_picture(file: InstanceFile, frame: int) -> Response:
+    described = f"{frame}/{render.JPEG_QUALITY}"
+    picture = rendered.find_or_make(file, described, lambda: render.render_instance(file, frame=frame))
+    reply = Response(picture.content, mimetype=media.JPEG)
+    if picture.sent_from is not None:
+        reply.headers["X-Accel-Redirect"] = picture.sent_from
     return reply
 
 

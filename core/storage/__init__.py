@@ -1,0 +1,18 @@
+"""Sealed files and where they are kept (docs/adr/0006-image-storage.md, docs/adr/0023-where-files-lie.md)."""
+
+from core.storage.folder import StorageFull
+from core.storage.sealing import CHUNK_BYTES, FileDamaged, Staged, Staging, discard, keep, open_file
+from core.storage.stores import StorageSilent, configure
+
+__all__ = [
+    "CHUNK_BYTES",
+    "FileDamaged",
+    "Staged",
+    "Staging",
+    "StorageFull",
+    "StorageSilent",
+    "configure",
+    "discard",
+    "keep",
+    "open_file",
+]

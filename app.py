@@ -65,6 +65,8 @@ import records.news.pages
 import records.news.routes
 import records.orders.pages
 import records.orders.routes
+import records.pacs.pages
+import records.pacs.routes
 import records.quarantine.pages
 import records.quarantine.routes
 import records.releasing.pages
@@ -149,6 +151,7 @@ BLUEPRINTS = [
     recognition.routes.api,
     records.images.routes.api,
     records.dicomweb.routes.api,
+    records.pacs.routes.api,
     payments.routes.api,
     payments.routes.notify,
 ]
@@ -173,6 +176,7 @@ PAGES = [
     records.quarantine.pages.pages,
     records.uploads.pages.pages,
     records.documents.pages.pages,
+    records.pacs.pages.pages,
 ]
 
 MIGRATIONS = str(Path(__file__).parent / "migrations")

@@ -1,12 +1,23 @@
 """Sealed files and where they are kept (docs/adr/0006-image-storage.md, docs/adr/0023-where-files-lie.md)."""
 
 from core.storage.folder import StorageFull
-from core.storage.sealing import CHUNK_BYTES, FileDamaged, Staged, Staging, discard, keep, open_file
+from core.storage.sealing import (
+    CHUNK_BYTES,
+    FileDamaged,
+    SealedWriter,
+    Staged,
+    Staging,
+    discard,
+    keep,
+    open_file,
+    open_sealed,
+)
 from core.storage.stores import StorageSilent, configure
 
 __all__ = [
     "CHUNK_BYTES",
     "FileDamaged",
+    "SealedWriter",
     "Staged",
     "Staging",
     "StorageFull",
@@ -15,4 +26,5 @@ __all__ = [
     "discard",
     "keep",
     "open_file",
+    "open_sealed",
 ]

@@ -65,7 +65,7 @@ class Bucket:
             )
         )
 
-    def settle(self, path: Path, address: str) -> None:
+    def settle(self, path: Path, _address: str) -> None:
         """Nothing on the network: it is there."""
         path.unlink(missing_ok=True)
 

@@ -58,6 +58,7 @@ class Cache:
         """As ``put``, for a file that stands on this machine; it is moved. It is gone when it could not be kept."""
         place = self.place(name)
         try:
+            make_folder(self._folder)
             if not place.parent.is_dir():
                 place.parent.mkdir(mode=self._folder_mode, exist_ok=True)
             os.utime(new)

@@ -32,31 +32,24 @@ class FileDamaged(Unavailable):
     detail = "A stored file is missing or is not what was stored. It is logged; the operator restores it from a backup."
 
 
-class Staged:
-    """A file on its way in. It is written once, read back if need be, and then kept or forgotten.
+class SealedWriter:
+    """A sealed file that is being written on this machine.
 
-    :ivar wrapped_key: its key, to be stored beside its address.
     :ivar sha256: of the bytes as they were written by the caller.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._key, self.wrapped_key = vault().new_key()
-        self.path = folder / str(new_id())
+    def __init__(self, folder: Path, key: DataKey) -> None:
+        self._key = key
+        self.path = make_folder(folder) / str(new_id())
         self._stream: BinaryIO = os.fdopen(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
         self._plain_hash, self._sealed_hash = hashlib.sha256(), hashlib.sha256()
         self._pending = bytearray()
         self._chunks = 0
-        self._is_brought = self._is_kept = False
         self.size_bytes = 0
 
     @property
     def sha256(self) -> bytes:
         return self._plain_hash.digest()
-
-    @property
-    def address(self) -> str:
-        """Where the file stands once it is kept."""
-        return self._sealed_hash.hexdigest()
 
     def write(self, plain: bytes | memoryview) -> None:
         """Add bytes.
@@ -72,12 +65,9 @@ class Staged:
             del self._pending[:CHUNK_BYTES]
 
     def finish(self) -> None:
-        """Write the last chunk, wait until the disk has all of it, and carry it to where files are kept.
-
-        That may be a store behind a network: not inside a transaction, if that can be helped.
+        """Write the last chunk and wait until the disk has all of it.
 
         :raises StorageFull: no room.
-        :raises StorageSilent: the store does not answer.
         """
         self._seal(bytes(self._pending), is_last=True)
         self._pending.clear()
@@ -85,12 +75,52 @@ class Staged:
             self._stream.flush()
             os.fsync(self._stream.fileno())
             self._stream.close()
-        stores.home().bring(self.path, self.address)
-        self._is_brought = True
 
     def open(self) -> BinaryIO:
         """Read back what was written."""
-        return _reader(self.path.open("rb"), self.path.stat().st_size, self._key)
+        return open_sealed(self.path, self._key)
+
+    def forget(self) -> None:
+        """Remove it, unless it was moved away."""
+        with suppress(OSError):
+            self._stream.close()
+        self.path.unlink(missing_ok=True)
+
+    def _seal(self, plain: bytes, *, is_last: bool) -> None:
+        sealed = self._key.seal_bytes(plain, context=_context(self._chunks, is_last=is_last))
+        self._chunks += 1
+        self._sealed_hash.update(sealed)
+        with noticing_full():
+            self._stream.write(sealed)
+
+
+class Staged(SealedWriter):
+    """A file on its way in. It is written once, read back if need be, and then kept or forgotten.
+
+    :ivar wrapped_key: its key, to be stored beside its address.
+    """
+
+    def __init__(self) -> None:
+        key, self.wrapped_key = vault().new_key()
+        super().__init__(stores.incoming(), key)
+        self._is_brought = self._is_kept = False
+
+    @property
+    def address(self) -> str:
+        """Where the file stands once it is kept."""
+        return self._sealed_hash.hexdigest()
+
+    def finish(self) -> None:
+        """Write the last chunk, wait until the disk has all of it, and carry it to where files are kept.
+
+        That may be a store behind a network: not inside a transaction, if that can be helped.
+
+        :raises StorageFull: no room.
+        :raises StorageSilent: the store does not answer.
+        """
+        super().finish()
+        stores.home().bring(self.path, self.address)
+        self._is_brought = True
 
     def keep(self) -> str:
         """See ``core.storage.keep``."""
@@ -100,20 +130,11 @@ class Staged:
 
     def forget(self) -> None:
         """Remove it, unless it was kept."""
-        with suppress(OSError):
-            self._stream.close()
-        self.path.unlink(missing_ok=True)
+        super().forget()
         if self._is_brought and not self._is_kept:
             # What a store that is silent just now keeps for nothing is found by the sweep.
             with suppress(Unavailable):
                 stores.home().discard(self.address)
-
-    def _seal(self, plain: bytes, *, is_last: bool) -> None:
-        sealed = self._key.seal_bytes(plain, context=_context(self._chunks, is_last=is_last))
-        self._chunks += 1
-        self._sealed_hash.update(sealed)
-        with noticing_full():
-            self._stream.write(sealed)
 
 
 class Staging:
@@ -132,7 +153,7 @@ class Staging:
     def new_file(self) -> Staged:
         """An empty file to write into."""
         with noticing_full():
-            staged = Staged(make_folder(stores.incoming()))
+            staged = Staged()
         self.files.append(staged)
         return staged
 
@@ -155,6 +176,12 @@ def open_file(address: str, wrapped_key: bytes) -> BinaryIO:
     if found is None:
         raise FileDamaged
     return _reader(*found, vault().unwrap(wrapped_key))
+
+
+def open_sealed(path: Path, key: DataKey) -> BinaryIO:
+    """Read a sealed file of this machine. :raises OSError: it is not there."""
+    sealed = path.open("rb")
+    return _reader(sealed, os.fstat(sealed.fileno()).st_size, key)
 
 
 def discard(address: str) -> None:

@@ -25,14 +25,14 @@ class Store(Protocol):
 
     name: str
 
-    def bring(self, path: Path, address: str) -> None:
+    def bring(self, path: Path, address: str, /) -> None:
         """Carry over what stands at ``path``; it may take long.
 
         :raises StorageFull: no room.
         :raises StorageSilent: the store does not answer.
         """
 
-    def settle(self, path: Path, address: str) -> None:
+    def settle(self, path: Path, address: str, /) -> None:
         """Keep what was brought; at once.
 
         :raises StorageFull: no room.

@@ -1,5 +1,6 @@
 """WADO-RS, Retrieve Transaction (PS3.18, section 10.4): an instance as it was sent, and frames as pictures."""
 
+import io
 import secrets
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -23,9 +24,12 @@ def answer_instance(file: InstanceFile, request: Request) -> Response:
     """
     syntax = file.view.transfer_syntax_uid
     media_type = media.choose_instance_type(request.headers.get("Accept"), syntax)
+    stream = file.open()
+    size_bytes = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
     before, after, content_type = _frame(media_type, syntax)
-    reply = Response(_stream(file.open(), before, after), content_type=content_type)
-    reply.content_length = len(before) + file.size_bytes + len(after)
+    reply = Response(_stream(stream, before, after), content_type=content_type)
+    reply.content_length = len(before) + size_bytes + len(after)
     reply.headers["Cache-Control"] = CACHE_CONTROL
     return reply
 

@@ -65,6 +65,8 @@ import records.news.pages
 import records.news.routes
 import records.orders.pages
 import records.orders.routes
+import records.pacs.pages
+import records.pacs.routes
 import records.quarantine.pages
 import records.quarantine.routes
 import records.releasing.pages
@@ -98,6 +100,7 @@ from core import (
 )
 from core.actor import SYSTEM
 from core.config import Config, read_config
+from core.storage.commands import commands as file_commands
 from health_card.service.codes import KEY_PURPOSE
 
 BLUEPRINTS = [
@@ -148,6 +151,7 @@ BLUEPRINTS = [
     recognition.routes.api,
     records.images.routes.api,
     records.dicomweb.routes.api,
+    records.pacs.routes.api,
     payments.routes.api,
     payments.routes.notify,
 ]
@@ -172,6 +176,7 @@ PAGES = [
     records.quarantine.pages.pages,
     records.uploads.pages.pages,
     records.documents.pages.pages,
+    records.pacs.pages.pages,
 ]
 
 MIGRATIONS = str(Path(__file__).parent / "migrations")
@@ -211,6 +216,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.cli.add_command(health_card.matching.commands.persons)
     app.cli.add_command(error_page.commands)
     app.cli.add_command(key_commands.commands)
+    app.cli.add_command(file_commands)
     return app
 
 

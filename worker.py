@@ -23,6 +23,7 @@ import payments.jobs
 import records.exports.jobs
 import records.items.jobs
 import records.news.jobs
+import records.pacs.jobs
 import records.quarantine.jobs
 import records.releasing.jobs
 import records.uploads.jobs
@@ -50,6 +51,7 @@ HANDLERS: dict[str, Handler] = {
     **records.uploads.jobs.HANDLERS,
     **records.news.jobs.HANDLERS,
     **records.exports.jobs.HANDLERS,
+    **records.pacs.jobs.HANDLERS,
 }
 DISPATCHERS = 2
 

@@ -148,6 +148,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "accounts:app:manage",
         "accounts:signing_key:manage",
         "health_card:tencent_app:manage",
+        "records:image_archive:manage",
     },
     Role.AUDIT_ADMINISTRATOR: _SIGNED_IN | {"accounts:overview:read", "accounts:audit:read"},
 }

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 Profile = Literal["production", "demo", "test"]
+StorageHome = Literal["folder", "bucket"]
 
 
 class ConfigurationError(Exception):
@@ -31,6 +32,17 @@ class RealNameAccess:
     base_url: str
     client_id: str
     key: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class BucketAccess:
+    """How a bucket of an S3-compatible object store is reached."""
+
+    url: str
+    bucket: str
+    region: str
+    key_id: str
+    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -66,6 +78,11 @@ class Config:
     family_limit: int = 5
     visit_days: int = 1
     mllp_port_connections: int = 4000
+    bucket: BucketAccess | None = None
+    storage_home: StorageHome = "folder"
+    rendered_cache_mb: int = 1024
+    fetched_cache_mb: int = 10_240
+    accel_dir: Path | None = None
 
     @property
     def current_master_key_id(self) -> str:
@@ -111,6 +128,11 @@ def read_config(environment: Mapping[str, str]) -> Config:
         family_limit=reader.number("FAMILY_LIMIT", default=5, most=999),
         visit_days=reader.number("VISIT_DAYS", default=1, most=7),
         mllp_port_connections=reader.number("MLLP_PORT_CONNECTIONS", default=4000, most=20_000),
+        bucket=reader.bucket(profile),
+        storage_home=reader.storage_home(),
+        rendered_cache_mb=reader.number("RENDERED_CACHE_MB", default=1024, most=999_999),
+        fetched_cache_mb=reader.number("FETCHED_CACHE_MB", default=10_240, most=999_999),
+        accel_dir=_optional_path(environment, "ACCEL_DIR"),
         **{name: reader.text(name.upper()) for name in _PLAIN_TEXTS},
     )
     assert {f.name for f in fields(config)} >= _PLAIN_TEXTS
@@ -217,6 +239,28 @@ class _Reader:
             client_id=self.matching("REALNAME_CLIENT_ID", r"[!-~]{1,128}"),
             key=self.pem("REALNAME_KEY", "PRIVATE KEY"),
         )
+
+    def bucket(self, profile: Profile) -> BucketAccess | None:
+        """Optional, but then whole."""
+        if not self._environment.get("BUCKET_URL"):
+            return None
+        return BucketAccess(
+            url=self.base_url("BUCKET_URL", profile),
+            bucket=self.matching("BUCKET_NAME", r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"),
+            region=self._environment.get("BUCKET_REGION") or "us-east-1",
+            key_id=self.matching("BUCKET_KEY_ID", r"[!-~]{3,128}"),
+            secret=self.matching("BUCKET_SECRET", r"[!-~]{8,256}"),
+        )
+
+    def storage_home(self) -> StorageHome:
+        """Where new files go: into the bucket when there is one, unless said otherwise."""
+        has_bucket = bool(self._environment.get("BUCKET_URL"))
+        said = self._environment.get("STORAGE_HOME") or ("bucket" if has_bucket else "folder")
+        if said == "folder":
+            return "folder"
+        if said == "bucket" and has_bucket:
+            return "bucket"
+        raise ConfigurationError("STORAGE_HOME must be folder or, with a BUCKET_URL, bucket")
 
     def key(self, name: str) -> bytes:
         return _decode_key(name, self.text(name))

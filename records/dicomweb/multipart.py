@@ -16,7 +16,8 @@ class MultipartReader:
     """Reads part after part: ``next_part``, then ``copy_part``, until ``next_part`` says None."""
 
     def __init__(self, stream: IO[bytes], boundary: str) -> None:
-        if not re.fullmatch(r"[ -~]{1,70}", boundary):
+        # RFC 2046 ends at 70 characters; Orthanc sends 73.
+        if not re.fullmatch(r"[ -~]{1,200}", boundary):
             raise MultipartMalformed
         self._stream = stream
         self._delimiter = b"\r\n--" + boundary.encode("ascii")

@@ -109,7 +109,7 @@ def retrieve_instance(path: InstancePath) -> Response:
 def retrieve_metadata(path: InstancePath) -> Response:
     """WADO-RS: the attributes of an instance, without bulk data"""
     media.check_accepts(request.headers.get("Accept"), media.DICOM_JSON, "application/json")
-    with _open_instance(path).open() as stream:
+    with _open_instance(path).open_header() as stream:
         return _present([read_metadata(stream)])
 
 

@@ -1,5 +1,6 @@
 """WADO-RS, Retrieve Transaction (PS3.18, section 10.4): an instance as it was sent, and frames as pictures."""
 
+import io
 import secrets
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -7,7 +8,7 @@ from typing import BinaryIO
 from flask import Request, Response
 
 from records.dicomweb import media
-from records.images import render
+from records.images import render, rendered
 from records.images.service import InstanceFile
 
 PIECE_BYTES = 256 * 1024
@@ -23,9 +24,12 @@ def answer_instance(file: InstanceFile, request: Request) -> Response:
     """
     syntax = file.view.transfer_syntax_uid
     media_type = media.choose_instance_type(request.headers.get("Accept"), syntax)
+    stream = file.open()
+    size_bytes = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
     before, after, content_type = _frame(media_type, syntax)
-    reply = Response(_stream(file.open(), before, after), content_type=content_type)
-    reply.content_length = len(before) + file.size_bytes + len(after)
+    reply = Response(_stream(stream, before, after), content_type=content_type)
+    reply.content_length = len(before) + size_bytes + len(after)
     reply.headers["Cache-Control"] = CACHE_CONTROL
     return reply
 
@@ -39,9 +43,18 @@ def answer_rendered(file: InstanceFile, frame: int, request: Request) -> Respons
     media.check_accepts(request.headers.get("Accept"), media.JPEG)
     tag = f"{file.sha256.hex()}-{frame}"
     known = request.if_none_match.contains(tag)
-    reply = Response(status=304) if known else Response(render.render_instance(file, frame=frame), mimetype=media.JPEG)
+    reply = Response(status=304) if known else _answer_picture(file, frame)
     reply.set_etag(tag)
     reply.headers["Cache-Control"] = CACHE_CONTROL
+    return reply
+
+
+def _answer_picture(file: InstanceFile, frame: int) -> Response:
+    described = f"{frame}/{render.JPEG_QUALITY}"
+    picture = rendered.find_or_make(file, described, lambda: render.render_instance(file, frame=frame))
+    reply = Response(picture.content, mimetype=media.JPEG)
+    if picture.sent_from is not None:
+        reply.headers["X-Accel-Redirect"] = picture.sent_from
     return reply
 
 

@@ -53,7 +53,8 @@ class Instance(WithId, Base):
     """One DICOM file. It never changes: the database refuses an update.
 
     ``sha256`` is of the file as it was sent; ``storage_key`` and ``data_key`` open it (``core.storage``). Without
-    ``rows`` and ``columns`` it is no picture (a report, a plan, a waveform).
+    ``rows`` and ``columns`` it is no picture (a report, a plan, a waveform). ``is_archived``: the file here is the
+    header alone, as the hospital's own archive told it; the whole is there and fetched when it is asked for.
     """
 
     __tablename__ = "instances"
@@ -77,4 +78,5 @@ class Instance(WithId, Base):
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     storage_key: Mapped[str]
     data_key: Mapped[bytes]
+    is_archived: Mapped[bool] = mapped_column(default=False)
     filed_at: Mapped[datetime]

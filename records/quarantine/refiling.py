@@ -11,6 +11,7 @@ from records.dicomweb import refiling as dicomweb
 from records.fhir import refiling as fhir
 from records.hl7v2 import parsing
 from records.hl7v2 import service as hl7v2
+from records.images.service import ARCHIVED_MEDIA_TYPE
 from records.intake import service as intake
 from records.intake.models import InboundMessage
 from records.intake.subjects import Assignment
@@ -61,7 +62,12 @@ def _refile_instance(session: Session, actor: Actor, attempt: Attempt) -> None:
     assert message.storage_key is not None
     with storage.open_file(message.storage_key, message.data_key) as stream:
         dicomweb.refile_instance(
-            session, actor, stream=stream, card_issuer=attempt.card_issuer, assigned=attempt.assigned
+            session,
+            actor,
+            stream=stream,
+            card_issuer=attempt.card_issuer,
+            assigned=attempt.assigned,
+            is_archived=message.content_type == ARCHIVED_MEDIA_TYPE,
         )
 
 

@@ -1,6 +1,6 @@
 """Taking images in and showing them: what other packages and protocols may ask."""
 
-from records.images.service.filing import Filed, file_instance
+from records.images.service.filing import ARCHIVED_MEDIA_TYPE, Filed, file_instance, is_filed
 from records.images.service.reading import (
     InstanceFile,
     InstanceView,
@@ -16,6 +16,7 @@ from records.images.service.reading import (
 )
 
 __all__ = [
+    "ARCHIVED_MEDIA_TYPE",
     "Filed",
     "InstanceFile",
     "InstanceView",
@@ -25,6 +26,7 @@ __all__ = [
     "file_instance",
     "get_instance",
     "get_study",
+    "is_filed",
     "list_history",
     "list_instances",
     "list_series",

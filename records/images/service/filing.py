@@ -33,6 +33,8 @@ from records.visits import service as visits
 
 CHANNEL = "dicomweb"
 MEDIA_TYPE = "application/dicom"
+# What the house's own archive says of an instance whose pixels stay there: all of its header, as a file.
+ARCHIVED_MEDIA_TYPE = "application/dicom; pixels=archived"
 # A study arrives as hundreds of instances: its owner reads of one arrival.
 FOLD = timedelta(minutes=15)
 
@@ -71,6 +73,7 @@ def file_instance(
     card_issuer: str,
     into_study: str | None = None,
     assigned: Assignment | None = None,
+    is_archived: bool = False,
 ) -> Filed:
     """File a staged DICOM file that the actor's hospital sent. The same file again changes nothing.
 
@@ -78,6 +81,7 @@ def file_instance(
     :param card_issuer: what IssuerOfPatientID says when PatientID is a card number.
     :param into_study: the StudyInstanceUID that it was sent to, when it was.
     :param assigned: whose it is, as somebody of the hospital has said since it was set aside.
+    :param is_archived: the file is a header; the pixels stay in the house's own archive, to be fetched when asked for.
     :raises StudyMismatch: it is of another study than it was sent to.
     :raises InstanceDiffers: the hospital sent other content under this SOPInstanceUID before.
     :raises PersonNotMatched: PatientID leads to nobody; kept in quarantine.
@@ -87,23 +91,24 @@ def file_instance(
     """
     if into_study is not None and into_study != header.study_instance_uid:
         raise StudyMismatch
-    if _find_same(session, actor, staged, header):
+    if _find_same(session, actor, staged, header, is_archived=is_archived):
         return _filed(header, is_new=False)
-    files.check_not_dismissed(session, actor, _arrival(staged, header))
+    arrival = _arrival(staged, header, is_archived=is_archived)
+    files.check_not_dismissed(session, actor, arrival)
     try:
         person_id = _match_person(session, actor, header, card_issuer, assigned)
     except (PersonNotMatched, PersonContradicts) as refusal:
-        raise _set_aside(session, actor, staged, header, refusal) from None
+        raise _set_aside(session, actor, arrival, refusal) from None
     study = _lock_study(session, actor, person_id, header)
     if not health_card.is_same_person(session, study.person_id, person_id):
-        raise _set_aside(session, actor, staged, header, StudyOfAnotherPerson())
+        raise _set_aside(session, actor, arrival, StudyOfAnotherPerson())
     # Whoever sent the same file at the same moment has committed by now, or waits for us.
-    if _find_same(session, actor, staged, header):
+    if _find_same(session, actor, staged, header, is_archived=is_archived):
         return _filed(header, is_new=False)
     series = _find_or_add_series(session, study, header)
-    _add_instance(session, actor, series, staged, header)
+    _add_instance(session, actor, series, arrival, header)
     _bring_up_to_date(session, study, series, header)
-    files.accept_waiting_file(session, actor, _arrival(staged, header), person_id=person_id)
+    files.accept_waiting_file(session, actor, arrival, person_id=person_id)
     audit.record_act_once(
         session,
         actor,
@@ -116,15 +121,22 @@ def file_instance(
     return _filed(header, is_new=True)
 
 
+def is_filed(session: Session, actor: Actor, *, sop_uid: str) -> bool:
+    """Whether the actor's hospital has an instance of this SOPInstanceUID here."""
+    known = select(Instance.id).filter_by(hospital_id=actor.house_id, sop_instance_uid=sop_uid)
+    return session.scalar(known) is not None
+
+
 def _filed(header: Header, *, is_new: bool) -> Filed:
     return Filed(header.study_instance_uid, header.series_instance_uid, header.sop_instance_uid, is_new)
 
 
-def _find_same(session: Session, actor: Actor, staged: storage.Staged, header: Header) -> bool:
+def _find_same(session: Session, actor: Actor, staged: storage.Staged, header: Header, *, is_archived: bool) -> bool:
     known = session.scalar(
         select(Instance.sha256).filter_by(hospital_id=actor.house_id, sop_instance_uid=header.sop_instance_uid)
     )
-    if known is not None and known != staged.sha256:
+    # An archive describes one instance in more than one way, and may have sent the file itself before.
+    if known is not None and known != staged.sha256 and not is_archived:
         raise InstanceDiffers
     return known is not None
 
@@ -153,13 +165,14 @@ def _match_person(
     return match_person(session, actor, said)
 
 
-def _set_aside(session: Session, actor: Actor, staged: storage.Staged, header: Header, refusal: Refusal) -> Refusal:
-    files.quarantine_file(session, actor, _arrival(staged, header), reason=refusal.code)
+def _set_aside(session: Session, actor: Actor, arrival: FileArrival, refusal: Refusal) -> Refusal:
+    files.quarantine_file(session, actor, arrival, reason=refusal.code)
     return refusal
 
 
-def _arrival(staged: storage.Staged, header: Header) -> FileArrival:
-    return FileArrival(CHANNEL, staged, MEDIA_TYPE, header.sop_instance_uid)
+def _arrival(staged: storage.Staged, header: Header, *, is_archived: bool) -> FileArrival:
+    media_type = ARCHIVED_MEDIA_TYPE if is_archived else MEDIA_TYPE
+    return FileArrival(CHANNEL, staged, media_type, header.sop_instance_uid)
 
 
 def _lock_study(session: Session, actor: Actor, person_id: UUID, header: Header) -> Study:
@@ -214,7 +227,8 @@ def _find_or_add_series(session: Session, study: Study, header: Header) -> Serie
     return series
 
 
-def _add_instance(session: Session, actor: Actor, series: Series, staged: storage.Staged, header: Header) -> None:
+def _add_instance(session: Session, actor: Actor, series: Series, arrival: FileArrival, header: Header) -> None:
+    staged = arrival.file
     added = session.scalar(
         insert(Instance)
         .values(
@@ -233,6 +247,7 @@ def _add_instance(session: Session, actor: Actor, series: Series, staged: storag
             # First the file, then the row: a crash here leaves a file without a row, never a row without a file.
             storage_key=storage.keep(staged),
             data_key=staged.wrapped_key,
+            is_archived=arrival.content_type == ARCHIVED_MEDIA_TYPE,
             filed_at=clock.now(),
         )
         .on_conflict_do_nothing(index_elements=["hospital_id", "sop_instance_uid"])

@@ -14,6 +14,9 @@ from core import clock, storage
 from core.actor import Actor
 from health_card import service as health_card
 from records.images.models import Instance, Series, Study
+from records.pacs import fetching
+from records.pacs import service as pacs
+from records.pacs.fetching import ArchivedImage
 from records.refusals import ImageNotFound
 from records.timeline import service as timeline
 
@@ -66,16 +69,31 @@ class StudyView:
 
 @dataclass(frozen=True)
 class InstanceFile:
-    """An instance that the actor may open now; ``open`` reads the file as it was sent."""
+    """An instance that the actor may open now; ``open`` reads the file as it was sent.
+
+    ``archived``: where the whole file is, when only its header is here.
+    """
 
     view: InstanceView
     sha256: bytes
     size_bytes: int
     storage_key: str
     data_key: bytes
+    archived: ArchivedImage | None = None
 
     def open(self) -> BinaryIO:
-        """:raises FileDamaged: the file is missing or altered."""
+        """Never inside a transaction: it may have to be fetched from the hospital's archive.
+
+        :raises FileDamaged: the file is missing or altered.
+        :raises ArchiveUnavailable: the hospital's archive does not answer.
+        :raises ArchiveAnswerUnfit: it answers with something else.
+        """
+        if self.archived is not None:
+            return fetching.open_archived(self.archived, self.storage_key, self.data_key)
+        return self.open_header()
+
+    def open_header(self) -> BinaryIO:
+        """All attributes, and pixels only where they are kept here. :raises FileDamaged: as ``open``."""
         return storage.open_file(self.storage_key, self.data_key)
 
 
@@ -217,8 +235,16 @@ def get_instance(
         facts={consent.PART_OF: str(study_id)},
         fold_within=FOLD,
     )
+    archived = None
+    if instance.is_archived:
+        archived = ArchivedImage(pacs.find_access(session, instance.hospital_id), study_uid, series_uid, sop_uid)
     return InstanceFile(
-        _view_instance(instance), instance.sha256, instance.size_bytes, instance.storage_key, instance.data_key
+        _view_instance(instance),
+        instance.sha256,
+        instance.size_bytes,
+        instance.storage_key,
+        instance.data_key,
+        archived,
     )
 
 

@@ -4,33 +4,26 @@ A file is a row of sealed chunks (see ``core.vault``) of 64 KiB each, so that a 
 in memory and any part of it is read without the rest. Each chunk is sealed for its number and for being the last or
 not: a chunk altered, left out, moved or cut off is noticed when it is read.
 
-A file's name is the SHA-256 of its sealed bytes: a check of the whole store needs no key.
+A file's name is the SHA-256 of its sealed bytes: a check of the whole store needs no key. Where files lie is the
+business of ``core.storage.stores``: a store gets sealed bytes only.
 """
 
-import errno
 import hashlib
 import io
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from core.config import Config
 from core.errors import Unavailable
 from core.ids import new_id
+from core.storage import stores
+from core.storage.folder import make_folder, noticing_full
 from core.vault import DataKey, SealBroken, vault
 
 CHUNK_BYTES = 64 * 1024
 # suite (1) | key id (8) | nonce (12) | tag (16): what sealing adds to a chunk.
 _OVERHEAD_BYTES = 37
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
-class StorageFull(Unavailable):
-    code = "core.storage_full"
-    title = "存储空间不足,请稍后再试"
-    detail = "There is no room for what was sent. Nothing was filed; send the same request again later."
 
 
 class FileDamaged(Unavailable):
@@ -39,16 +32,15 @@ class FileDamaged(Unavailable):
     detail = "A stored file is missing or is not what was stored. It is logged; the operator restores it from a backup."
 
 
-class Staged:
-    """A file on its way in. It is written once, read back if need be, and then kept or forgotten.
+class SealedWriter:
+    """A sealed file that is being written on this machine.
 
-    :ivar wrapped_key: its key, to be stored beside its address.
     :ivar sha256: of the bytes as they were written by the caller.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._key, self.wrapped_key = vault().new_key()
-        self.path = folder / str(new_id())
+    def __init__(self, folder: Path, key: DataKey) -> None:
+        self._key = key
+        self.path = make_folder(folder) / str(new_id())
         self._stream: BinaryIO = os.fdopen(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
         self._plain_hash, self._sealed_hash = hashlib.sha256(), hashlib.sha256()
         self._pending = bytearray()
@@ -58,11 +50,6 @@ class Staged:
     @property
     def sha256(self) -> bytes:
         return self._plain_hash.digest()
-
-    @property
-    def address(self) -> str:
-        """Where the file stands once it is kept."""
-        return self._sealed_hash.hexdigest()
 
     def write(self, plain: bytes | memoryview) -> None:
         """Add bytes.
@@ -84,17 +71,17 @@ class Staged:
         """
         self._seal(bytes(self._pending), is_last=True)
         self._pending.clear()
-        with _noticing_full():
+        with noticing_full():
             self._stream.flush()
             os.fsync(self._stream.fileno())
             self._stream.close()
 
     def open(self) -> BinaryIO:
         """Read back what was written."""
-        return _reader(self.path, self._key)
+        return open_sealed(self.path, self._key)
 
     def forget(self) -> None:
-        """Remove it, unless it was kept."""
+        """Remove it, unless it was moved away."""
         with suppress(OSError):
             self._stream.close()
         self.path.unlink(missing_ok=True)
@@ -103,8 +90,51 @@ class Staged:
         sealed = self._key.seal_bytes(plain, context=_context(self._chunks, is_last=is_last))
         self._chunks += 1
         self._sealed_hash.update(sealed)
-        with _noticing_full():
+        with noticing_full():
             self._stream.write(sealed)
+
+
+class Staged(SealedWriter):
+    """A file on its way in. It is written once, read back if need be, and then kept or forgotten.
+
+    :ivar wrapped_key: its key, to be stored beside its address.
+    """
+
+    def __init__(self) -> None:
+        key, self.wrapped_key = vault().new_key()
+        super().__init__(stores.incoming(), key)
+        self._is_brought = self._is_kept = False
+
+    @property
+    def address(self) -> str:
+        """Where the file stands once it is kept."""
+        return self._sealed_hash.hexdigest()
+
+    def finish(self) -> None:
+        """Write the last chunk, wait until the disk has all of it, and carry it to where files are kept.
+
+        That may be a store behind a network: not inside a transaction, if that can be helped.
+
+        :raises StorageFull: no room.
+        :raises StorageSilent: the store does not answer.
+        """
+        super().finish()
+        stores.home().bring(self.path, self.address)
+        self._is_brought = True
+
+    def keep(self) -> str:
+        """See ``core.storage.keep``."""
+        stores.home().settle(self.path, self.address)
+        self._is_kept = True
+        return self.address
+
+    def forget(self) -> None:
+        """Remove it, unless it was kept."""
+        super().forget()
+        if self._is_brought and not self._is_kept:
+            # What a store that is silent just now keeps for nothing is found by the sweep.
+            with suppress(Unavailable):
+                stores.home().discard(self.address)
 
 
 class Staging:
@@ -122,8 +152,8 @@ class Staging:
 
     def new_file(self) -> Staged:
         """An empty file to write into."""
-        with _noticing_full():
-            staged = Staged(_folder("incoming"))
+        with noticing_full():
+            staged = Staged()
         self.files.append(staged)
         return staged
 
@@ -133,24 +163,30 @@ def keep(staged: Staged) -> str:
 
     A crash between the two leaves a sealed file that no row names, never a row without its file.
     """
-    folder = _folder("objects", staged.address[:2])
-    with _noticing_full():
-        staged.path.rename(folder / staged.address)
-        _sync_folder(folder)
-    return staged.address
+    return staged.keep()
 
 
 def open_file(address: str, wrapped_key: bytes) -> BinaryIO:
     """Read a kept file, from any position; each part is proven to be what was written.
 
     :raises FileDamaged: it is missing; reading raises it where the file is not what was written.
+    :raises StorageSilent: the store does not answer; reading raises it too.
     """
-    return _reader(_place(address), vault().unwrap(wrapped_key))
+    found = stores.find(address)
+    if found is None:
+        raise FileDamaged
+    return _reader(*found, vault().unwrap(wrapped_key))
+
+
+def open_sealed(path: Path, key: DataKey) -> BinaryIO:
+    """Read a sealed file of this machine. :raises OSError: it is not there."""
+    sealed = path.open("rb")
+    return _reader(sealed, os.fstat(sealed.fileno()).st_size, key)
 
 
 def discard(address: str) -> None:
     """Remove a kept file for good; again: nothing. Call it after the row that names it has let it go."""
-    _place(address).unlink(missing_ok=True)
+    stores.discard(address)
 
 
 class _SealedReader(io.RawIOBase):
@@ -159,8 +195,7 @@ class _SealedReader(io.RawIOBase):
     # Readers of files like to know a name; where this one lies is nobody's business.
     name = ""
 
-    def __init__(self, sealed: BinaryIO, key: DataKey) -> None:
-        sealed_bytes = os.fstat(sealed.fileno()).st_size
+    def __init__(self, sealed: BinaryIO, sealed_bytes: int, key: DataKey) -> None:
         self._sealed, self._key = sealed, key
         self._chunks = max(1, -(-sealed_bytes // (CHUNK_BYTES + _OVERHEAD_BYTES)))
         self._size = max(0, sealed_bytes - self._chunks * _OVERHEAD_BYTES)
@@ -206,58 +241,9 @@ class _SealedReader(io.RawIOBase):
         return self._opened[1]
 
 
-def _reader(path: Path, key: DataKey) -> BinaryIO:
-    try:
-        sealed = path.open("rb")
-    except FileNotFoundError:
-        raise FileDamaged from None
-    return cast(BinaryIO, io.BufferedReader(_SealedReader(sealed, key), CHUNK_BYTES))
+def _reader(sealed: BinaryIO, sealed_bytes: int, key: DataKey) -> BinaryIO:
+    return cast(BinaryIO, io.BufferedReader(_SealedReader(sealed, sealed_bytes, key), CHUNK_BYTES))
 
 
 def _context(number: int, *, is_last: bool) -> str:
     return f"file/{number}/{'last' if is_last else 'more'}"
-
-
-@contextmanager
-def _noticing_full() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise StorageFull from None
-        raise
-
-
-def _place(address: str) -> Path:
-    return _root() / "objects" / address[:2] / address
-
-
-def _folder(*parts: str) -> Path:
-    folder = _root().joinpath(*parts)
-    if not folder.is_dir():
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _sync_folder(folder.parent)
-    return folder
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-_storage_dir: Path | None = None
-
-
-def configure(config: Config) -> None:
-    """Say where the process keeps its files, once, at its start."""
-    global _storage_dir
-    _storage_dir = config.storage_dir
-
-
-def _root() -> Path:
-    if _storage_dir is None:
-        raise RuntimeError("storage was not configured")
-    return _storage_dir

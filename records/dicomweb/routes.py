@@ -39,24 +39,28 @@ def store_in_study(path: StudyPath) -> Response:
 
 
 def _store(into_study: str | None = None) -> Response:
-    """Each instance is filed in a transaction of its own: what one of them is refused for costs no other its place."""
+    """The instances of one study are filed in one transaction: whatever ends it, no half of what was sent stays.
+
+    What one of them is refused for costs no other its place.
+    """
     # The 4 MiB that hold elsewhere are less than one X-ray. The stream is written to disk as it comes.
     request.max_content_length = stow.LARGEST_REQUEST_BYTES
-    actor, config, outcomes = current_actor(), current_config(), []
+    actor, config = current_actor(), current_config()
     with Staging() as staging:
-        for staged in stow.receive_files(request.stream, request.content_type, staging):
-            with stow.noting_refusal(staged) as outcome:
-                outcomes.append(outcome)
-                header = outcome.read()
-                with db.transaction() as session:
-                    service.file_instance(
-                        session,
-                        actor,
-                        staged=staged,
-                        header=header,
-                        card_issuer=config.issuer_code,
-                        into_study=into_study,
-                    )
+        outcomes = stow.read_headers(stow.receive_files(request.stream, request.content_type, staging))
+        for study_uid, instances in stow.by_study(outcomes):
+            with db.transaction() as session:
+                service.hold_study(session, actor, study_uid)
+                for outcome, header in instances:
+                    with outcome.noting_refusal(), db.attempt(session):
+                        service.file_instance(
+                            session,
+                            actor,
+                            staged=outcome.staged,
+                            header=header,
+                            card_issuer=config.issuer_code,
+                            into_study=into_study,
+                        )
     dataset, status = stow.to_store_response(outcomes, config.base_url)
     return _present(dataset, status)
 

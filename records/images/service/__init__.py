@@ -1,6 +1,6 @@
 """Taking images in and showing them: what other packages and protocols may ask."""
 
-from records.images.service.filing import Filed, file_instance
+from records.images.service.filing import Filed, file_instance, hold_study
 from records.images.service.reading import (
     InstanceFile,
     InstanceView,
@@ -25,6 +25,7 @@ __all__ = [
     "file_instance",
     "get_instance",
     "get_study",
+    "hold_study",
     "list_history",
     "list_instances",
     "list_series",

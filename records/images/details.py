@@ -17,6 +17,8 @@ from pydicom.tag import BaseTag
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 NATIVE = {ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian}
+# Native, with samples as they lie in Explicit VR Little Endian.
+PLAIN = {ImplicitVRLittleEndian, ExplicitVRLittleEndian}
 LARGEST_INLINE_BYTES = 1024
 # Above, metadata is made anew when it is asked for: thousands of frames with a description of their own.
 LARGEST_KEPT_BYTES = 512 * 1024
@@ -35,7 +37,8 @@ _OPEN_ENDED = 0xFFFFFFFF
 class PixelData:
     """The element that holds the pixels: where its value begins in the file; ``size`` None: it is encapsulated."""
 
-    keyword_tag: int
+    tag: int
+    vr: str
     start: int
     size: int | None
 
@@ -84,8 +87,7 @@ def write_metadata(found: pydicom.Dataset, pixels: PixelData | None) -> bytes:
     """
     members = list(_write_elements(found, ""))
     if pixels is not None:
-        vr = "OB" if pixels.size is None else _PIXEL_TAGS[pixels.keyword_tag]
-        members.append(_write_bulk(f"{pixels.keyword_tag:08X}", vr, f"{pixels.keyword_tag:08X}"))
+        members.append(_write_bulk(f"{pixels.tag:08X}", pixels.vr, f"{pixels.tag:08X}"))
     return b"{" + b",".join(members) + b"}"
 
 
@@ -104,10 +106,11 @@ def find_pixel_data(stream: BinaryIO, syntax: str, place: int) -> PixelData | No
     if tag not in _PIXEL_TAGS:
         return None
     if syntax == ImplicitVRLittleEndian:
-        size, start = struct.unpack("<L", head[4:8])[0], place + 8
+        vr, size, start = _PIXEL_TAGS[tag], struct.unpack("<L", head[4:8])[0], place + 8
     else:
         size, start = struct.unpack(f"{order}L", head[8:])[0], place + 12
-    return PixelData(tag, start, None if size == _OPEN_ENDED else size)
+        vr = head[4:6].decode("ascii") if head[4:6] in {b"OB", b"OW"} else _PIXEL_TAGS[tag]
+    return PixelData(tag, vr, start, None if size == _OPEN_ENDED else size)
 
 
 def frame_bytes(found: pydicom.Dataset) -> int | None:

@@ -27,6 +27,7 @@ logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 
 _LARGEST_INTEGER = 2**31 - 1
 
+
 @dataclass(frozen=True)
 class Header:
     """What filing needs to know of an instance. Texts are trimmed; what is missing or senseless is None."""

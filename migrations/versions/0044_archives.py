@@ -1,7 +1,7 @@
 """Images that stay in hospitals' own archives
 
 Revision ID: 0044
-Revises: 0040
+Revises: 0043
 Create Date: 2026-11-22 16:50:00.000000
 
 """
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 # revision identifiers, used by Alembic.
 revision = "0044"
-down_revision = "0040"
+down_revision = "0043"
 branch_labels = None
 depends_on = None
 

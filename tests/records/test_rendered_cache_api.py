@@ -14,6 +14,7 @@ from PIL import Image
 from core import storage
 from core.config import Config, ConfigurationError
 from records.images import render
+from records.images.render import Look
 from records.images.service import InstanceFile
 from tests.support import dicom
 from tests.support.city import City, Machine, Patient, bearer
@@ -59,9 +60,9 @@ def count_renderings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     made: list[int] = []
     really = render.render_instance
 
-    def counting(file: InstanceFile, *, frame: int) -> bytes:
+    def counting(file: InstanceFile, *, frame: int, look: Look) -> bytes:
         made.append(frame)
-        return really(file, frame=frame)
+        return really(file, frame=frame, look=look)
 
     monkeypatch.setattr(render, "render_instance", counting)
     return made

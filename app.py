@@ -75,6 +75,9 @@ import records.timeline.routes
 import records.trends.routes
 import records.uploads.pages
 import records.uploads.routes
+import records.viewing.identify
+import records.viewing.pages
+import records.viewing.routes
 import records.visits.pages
 import records.visits.routes
 import records.visits.service
@@ -147,6 +150,7 @@ BLUEPRINTS = [
     records.orders.routes.api,
     recognition.routes.api,
     records.images.routes.api,
+    records.viewing.routes.api,
     records.dicomweb.routes.api,
     payments.routes.api,
     payments.routes.notify,
@@ -164,6 +168,7 @@ PAGES = [
     health_card.tencent.pages.pages,
     records.visits.pages.pages,
     records.chart.pages.pages,
+    records.viewing.pages.pages,
     records.items.pages.pages,
     records.items.house.pages.pages,
     records.news.pages.pages,
@@ -198,7 +203,8 @@ def create_app(config: Config | None = None) -> Flask:
     with app.app_context():
         statements.ping_idle_connections(db.orm.engine)
     Migrate(app, db.orm, directory=MIGRATIONS, compare_type=True)
-    web.install(app, config, identify_request, sign_in_page=accounts.pages.SIGN_IN_PAGE)
+    identify = records.viewing.identify.also_by_view(identify_request)
+    web.install(app, config, identify, sign_in_page=accounts.pages.SIGN_IN_PAGE)
     pages.install(app)
     health_card.tencent.routes.install(app, open_visit=records.visits.service.open_verified)
     for blueprint in BLUEPRINTS:

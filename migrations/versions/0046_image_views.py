@@ -8,7 +8,6 @@ Create Date: 2026-11-22 16:37:02.257117
 
 from alembic import op
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 # revision identifiers, used by Alembic.
 revision = "0046"

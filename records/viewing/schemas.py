@@ -73,10 +73,10 @@ def is_large(image: InstanceView) -> bool:
 
 
 def choose_start(series: list[dict[str, Any]]) -> tuple[int, int]:
-    """Where to begin: the longest series (a scout view says little), and in a stack of slices its middle."""
+    """Where to begin: the series of most images (a scout view says little), and in a stack of slices its middle."""
     if not series:
         return 0, 0
-    longest = max(range(len(series)), key=lambda position: (series[position]["count"], -position))
+    longest = max(range(len(series)), key=lambda position: (len(series[position]["images"]), -position))
     images = series[longest]["images"]
     return longest, len(images) // 2 if len(images) >= _STACK and not series[longest]["moves"] else 0
 

@@ -19,6 +19,7 @@ from accounts.service import staff
 from app import create_app
 from core import clock, db, embedded, keys, limits
 from core.config import Config, read_config
+from deploy import ohif
 from health_card.confirmation.service import pins
 from tests.support.city import City
 from tests.support.savepoints import begin_savepoint, keep_statements, send
@@ -27,6 +28,7 @@ from tests.support.settings import random_environment
 # What a test marked ``system(name)`` needs, and where it stands on Debian (or where ``.ci/run`` puts it).
 SYSTEM_PROGRAMS = {
     "chromium": "/usr/bin/chromium",
+    "ohif": str(ohif.PLACE / "index.html"),
     "fhir-validator": str(Path(__file__).parent / "conformance" / "validator" / "node_modules" / "@medplum" / "core"),
 }
 

@@ -1,5 +1,6 @@
 """Views of one study: asked for with a token, entered with a ticket, and decided anew at every picture."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -111,6 +112,17 @@ def read_study(session: Session, actor: Actor, *, study_id: UUID) -> Viewing:
     person_id = _get_readable(session, actor, study_id).person_id
     person = health_card.get_demographics(session, person_id, masked=False)
     return Viewing(shown, person, is_own=actor.kind is ActorKind.PATIENT)
+
+
+def list_uids(session: Session, actor: Actor, *, study_ids: Sequence[UUID]) -> list[str]:
+    """The StudyInstanceUIDs of studies of one person, to be opened beside each other.
+
+    :raises ImageNotFound: the actor may not see one of them, or they are not of one person.
+    """
+    studies = [_get_readable(session, actor, study_id) for study_id in study_ids]
+    if any(not health_card.is_same_person(session, one.person_id, studies[0].person_id) for one in studies[1:]):
+        raise ImageNotFound
+    return [one.study_instance_uid for one in studies]
 
 
 def check_standing(session: Session, actor: Actor, *, study_id: UUID) -> None:

@@ -76,6 +76,24 @@ def transaction() -> Iterator[Session]:
 
 
 @contextmanager
+def attempt(session: Session) -> Iterator[None]:
+    """A part of a transaction that may be refused by itself: its own changes are undone, those before it stay.
+
+    A refusal that says so (``keeps_changes``) undoes nothing. It is raised in either case.
+    """
+    kept: Refusal | None = None
+    with session.begin_nested():
+        try:
+            yield
+        except Refusal as refusal:
+            if not refusal.keeps_changes:
+                raise
+            kept = refusal
+    if kept is not None:
+        raise kept
+
+
+@contextmanager
 def snapshot() -> Iterator[Session]:
     """A consistent view that cannot write: the database itself refuses to."""
     with transaction() as session:

@@ -157,6 +157,20 @@ class MediaTypeUnsupported(Invalid):
     detail = 'Instances are sent as multipart/related; type="application/dicom"; boundary=... (PS3.18, section 10.5).'
 
 
+class SearchNotUnderstood(Invalid):
+    status = 400
+    code = "records.search_not_understood"
+    title = "检索条件无法识别"
+    detail = "A query parameter is not understood; see `parameter` and `reason`. Nothing was searched for."
+
+
+class RenderingNotUnderstood(Invalid):
+    status = 400
+    code = "records.rendering_not_understood"
+    title = "图像显示参数无法识别"
+    detail = "A parameter of the picture is not understood or not offered; see `parameter` and `reason`."
+
+
 class RepresentationNotAvailable(Invalid):
     status = 406
     code = "records.representation_not_available"

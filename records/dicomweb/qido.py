@@ -1,8 +1,47 @@
-"""QIDO-RS, Search Transaction (PS3.18, section 10.6): views as data sets. Persons are not named in them."""
+"""QIDO-RS, Search Transaction (PS3.18, section 10.6): what was found, as data sets. Persons are not named in them."""
+
+import json
 
 from core import clock
+from records.dicomweb.keys import Query
 from records.dicomweb.model import Dataset, to_dataset
-from records.images.service import InstanceView, SeriesView, StudyView
+from records.images.details import ADDRESS
+from records.images.service import Hit, InstanceView, Level, Page, SeriesView, StudyView
+
+_FUZZY = "The fuzzymatching parameter is not supported. Only literal matching has been performed."
+_MORE = "There are additional results that can be requested."
+
+
+def to_results(query: Query, page: Page, base_url: str) -> list[Dataset]:
+    """The data sets of a page. What a result belongs to comes with it, unless the address has named that."""
+    return [_to_result(query, hit, base_url) for hit in page.hits]
+
+
+def list_warnings(query: Query, page: Page, base_url: str) -> list[str]:
+    """Values of Warning headers (sections 8.3.4.2 and 8.3.4.4)."""
+    said = [text for text, holds in ((_FUZZY, query.is_fuzzy), (_MORE, page.has_more)) if holds]
+    return [f'299 {base_url}/dicomweb "{text}"' for text in said]
+
+
+def _to_result(query: Query, hit: Hit, base_url: str) -> Dataset:
+    search, study_uid = query.search, hit.study.study_instance_uid
+    result: Dataset = {}
+    if search.level is Level.STUDY or search.study_uid is None:
+        result |= to_study(hit.study, base_url)
+    if hit.series and (search.level is Level.SERIES or search.series_uid is None):
+        result |= to_series(hit.series, study_uid, base_url)
+    if hit.series and hit.instance:
+        series_uid = hit.series.series_instance_uid
+        result |= to_instance(hit.instance, study_uid, series_uid, base_url)
+        result = _more_fields(query, hit.metadata, result["00081190"]["Value"][0]) | result
+    return dict(sorted(result.items()))
+
+
+def _more_fields(query: Query, metadata: bytes | None, address: str) -> Dataset:
+    if metadata is None:
+        return {}
+    known: Dataset = json.loads(metadata.replace(ADDRESS, address.encode()))
+    return {tag: known[tag] for tag in known if query.fields is None or tag in query.fields}
 
 
 def to_study(study: StudyView, base_url: str) -> Dataset:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO
 
 from werkzeug.http import parse_options_header
@@ -12,6 +12,7 @@ from core.storage import Staged, Staging, StorageFull
 from records.dicomweb.media import DICOM, MULTIPART
 from records.dicomweb.model import Dataset, to_dataset
 from records.dicomweb.multipart import MultipartReader
+from records.images.details import Details
 from records.images.dicom import Header, read_header
 from records.refusals import (
     ImageIncomplete,
@@ -29,6 +30,8 @@ from records.refusals import (
 
 LARGEST_REQUEST_BYTES = 8 * 1024**3
 MOST_PARTS = 10_000
+# Of one request, between reading the files and filing them. What is left out is made when it is asked for.
+MOST_DETAILS_BYTES = 64 * 1024**2
 
 # Failure Reason (0008,1197): the classes of PS3.4, table B.2-1, and PS3.7, annex C; within Axxx and Cxxx the last
 # digits are ours (docs/interfaces/dicomweb.md).
@@ -55,14 +58,13 @@ class Outcome:
     header: Header | None = None
     refusal: Refusal | None = None
 
-    def read(self) -> Header:
-        """The header of the staged file; noted here, so that a refusal can name the instance.
-
-        :raises ImageUnreadable: see ``read_header``, also for the others.
-        """
-        with self.staged.open() as stream:
-            self.header = read_header(stream)
-        return self.header
+    @contextmanager
+    def noting_refusal(self) -> Iterator[None]:
+        """Wrap what is done with the instance: its refusal is its own outcome, not that of the request."""
+        try:
+            yield
+        except Refusal as refusal:
+            self.refusal = refusal
 
 
 def receive_files(stream: IO[bytes], content_type: str | None, staging: Staging) -> list[Staged]:
@@ -89,14 +91,27 @@ def receive_files(stream: IO[bytes], content_type: str | None, staging: Staging)
     return staging.files
 
 
-@contextmanager
-def noting_refusal(staged: Staged) -> Iterator[Outcome]:
-    """Wrap the filing of one instance: its refusal is its own outcome, not that of the request."""
-    outcome = Outcome(staged)
-    try:
-        yield outcome
-    except Refusal as refusal:
-        outcome.refusal = refusal
+def read_headers(files: list[Staged]) -> list[Outcome]:
+    """What the received files say of themselves; one that cannot be read is refused by itself."""
+    outcomes, room = [], MOST_DETAILS_BYTES
+    for staged in files:
+        outcome = Outcome(staged)
+        outcomes.append(outcome)
+        with outcome.noting_refusal(), staged.open() as stream:
+            header = read_header(stream)
+            is_kept = header.details.size_bytes <= room
+            room -= header.details.size_bytes if is_kept else 0
+            outcome.header = header if is_kept else replace(header, details=Details())
+    return outcomes
+
+
+def by_study(outcomes: list[Outcome]) -> list[tuple[str, list[tuple[Outcome, Header]]]]:
+    """The instances that were read, study by study; in each in the order of their UIDs, the same in every request."""
+    studies: dict[str, list[tuple[Outcome, Header]]] = {}
+    for outcome in outcomes:
+        if outcome.header:
+            studies.setdefault(outcome.header.study_instance_uid, []).append((outcome, outcome.header))
+    return [(uid, sorted(studies[uid], key=lambda one: one[1].sop_instance_uid)) for uid in sorted(studies)]
 
 
 def to_store_response(outcomes: list[Outcome], base_url: str) -> tuple[Dataset, int]:

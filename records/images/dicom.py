@@ -5,7 +5,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any, BinaryIO
 
@@ -16,6 +16,8 @@ from pydicom.uid import UID
 
 from core import clock
 from core.errors import Refusal
+from records.images import details
+from records.images.details import Details
 from records.refusals import ImageIncomplete, ImageUnreadable, TransferSyntaxNotSupported
 
 # Real files break the rules of value representations all the time; and what pydicom says about a value quotes it.
@@ -23,34 +25,7 @@ pydicom_config.settings.reading_validation_mode = pydicom_config.IGNORE
 pydicom_config.settings.writing_validation_mode = pydicom_config.IGNORE
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 
-LARGEST_INLINE_BYTES = 1024
 _LARGEST_INTEGER = 2**31 - 1
-
-_WANTED = [
-    "SpecificCharacterSet",
-    "TimezoneOffsetFromUTC",
-    "SOPClassUID",
-    "SOPInstanceUID",
-    "StudyInstanceUID",
-    "SeriesInstanceUID",
-    "PatientName",
-    "PatientID",
-    "IssuerOfPatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "AccessionNumber",
-    "StudyDescription",
-    "StudyDate",
-    "StudyTime",
-    "Modality",
-    "SeriesNumber",
-    "SeriesDescription",
-    "BodyPartExamined",
-    "InstanceNumber",
-    "Rows",
-    "Columns",
-    "NumberOfFrames",
-]
 
 
 @dataclass(frozen=True)
@@ -78,6 +53,7 @@ class Header:
     rows: int | None
     columns: int | None
     frames: int
+    details: Details = field(default=Details(), compare=False, repr=False)
 
 
 @contextmanager
@@ -99,8 +75,8 @@ def read_header(stream: BinaryIO) -> Header:
         with quietly():
             syntax = _read_transfer_syntax(stream)
             stream.seek(0)
-            found = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=_WANTED)
-            return _header(found, syntax)
+            found = pydicom.dcmread(stream, stop_before_pixels=True)
+            return replace(_header(found, syntax), details=details.describe(found, stream, syntax))
     except Refusal:
         raise
     except Exception as error:
@@ -108,25 +84,21 @@ def read_header(stream: BinaryIO) -> Header:
         raise ImageUnreadable from error
 
 
-def read_metadata(stream: BinaryIO) -> dict[str, Any]:
-    """All attributes but pixels and other bulk data, in the DICOM JSON model (PS3.18, annex F).
+def read_metadata(stream: BinaryIO) -> bytes:
+    """All attributes as ``details.write_metadata`` writes them.
 
-    :raises ImageUnreadable: an attribute cannot be represented.
+    :raises ImageUnreadable: broken before its pixel data.
     """
     try:
         with quietly():
+            syntax = _read_transfer_syntax(stream)
+            stream.seek(0)
             found = pydicom.dcmread(stream, stop_before_pixels=True)
-            metadata: dict[str, Any] = found.to_json_dict(LARGEST_INLINE_BYTES, _leave_out, suppress_invalid_tags=True)
-            return metadata
+            return details.write_metadata(found, details.find_pixel_data(stream, syntax, stream.tell()))
     except Refusal:
         raise
     except Exception as error:
         raise ImageUnreadable from error
-
-
-def _leave_out(_element: object) -> str:
-    # Bulk data is part of the instance, which has an address of its own; it has none besides.
-    return ""
 
 
 def _read_transfer_syntax(stream: BinaryIO) -> str:

@@ -78,3 +78,16 @@ class Instance(WithId, Base):
     storage_key: Mapped[str]
     data_key: Mapped[bytes]
     filed_at: Mapped[datetime]
+
+
+class InstanceDetails(Base):
+    """What is made of an instance at its arrival and never changes (``records.images.details``).
+
+    ``metadata_sealed`` is sealed with the file's own key: it names the patient. ``frame_places`` are packed.
+    """
+
+    __tablename__ = "instance_details"
+
+    instance_id: Mapped[UUID] = mapped_column(ForeignKey("instances.id"), primary_key=True)
+    metadata_sealed: Mapped[bytes | None]
+    frame_places: Mapped[bytes | None]

@@ -20,10 +20,12 @@ from core.errors import Refusal
 from records.images import codecs
 from records.images.dicom import quietly
 from records.images.service import InstanceFile
-from records.refusals import ImageNotDecodable
+from records.refusals import ImageNotDecodable, RenderingNotUnderstood
 
 JPEG_QUALITY = 85
 LARGEST_FRAME_PIXELS = 64 * 1024 * 1024
+
+_SCALING = Image.Resampling.BILINEAR
 
 Array = np.ndarray[Any, Any]
 
@@ -65,8 +67,32 @@ class Window:
     width: float
     function: str
 
+    @property
+    def is_sound(self) -> bool:
+        """PS3.3, section C.11.2.1.2: a linear window is at least one value wide."""
+        return self.width >= 1 if self.function == "LINEAR" else self.width > 0
 
-def render_instance(file: InstanceFile, *, frame: int) -> bytes:
+
+@dataclass(frozen=True)
+class Look:
+    """How a picture is asked for.
+
+    :ivar size: width and height in pixels that it must fit into, larger or smaller than it is; None: as it is.
+    :ivar part: what of the image is shown: x, y, width, height; turned over where a size is negative.
+    :ivar window: of grey pictures, in place of the file's own.
+    :ivar quality: of JPEG, 1 to 100.
+    """
+
+    size: tuple[int, int] | None = None
+    part: tuple[int, int, int, int] | None = None
+    window: Window | None = None
+    quality: int = JPEG_QUALITY
+
+
+AS_IT_IS = Look()
+
+
+def render_instance(file: InstanceFile, *, frame: int, look: Look = AS_IT_IS) -> bytes:
     """A frame of a stored instance, as ``render_frame`` makes it.
 
     :raises ImageNotDecodable: it is no picture, or too large a one; or as ``render_frame``.
@@ -77,11 +103,11 @@ def render_instance(file: InstanceFile, *, frame: int) -> bytes:
     if file.view.rows * file.view.columns > LARGEST_FRAME_PIXELS:
         raise ImageNotDecodable(reason="a frame of this size is not rendered")
     with file.open() as stream:
-        return render_frame(stream, frame=frame)
+        return render_frame(stream, frame=frame, look=look)
 
 
-def render_frame(stream: BinaryIO, *, frame: int) -> bytes:
-    """A frame as JPEG, grey or colour, in the window that the file itself asks for.
+def render_frame(stream: BinaryIO, *, frame: int, look: Look = AS_IT_IS) -> bytes:
+    """A frame as JPEG, grey or colour, in the window that is asked for, or that the file itself asks for.
 
     :param frame: from 1.
     :raises ImageNotDecodable: there are no pixels, or nothing here decodes them; ``reason`` says which.
@@ -90,8 +116,8 @@ def render_frame(stream: BinaryIO, *, frame: int) -> bytes:
     try:
         with quietly():
             pixels = pixel_array(stream, index=frame - 1, ds_out=header, specific_tags=_TAGS)
-            picture = _to_colour(pixels, header) if _is_colour(header) else _to_grey(pixels, header, frame)
-            return _to_jpeg(picture)
+            picture = _to_colour(pixels, header) if _is_colour(header) else _to_grey(pixels, header, frame, look)
+            return _to_jpeg(picture, look)
     except Refusal:
         raise
     except Exception as error:
@@ -121,14 +147,14 @@ def _to_colour(pixels: Array, header: pydicom.Dataset) -> Array:
     return shown
 
 
-def _to_grey(pixels: Array, header: pydicom.Dataset, frame: int) -> Array:
+def _to_grey(pixels: Array, header: pydicom.Dataset, frame: int, look: Look) -> Array:
     header = _with_frame_attributes(header, frame)
     if pixels.dtype.kind in "iu" and pixels.dtype.itemsize <= 2:
         places = pixels.view(np.uint8 if pixels.dtype.itemsize == 1 else np.uint16)
         all_values = np.arange(2 ** (8 * pixels.dtype.itemsize), dtype=places.dtype).view(pixels.dtype)
-        shades: Array = _shade(all_values, pixels, header)[places]
+        shades: Array = _shade(all_values, pixels, header, look.window)[places]
         return shades
-    return _shade(pixels, pixels, header)
+    return _shade(pixels, pixels, header, look.window)
 
 
 def _with_frame_attributes(header: pydicom.Dataset, frame: int) -> pydicom.Dataset:
@@ -149,10 +175,10 @@ def _functional_groups(header: pydicom.Dataset, frame: int) -> Iterator[pydicom.
         yield own[frame - 1]
 
 
-def _shade(values: Array, pixels: Array, header: pydicom.Dataset) -> Array:
+def _shade(values: Array, pixels: Array, header: pydicom.Dataset, asked: Window | None) -> Array:
     """The screen's grey (0 black to 255 white) of each stored value."""
     measured = _rescale(values, header)
-    window = _read_window(header)
+    window = asked or _read_window(header)
     if window is None and header.get("VOILUTSequence"):
         looked_up = apply_voi_lut(measured.astype(np.int64), header).astype(np.float64)
         shades = _stretch(looked_up, looked_up.min(), looked_up.max())
@@ -189,9 +215,10 @@ def _read_window(header: pydicom.Dataset) -> Window | None:
     """The first window of the file; None when there is none, or none that makes sense."""
     center, width = _first_number(header.get("WindowCenter")), _first_number(header.get("WindowWidth"))
     function = str(header.get("VOILUTFunction") or "LINEAR")
-    if center is None or width is None or not (width >= 1 if function == "LINEAR" else width > 0):
+    if center is None or width is None:
         return None
-    return Window(center, width, function)
+    window = Window(center, width, function)
+    return window if window.is_sound else None
 
 
 def _first_number(value: Any) -> float | None:
@@ -220,7 +247,22 @@ def _stretch(values: Array, low: float, high: float) -> Array:
     return np.clip((values - low) / (high - low), 0, 1) * 255
 
 
-def _to_jpeg(picture: Array) -> bytes:
+def _to_jpeg(picture: Array, look: Look) -> bytes:
     out = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(picture)).save(out, "JPEG", quality=JPEG_QUALITY)
+    shown = Image.fromarray(np.ascontiguousarray(_cut(picture, look.part)))
+    if look.size is not None:
+        scale = min(look.size[0] / shown.width, look.size[1] / shown.height)
+        shown = shown.resize((max(1, round(shown.width * scale)), max(1, round(shown.height * scale))), _SCALING)
+    shown.save(out, "JPEG", quality=look.quality)
     return out.getvalue()
+
+
+def _cut(picture: Array, part: tuple[int, int, int, int] | None) -> Array:
+    """PS3.18, section 8.3.5.1.3: a negative width shows it from right to left, a negative height upside down."""
+    if part is None:
+        return picture
+    x, y, width, height = part
+    if x >= picture.shape[1] or y >= picture.shape[0]:
+        raise RenderingNotUnderstood(parameter="viewport", reason="the part begins outside of the image")
+    cut = picture[y : y + abs(height), x : x + abs(width)]
+    return cut[:: -1 if height < 0 else 1, :: -1 if width < 0 else 1]

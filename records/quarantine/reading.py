@@ -8,6 +8,7 @@ from pydicom.datadict import keyword_for_tag
 
 from core.errors import Refusal
 from records.hl7v2 import parsing
+from records.images.details import ADDRESS
 from records.images.dicom import read_metadata
 
 LONGEST_TEXT = 100_000
@@ -42,7 +43,7 @@ def _read_segments(stream: BinaryIO) -> str:
 
 
 def _read_attributes(stream: BinaryIO) -> str:
-    return "\n".join(_attribute_lines(read_metadata(stream)))
+    return "\n".join(_attribute_lines(json.loads(read_metadata(stream).replace(ADDRESS, b""))))
 
 
 def _attribute_lines(dataset: dict[str, Any], indent: str = "") -> Iterator[str]:

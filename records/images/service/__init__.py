@@ -1,32 +1,30 @@
 """Taking images in and showing them: what other packages and protocols may ask."""
 
-from records.images.service.filing import Filed, file_instance
-from records.images.service.reading import (
-    InstanceFile,
-    InstanceView,
-    SeriesView,
-    StudySearch,
-    StudyView,
-    get_instance,
-    get_study,
-    list_history,
-    list_instances,
-    list_series,
-    list_studies,
-)
+from records.images.service.filing import Filed, file_instance, hold_study
+from records.images.service.reading import get_study, list_history
+from records.images.service.retrieving import InstanceFile, get_instance, list_files, list_metadata
+from records.images.service.searching import ATTRIBUTES, Criterion, Hit, Kind, Level, Page, Search, search_images
+from records.images.service.views import InstanceView, SeriesView, StudyView
 
 __all__ = [
+    "ATTRIBUTES",
+    "Criterion",
     "Filed",
+    "Hit",
     "InstanceFile",
     "InstanceView",
+    "Kind",
+    "Level",
+    "Page",
+    "Search",
     "SeriesView",
-    "StudySearch",
     "StudyView",
     "file_instance",
     "get_instance",
     "get_study",
+    "hold_study",
+    "list_files",
     "list_history",
-    "list_instances",
-    "list_series",
-    "list_studies",
+    "list_metadata",
+    "search_images",
 ]

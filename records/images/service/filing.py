@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -14,9 +14,11 @@ from core import audit, clock, storage
 from core.actor import Actor
 from core.errors import Refusal
 from core.ids import new_id
+from core.vault import vault
 from health_card import service as health_card
+from records.images.details import METADATA_CONTEXT
 from records.images.dicom import Header
-from records.images.models import Instance, Series, Study
+from records.images.models import Instance, InstanceDetails, Series, Study
 from records.intake import files
 from records.intake.files import FileArrival
 from records.intake.subjects import Assignment, Subject, match_person
@@ -60,6 +62,15 @@ class Filed:
     series_instance_uid: str
     sop_instance_uid: str
     is_new: bool
+
+
+def hold_study(session: Session, actor: Actor, study_uid: str) -> None:
+    """Let nobody else file instances of a study, until the transaction ends.
+
+    Who files several in one transaction calls it first: then two that send the same study cannot wait for each other.
+    """
+    key = func.hashtextextended(f"images/{actor.house_id}/{study_uid}", 0)
+    session.execute(select(func.pg_advisory_xact_lock(key)))
 
 
 def file_instance(
@@ -241,6 +252,19 @@ def _add_instance(session: Session, actor: Actor, series: Series, staged: storag
     if added is None:
         # Filed at this very moment under another study, whose lock is not ours: then it is another file.
         raise InstanceDiffers
+    session.execute(
+        insert(InstanceDetails).values(
+            instance_id=added,
+            metadata_sealed=_seal_metadata(staged, header),
+            frame_places=header.details.frames,
+        )
+    )
+
+
+def _seal_metadata(staged: storage.Staged, header: Header) -> bytes | None:
+    if header.details.metadata is None:
+        return None
+    return vault().unwrap(staged.wrapped_key).seal_bytes(header.details.metadata, context=METADATA_CONTEXT)
 
 
 def _bring_up_to_date(session: Session, study: Study, series: Series, header: Header) -> None:

@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run demo test check bench migrate docs
+.PHONY: help venv run ohif demo test check bench migrate docs
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ $(STAMP): requirements.txt requirements-dev.txt
 
 run: $(STAMP) ## start everything on this machine: pages on http://127.0.0.1:$PORT (8000); Ctrl-C stops
 	@$(PY) -m deploy.run
+
+ohif: $(STAMP) ## fetch OHIF, the viewer for doctors, into var/; `make run` serves it from then on
+	@$(PY) -m deploy.ohif
 
 demo: $(STAMP) ## play the whole story against the running platform ($BASE_URL, http://127.0.0.1:8000)
 	@$(PY) -m simulator.demo

@@ -77,6 +77,10 @@ import records.timeline.routes
 import records.trends.routes
 import records.uploads.pages
 import records.uploads.routes
+import records.viewing.identify
+import records.viewing.pages
+import records.viewing.routes
+import records.viewing.workstation
 import records.visits.pages
 import records.visits.routes
 import records.visits.service
@@ -150,6 +154,7 @@ BLUEPRINTS = [
     records.orders.routes.api,
     recognition.routes.api,
     records.images.routes.api,
+    records.viewing.routes.api,
     records.dicomweb.routes.api,
     records.pacs.routes.api,
     payments.routes.api,
@@ -168,6 +173,8 @@ PAGES = [
     health_card.tencent.pages.pages,
     records.visits.pages.pages,
     records.chart.pages.pages,
+    records.viewing.pages.pages,
+    records.viewing.workstation.pages,
     records.items.pages.pages,
     records.items.house.pages.pages,
     records.news.pages.pages,
@@ -203,7 +210,8 @@ def create_app(config: Config | None = None) -> Flask:
     with app.app_context():
         statements.ping_idle_connections(db.orm.engine)
     Migrate(app, db.orm, directory=MIGRATIONS, compare_type=True)
-    web.install(app, config, identify_request, sign_in_page=accounts.pages.SIGN_IN_PAGE)
+    identify = records.viewing.identify.also_by_view(identify_request)
+    web.install(app, config, identify, sign_in_page=accounts.pages.SIGN_IN_PAGE)
     pages.install(app)
     health_card.tencent.routes.install(app, open_visit=records.visits.service.open_verified)
     for blueprint in BLUEPRINTS:

@@ -56,6 +56,7 @@ PATIENT_PERMISSIONS = frozenset(
         "records:export:order",
         "records:export:read",
         "records:image:read",
+        "records:study_view:ask",
         "records:visit:disown",
         "consent:grant:read",
         "consent:grant:revoke",

@@ -73,6 +73,7 @@ class Config:
     mllp_certificate: Path | None = None
     mllp_key: Path | None = None
     metrics_dir: Path | None = None
+    ohif_dir: Path | None = None
     wechat_templates: Mapping[str, MessageTemplate] = field(default_factory=dict)
     realname: RealNameAccess | None = None
     family_limit: int = 5
@@ -123,6 +124,7 @@ def read_config(environment: Mapping[str, str]) -> Config:
         mllp_certificate=_optional_path(environment, "MLLP_CERTIFICATE"),
         mllp_key=_optional_path(environment, "MLLP_KEY"),
         metrics_dir=_optional_path(environment, "METRICS_DIR"),
+        ohif_dir=_optional_path(environment, "OHIF_DIR"),
         wechat_templates=reader.templates("WECHAT_TEMPLATES"),
         realname=reader.realname(profile),
         family_limit=reader.number("FAMILY_LIMIT", default=5, most=999),

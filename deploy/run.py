@@ -12,6 +12,7 @@ from pathlib import Path
 
 from core.embedded import AlreadyRunning, EmbeddedError, Postgres, Redis, hold_folder
 from core.embedded.process import end_processes, find_port, is_free
+from deploy import ohif
 from deploy.installation import OUTSIDE_WORLD_ONLY, read_or_make_secrets
 from deploy.supervisor import (
     FAMILY_VARIABLE,
@@ -150,6 +151,7 @@ class Installation:
             "BASE_URL": os.environ.get("BASE_URL") or f"http://127.0.0.1:{port}",
             "STORAGE_DIR": str(folder / "storage"),
             "METRICS_DIR": str(metrics),
+            "OHIF_DIR": str(ohif.PLACE) if ohif.PLACE.is_dir() else "",
             "WECHAT_BASE_URL": simulator_url,
             "WECHATPAY_BASE_URL": simulator_url,
             "REALNAME_BASE_URL": simulator_url,

@@ -19,6 +19,7 @@ from accounts.service import staff
 from app import create_app
 from core import clock, db, embedded, keys, limits
 from core.config import Config, read_config
+from deploy import ohif
 from health_card.confirmation.service import pins
 from tests.support.city import City
 from tests.support.savepoints import begin_savepoint, keep_statements, send
@@ -28,6 +29,7 @@ from tests.support.settings import random_environment
 SYSTEM_PROGRAMS = {
     "chromium": "/usr/bin/chromium",
     "orthanc": "/usr/share/orthanc/plugins/libOrthancDicomWeb.so",
+    "ohif": str(ohif.PLACE / "index.html"),
     "fhir-validator": str(Path(__file__).parent / "conformance" / "validator" / "node_modules" / "@medplum" / "core"),
 }
 

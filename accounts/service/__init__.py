@@ -24,7 +24,13 @@ from accounts.service.ports import (
     trust_mllp_certificate,
 )
 from accounts.service.secrets import hash_secret, new_secret
-from accounts.service.sessions import end_session, end_sessions_of_login, find_actor, identify_bearer
+from accounts.service.sessions import (
+    end_session,
+    end_sessions_of_login,
+    find_actor,
+    identify_bearer,
+    identify_login,
+)
 from accounts.service.staff import StaffCard, get_staff_card, hire_staff, sign_in_staff
 from accounts.service.terminal_keys import TerminalProof, check_terminal_proof
 from accounts.service.terminals import (
@@ -70,6 +76,7 @@ __all__ = [
     "hash_secret",
     "hire_staff",
     "identify_bearer",
+    "identify_login",
     "identify_mllp_port",
     "identify_wechat",
     "issue_machine_token",

@@ -59,6 +59,14 @@ def identify_bearer(session: Session, text: str, *, issuer: str) -> Actor:
     return _identify_token(partial(statements.run, session), claims)
 
 
+def identify_login(session: Session, *, login_id: UUID, session_id: UUID) -> Actor:
+    """The patient of a sign-in that another proof stands for, as long as it has not ended.
+
+    :raises SessionEnded: it has.
+    """
+    return _identify_token(partial(statements.run, session), Claims("patient", login_id, session_id, ()))
+
+
 def find_actor(text: str, *, issuer: str) -> Actor | None:
     """As ``identify_bearer``, without a transaction. Needs an app context.
 

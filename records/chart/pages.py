@@ -8,7 +8,7 @@ from flask import Response, redirect, request, url_for
 from consent import service as consent
 from core import db
 from core.pages import read_form, read_query, show_page, show_refused
-from core.web import Pages, current_actor, requires
+from core.web import Pages, current_actor, current_config, requires
 from records.chart import service
 from records.chart.schemas import ChartQuery
 from records.entries import wording
@@ -68,5 +68,6 @@ def show_chart(visit_id: UUID) -> Response:
         sensitivities=SENSITIVITIES,
         entry_words=wording,
         order_states=STATES,
+        has_workstation=current_config().ohif_dir is not None,
         asked=asked,
     )

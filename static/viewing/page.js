@@ -1,0 +1,229 @@
+// The page of one study: which series, which picture, which window; what is over is taken off the screen.
+
+import { Gestures } from "./gestures.js";
+import { Over, Pictures, Unshowable } from "./pictures.js";
+
+const FIRST_LOOK = "1024,1024";
+const CONFIRM_SCROLLING = 1500;
+const CONFIRM_IDLE = 10_000;
+const WORDS_OF_END = {
+  "records.image_not_found": "您已不能查看此影像：授权已被撤回、已到期，或影像已被隐藏。",
+  "records.view_ended": "本次查看的时间已到，或账号已退出登录。请回到小程序重新打开。",
+};
+
+const at = (id) => document.getElementById(id);
+const screen = document.querySelector(".screen");
+
+if (screen) {
+  open(screen, JSON.parse(at("study").textContent));
+}
+
+function open(screen, study) {
+  const stage = screen.querySelector(".stage");
+  const [picture, place, saying, slider, cine] = ["picture", "place", "saying", "slider", "cine"].map(at);
+  const pictures = new Pictures(screen.dataset.base);
+  const flat = study.series.map((one) =>
+    one.images.flatMap(([uid, frames, isLarge]) =>
+      Array.from({ length: frames }, (_, frame) => ({ path: `${uid}/frames/${frame + 1}/rendered`, isLarge })),
+    ),
+  );
+  const state = { series: study.start[0], position: study.start[1], window: study.series.map(() => ""), isClose: false };
+  let timer = 0;
+  let isOver = false;
+
+  const clamp = (position) => Math.max(0, Math.min(flat[state.series].length - 1, position));
+
+  function addressOf(position) {
+    const { path, isLarge } = flat[state.series][position];
+    const asked = [];
+    if (state.window[state.series]) {
+      asked.push(`window=${state.window[state.series]}`);
+    }
+    if (isLarge && !state.isClose) {
+      asked.push(`viewport=${FIRST_LOOK}`);
+    }
+    return `${study.series[state.series].base}/${path}${asked.length ? `?${asked.join("&")}` : ""}`;
+  }
+
+  function nearby() {
+    const found = [];
+    for (let distance = 1; distance < flat[state.series].length && found.length < 40; distance += 1) {
+      for (const position of [state.position + distance, state.position - distance]) {
+        if (flat[state.series][position]) {
+          found.push(addressOf(position));
+        }
+      }
+    }
+    return found;
+  }
+
+  async function show() {
+    const [series, position] = [state.series, state.position];
+    const address = addressOf(position);
+    const isWanted = () => !isOver && series === state.series && position === state.position;
+    place.textContent = `${position + 1} / ${flat[series].length}`;
+    slider.value = String(position + 1);
+    picture.classList.toggle("is-late", !pictures.peek(address));
+    try {
+      const url = await pictures.get(address);
+      if (!isWanted() || address !== addressOf(position)) {
+        return;
+      }
+      picture.src = url;
+      picture.hidden = false;
+      picture.dataset.shown = `${series}/${position}`;
+      picture.classList.remove("is-late");
+      say("");
+      pictures.confirm(CONFIRM_SCROLLING).catch(react);
+      pictures.around(nearby());
+    } catch (error) {
+      if (isWanted() || error instanceof Over) {
+        react(error);
+      }
+    }
+  }
+
+  function react(error) {
+    if (error instanceof Over) {
+      end(error.code);
+    } else if (error instanceof Unshowable) {
+      picture.hidden = true;
+      say("这一幅无法显示为图片：编码格式不受支持或文件不完整。原始文件可由医生取得。");
+      pictures.around(nearby());
+    } else {
+      say("网络不畅，正在重试……");
+      setTimeout(() => !isOver && show(), 2000);
+    }
+  }
+
+  function say(text) {
+    saying.textContent = text;
+    saying.hidden = !text;
+  }
+
+  // Nothing of the study stays on the page or in its memory.
+  function end(code) {
+    if (isOver) {
+      return;
+    }
+    isOver = true;
+    stop();
+    pictures.dropAll();
+    screen.remove();
+    at("study").remove();
+    document.querySelector(".facts").remove();
+    at("why").textContent = WORDS_OF_END[code] ?? "本次查看已结束，请重新打开。";
+    at("ended").hidden = false;
+  }
+
+  function step(count) {
+    const position = clamp(state.position + count);
+    if (position !== state.position) {
+      state.position = position;
+      show();
+    }
+  }
+
+  function choose(series) {
+    stop();
+    state.series = series;
+    const isStack = !study.series[series].moves && flat[series].length >= 8;
+    state.position = isStack ? Math.floor(flat[series].length / 2) : 0;
+    lay();
+    gestures.whole();
+    show();
+  }
+
+  function lay() {
+    const { presets, moves } = study.series[state.series];
+    slider.max = String(flat[state.series].length);
+    slider.hidden = flat[state.series].length < 2;
+    cine.hidden = !moves;
+    for (const button of screen.querySelectorAll(".choice")) {
+      button.setAttribute("aria-pressed", String(Number(button.dataset.series) === state.series));
+    }
+    at("presets").replaceChildren(...(presets.length > 1 ? presets.map(presetButton) : []));
+  }
+
+  function presetButton([name, value]) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = name;
+    button.setAttribute("aria-pressed", String(value === state.window[state.series]));
+    button.addEventListener("click", () => {
+      state.window[state.series] = value;
+      lay();
+      show();
+    });
+    return button;
+  }
+
+  function stop() {
+    clearInterval(timer);
+    timer = 0;
+    at("play").setAttribute("aria-pressed", "false");
+    at("play").textContent = "播放";
+  }
+
+  function play() {
+    const count = flat[state.series].length;
+    timer = setInterval(() => {
+      const next = (state.position + 1) % count;
+      // A film waits for its pictures instead of skipping them.
+      if (pictures.peek(addressOf(state.position))) {
+        state.position = next;
+        show();
+      }
+    }, 1000 / Number(at("speed").value));
+    at("play").setAttribute("aria-pressed", "true");
+    at("play").textContent = "暂停";
+  }
+
+  function toggle() {
+    if (timer) {
+      stop();
+    } else if (study.series[state.series].moves) {
+      play();
+    }
+  }
+
+  const gestures = new Gestures(stage, picture, {
+    step,
+    to: (end) => step(end === "first" ? -state.position : flat[state.series].length),
+    closer: (scale) => {
+      at("whole").hidden = scale === 1;
+      const isClose = scale > 1.5;
+      if (isClose !== state.isClose) {
+        state.isClose = isClose;
+        show();
+      }
+    },
+    toggle,
+  });
+
+  slider.addEventListener("input", () => step(Number(slider.value) - 1 - state.position));
+  at("play").addEventListener("click", toggle);
+  at("speed").addEventListener("change", () => timer && (stop(), play()));
+  at("whole").addEventListener("click", () => gestures.whole());
+  for (const button of screen.querySelectorAll(".choice")) {
+    button.addEventListener("click", () => choose(Number(button.dataset.series)));
+  }
+  const confirm = (longest) => pictures.confirm(longest).catch((error) => error instanceof Over && end(error.code));
+  setInterval(() => document.hidden || confirm(CONFIRM_IDLE), CONFIRM_IDLE / 2);
+  document.addEventListener("visibilitychange", () => document.hidden || confirm(0));
+
+  lay();
+  show().then(async () => {
+    // The first look comes first; small pictures of the other series after it.
+    for (const small of screen.querySelectorAll(".choice img")) {
+      try {
+        small.src = await pictures.get(small.dataset.address);
+      } catch (error) {
+        small.classList.add("is-missing");
+        if (error instanceof Over) {
+          end(error.code);
+        }
+      }
+    }
+  });
+}

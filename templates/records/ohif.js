@@ -1,0 +1,42 @@
+// Settings of OHIF: our own DICOMweb, reached with the page session of whoever is signed in; nothing outside.
+window.PUBLIC_URL = "/ohif/";
+window.browserImportFunction = (address) => import(address);
+window.config = {
+  name: "yimatong",
+  routerBasename: "/ohif",
+  extensions: [],
+  modes: [],
+  customizationService: {},
+  showStudyList: false,
+  showLoadingIndicator: true,
+  showWarningMessageForCrossOrigin: false,
+  showErrorDetails: "production",
+  maxNumberOfWebWorkers: 3,
+  investigationalUseDialog: { option: "never" },
+  disableEditing: true,
+  defaultDataSourceName: "yimatong",
+  dataSources: [
+    {
+      namespace: "@ohif/extension-default.dataSourcesModule.dicomweb",
+      sourceName: "yimatong",
+      configuration: {
+        friendlyName: "一码通",
+        name: "yimatong",
+        qidoRoot: "/dicomweb",
+        wadoRoot: "/dicomweb",
+        wadoUriRoot: "/dicomweb",
+        qidoSupportsIncludeField: false,
+        supportsFuzzyMatching: false,
+        supportsWildcard: false,
+        imageRendering: "wadors",
+        thumbnailRendering: "thumbnail",
+        thumbnailRequestStrategy: "fetch",
+        enableStudyLazyLoad: true,
+        dicomUploadEnabled: false,
+        singlepart: "bulkdata",
+        bulkDataURI: { enabled: true },
+        omitQuotationForMultipartRequest: true,
+      },
+    },
+  ],
+};

@@ -1,0 +1,54 @@
+"""OHIF on a desk's screen, against our DICOMweb, with nothing from outside."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from core.config import Config
+from deploy import ohif
+from tests.browser.conftest import DESK_SCREEN, QUIET, Visitor
+from tests.support import studies
+from tests.support.city import City
+
+pytestmark = [pytest.mark.system("chromium"), pytest.mark.system("ohif")]
+
+
+@pytest.fixture
+def drawing_browser() -> Iterator[Browser]:
+    """A browser that draws in three dimensions without such hardware."""
+    with sync_playwright() as playwright:
+        options = [*(option for option in QUIET if option != "--disable-gpu"), "--enable-unsafe-swiftshader"]
+        running = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=options)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def workstation(committing_city: City, config: Config) -> Iterator[None]:
+    committing_city.app.extensions["yimatong.config"] = replace(config, ohif_dir=ohif.PLACE)
+    yield
+    committing_city.app.extensions["yimatong.config"] = config
+
+
+def test_a_doctor_compares_two_studies(
+    committing_city: City, workstation: None, base_url: str, drawing_browser: Browser
+) -> None:
+    scene = studies.open_scene(committing_city)
+    earlier = scene.send("头部CT 五月", *studies.stack("CT_small.dcm", 4, SeriesDescription="轴位", SeriesNumber=1))
+    later = scene.send("头部CT 七月", *studies.stack("CT_small.dcm", 4, SeriesDescription="轴位", SeriesNumber=1))
+    context = drawing_browser.new_context(viewport=DESK_SCREEN, locale="zh-CN", timezone_id="Asia/Shanghai")
+    window = Visitor(context.new_page(), base_url)
+    window.watch()
+    window.sign_in(scene.doctor)
+    window.go(f"/ohif/studies/{later}?beside={earlier}")
+    window.page.wait_for_timeout(int(os.environ.get("OHIF_WAIT", "0")) * 1000)
+    if folder := os.environ.get("YIMATONG_LOOK"):
+        window.page.screenshot(path=Path(folder) / "ohif.png")
+        print(window.page.url, window.complaints[:40])
+    expect(window.page.locator(".cornerstone-canvas").first).to_be_visible(timeout=60_000)
+    assert [one for one in window.outside if not one.startswith(("blob:", "data:"))] == []
+    context.close()

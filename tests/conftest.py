@@ -27,6 +27,7 @@ from tests.support.settings import random_environment
 # What a test marked ``system(name)`` needs, and where it stands on Debian (or where ``.ci/run`` puts it).
 SYSTEM_PROGRAMS = {
     "chromium": "/usr/bin/chromium",
+    "dcmtk": "/usr/bin/storescu",
     "fhir-validator": str(Path(__file__).parent / "conformance" / "validator" / "node_modules" / "@medplum" / "core"),
 }
 

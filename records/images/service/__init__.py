@@ -1,6 +1,7 @@
 """Taking images in and showing them: what other packages and protocols may ask."""
 
 from records.images.service.filing import Filed, file_instance
+from records.images.service.keeping import list_kept
 from records.images.service.reading import (
     InstanceFile,
     InstanceView,
@@ -27,6 +28,7 @@ __all__ = [
     "get_study",
     "list_history",
     "list_instances",
+    "list_kept",
     "list_series",
     "list_studies",
 ]

@@ -28,7 +28,7 @@ SELECT hospital.id FROM dicom_endpoints port JOIN hospitals hospital ON hospital
 WHERE port.port = %(port)s AND port.is_enabled AND hospital.is_enabled
   AND %(calling)s = ANY(port.calling_ae_titles)
   AND COALESCE(
-    (SELECT bool_or(known.fingerprint = %(fingerprint)s::bytea) FROM dicom_certificates known
+    (SELECT bool_or(known.fingerprint IS NOT DISTINCT FROM %(fingerprint)s::bytea) FROM dicom_certificates known
      WHERE known.hospital_id = port.hospital_id),
     %(fingerprint)s::bytea IS NULL)
 """

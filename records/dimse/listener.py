@@ -13,13 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from socketserver import BaseServer
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pynetdicom
 from flask import Flask
 from pydicom import Dataset, uid
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, evt
 from pynetdicom.association import Association
+from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.sop_class import StorageCommitmentPushModel, Verification  # type: ignore[attr-defined]
 from pynetdicom.transport import AssociationServer, RequestHandler, ThreadedAssociationServer
@@ -124,13 +125,16 @@ class _Listener:
         entity.maximum_pdu_size = self._limits.pdu_bytes
         entity.acse_timeout = entity.dimse_timeout = self._limits.wait_seconds
         entity.network_timeout = self._limits.idle_seconds
-        server = entity.make_server(
+        server = _Server(
+            entity,
             (self._config.dicom_host, described.port),
-            contexts=list_contexts(),
-            ssl_context=secure(self._config, line.certificates) if line.certificates else None,
-            evt_handlers=_Answering(self._app, described.port).handlers(),
-            server_class=partial(_Server, limits=self._limits),
-            request_handler=_Handler,
+            described.called_ae_title,
+            list_contexts(),
+            secure(self._config, line.certificates) if line.certificates else None,
+            _Answering(self._app, described.port).handlers(),
+            _Handler,
+            limits=self._limits,
+            certificates=line.certificates,
         )
         thread = threading.Thread(target=server.serve_forever, args=(0.2,), name=f"dimse-{described.port}")
         thread.start()
@@ -162,7 +166,8 @@ class _Answering:
         ]
 
     def _store(self, event: evt.Event) -> Dataset | int:
-        arrived: ArrivingDataSet = event.request.DataSet
+        arrived = cast(C_STORE, event.request).DataSet
+        assert isinstance(arrived, ArrivingDataSet)
         try:
             staged = arrived.finish()
             refusal = self._work(partial(jobs.store_file, _peer(event.assoc, self._port), staged))
@@ -229,9 +234,14 @@ def _refuse(refusal: Refusal) -> Dataset:
 
 def _peer(association: Association, port: int) -> Peer:
     opened = association.dul.socket.socket if association.dul.socket else None
-    shown = opened.getpeercert(binary_form=True) if isinstance(opened, ssl.SSLSocket) else None
-    calling = str(association.requestor.ae_title).strip()
-    return Peer(port, calling, hashlib.sha256(shown).digest() if shown else None)
+    return Peer(port, str(association.requestor.ae_title).strip(), _fingerprint(opened))
+
+
+def _fingerprint(opened: socket.socket | None) -> bytes | None:
+    """SHA-256 of the certificate that the other side has shown; None: in clear."""
+    if not isinstance(opened, ssl.SSLSocket):
+        return None
+    return hashlib.sha256(opened.getpeercert(binary_form=True) or b"").digest()
 
 
 class _Handler(RequestHandler):
@@ -257,7 +267,7 @@ class _Handler(RequestHandler):
     def _create_association(self) -> Association:
         association = super()._create_association()
         assert association.dul.socket is not None
-        reader = partial(_receive, association.dul.socket.socket, most=association.acceptor.maximum_length or 0)
+        reader = partial(_receive, self.request, most=association.acceptor.maximum_length or 0)
         association.dul.socket.recv = reader  # type: ignore[method-assign]
         return association
 
@@ -285,8 +295,9 @@ class _Server(ThreadedAssociationServer):
 
     daemon_threads = True
 
-    def __init__(self, *arguments: Any, limits: Limits, **named: Any) -> None:
+    def __init__(self, *arguments: Any, limits: Limits, certificates: tuple[bytes, ...], **named: Any) -> None:
         self._limits = limits
+        self._fingerprints = {hashlib.sha256(one).digest() for one in certificates}
         self.conversing: set[threading.Thread] = set()
         super().__init__(*arguments, **named)
 
@@ -304,6 +315,10 @@ class _Server(ThreadedAssociationServer):
     def finish_request(self, request: Any, client_address: Any) -> None:
         if self.ssl_context is not None:
             request = self.ssl_context.wrap_socket(request, server_side=True)
+            # Not one that a registered certificate has signed: the registered one.
+            if _fingerprint(request) not in self._fingerprints:
+                request.close()
+                return
         super().finish_request(request, client_address)
 
     def handle_error(self, _request: Any, _client_address: Any) -> None:

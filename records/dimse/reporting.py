@@ -1,6 +1,7 @@
 """Answering a storage commitment on an association of our own (PS3.4, section J.3.3)."""
 
 import hashlib
+import socket
 import ssl
 
 from pydicom import Dataset
@@ -43,17 +44,20 @@ def report_commitment(config: Config, addressee: Addressee, answer: Commitment) 
         port,
         ae_title=addressee.calling_ae_title,
         ext_neg=[role],
-        tls_args=_secure(config, addressee.line.certificates),
+        tls_args=_secure(config, host, addressee.line.certificates),
     )
     if not connection.is_established:
         raise NotReached
-    if not _is_trusted(connection, addressee.line.certificates):
-        connection.abort()
-        raise NotReached
+    opened = connection.dul.socket.socket if connection.dul.socket else None
     try:
+        if not _is_trusted(opened, addressee.line.certificates):
+            raise NotReached
         send_report(connection, answer)
     finally:
         connection.release()
+        # pynetdicom leaves it open when the other side was first to close.
+        if opened is not None:
+            opened.close()
 
 
 def send_report(connection: Association, answer: Commitment) -> None:
@@ -92,7 +96,7 @@ def _to_item(sop_class: str, uid: str, reason: int | None = None) -> Dataset:
     return item
 
 
-def _secure(config: Config, certificates: tuple[bytes, ...]) -> tuple[ssl.SSLContext, None] | None:
+def _secure(config: Config, host: str, certificates: tuple[bytes, ...]) -> tuple[ssl.SSLContext, str] | None:
     """As at the hospital's port: TLS with the very certificates that are registered there, or in clear."""
     if not certificates:
         return None
@@ -105,12 +109,11 @@ def _secure(config: Config, certificates: tuple[bytes, ...]) -> tuple[ssl.SSLCon
     context.load_cert_chain(config.mllp_certificate, config.mllp_key)
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.load_verify_locations(cadata=b"".join(certificates))
-    return context, None
+    return context, host
 
 
-def _is_trusted(connection: Association, certificates: tuple[bytes, ...]) -> bool:
+def _is_trusted(opened: socket.socket | None, certificates: tuple[bytes, ...]) -> bool:
     """Whether the other side has shown one of these; not one that such a one has signed."""
-    opened = connection.dul.socket.socket if connection.dul.socket else None
     if not isinstance(opened, ssl.SSLSocket):
         return not certificates
     shown = hashlib.sha256(opened.getpeercert(binary_form=True) or b"").digest()

@@ -1,13 +1,15 @@
 """An independent DICOM implementation (dcmtk) sends to the listener and reads what it answers."""
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pydicom
 import pytest
 from flask import Flask
 
+from accounts import service as accounts
+from core import db
+from core.actor import SYSTEM
 from tests.records.dimse.test_listener import receiving
 from tests.records.hl7v2.test_mllp import can_connect, wait_until
 from tests.records.hl7v2.test_mllp_tls import ours
@@ -32,14 +34,14 @@ def run(program: str, port: int, *arguments: str, calling: str = "PACS", called:
 
 
 @pytest.fixture
-def files(tmp_path: Path, receiving: Receiving) -> Iterator[Path]:
+def files(tmp_path: Path, receiving: Receiving) -> Path:
     """Images of one person in several transfer syntaxes."""
     folder = tmp_path / "images"
     folder.mkdir()
     for name in SYNTAXES:
         image = dicom.make_image(name, PatientID=receiving.number)
         (folder / name).write_bytes(dicom.to_bytes(image))
-    yield folder
+    return folder
 
 
 # Implicit and explicit, little and big endian, JPEG, JPEG 2000, RLE.
@@ -85,3 +87,25 @@ def test_dcmtk_is_turned_away_under_another_title(receiving: Receiving, titles: 
     code, said = run("echoscu", receiving.port, "", **titles)
     assert code != 0
     assert reason in said
+
+
+def test_dcmtk_speaks_tls_with_the_certificate_that_is_registered(
+    committing_app: Flask, committing_city: City, ours: Certificate, tmp_path: Path
+) -> None:
+    hospital = committing_city.hospital()
+    known, stranger = Certificate(tmp_path, "pacs"), Certificate(tmp_path, "stranger")
+    signed = Certificate(tmp_path, "signed", known)
+    with opened_dicom_port(hospital.id) as port:
+        with db.transaction() as session:
+            certificate = known.files[0].read_bytes()
+            accounts.trust_dicom_certificate(session, SYSTEM, hospital_id=hospital.id, certificate=certificate)
+        with serving(committing_app):
+            wait_until(lambda: can_connect(port))
+            codes = [run("echoscu", port, *tls(shown, ours), "")[0] for shown in (known, stranger, signed)]
+            in_clear = run("echoscu", port, "")[0]
+    assert codes[0] == 0
+    assert 0 not in (*codes[1:], in_clear)
+
+
+def tls(shown: Certificate, ours: Certificate) -> list[str]:
+    return ["+tls", str(shown.files[1]), str(shown.files[0]), "+cf", str(ours.files[0])]

@@ -44,17 +44,21 @@ class Receiving:
         for image in images:
             entity.add_requested_context(image.SOPClassUID, image.file_meta.TransferSyntaxUID)
         opened = entity.associate("127.0.0.1", self.port, ae_title="YIMATONG", **options)
+        connection = opened.dul.socket.socket if opened.dul.socket else None
         try:
             yield opened
         finally:
             if opened.is_established:
                 opened.release()
+            # pynetdicom leaves it open when the other side was first to close.
+            if connection is not None:
+                connection.close()
 
     def stored(self) -> dict[str, bytes]:
         """SOP instance UID and SHA-256 of what has been filed."""
         mine = select(Instance.sop_instance_uid, Instance.sha256).filter_by(hospital_id=self.hospital.id)
         with db.transaction() as session:
-            return {uid: digest for uid, digest in session.execute(mine).tuples()}
+            return dict(session.execute(mine).tuples().all())
 
     def waiting(self) -> list[str]:
         """The reasons of what waits in quarantine."""

@@ -3,7 +3,9 @@
 import io
 import secrets
 import socket
+import ssl
 from collections.abc import Iterator
+from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,17 +24,25 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 from sqlalchemy import update
 
+from accounts import service as accounts
 from accounts.models import DicomEndpoint
 from core import db, storage
+from core.actor import SYSTEM
 from core.config import Config
 from core.outbox import OutboxMessage
 from records.dimse import jobs
+from records.dimse.jobs import Peer
+from records.dimse.reporting import NotReached
 from records.images.models import Instance, StorageCommitment
 from tests.records.hl7v2.test_mllp import can_connect, wait_until
+from tests.records.hl7v2.test_mllp_tls import ours
 from tests.support import dicom
+from tests.support.certificates import Certificate
 from tests.support.city import City
 from tests.support.dimse import Receiving, serving
 from tests.support.ports import opened_dicom_port
+
+__all__ = ["ours"]
 
 
 @pytest.fixture
@@ -58,9 +68,7 @@ def commit(opened: Any, *images: Dataset) -> tuple[int, str]:
     asked = Dataset()
     asked.TransactionUID = generate_uid()
     asked.ReferencedSOPSequence = [reference(image) for image in images]
-    status, _ = opened.send_n_action(
-        asked, 1, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
-    )
+    status, _ = opened.send_n_action(asked, 1, StorageCommitmentPushModel, StorageCommitmentPushModelInstance)
     return status.Status, asked.TransactionUID
 
 
@@ -82,12 +90,18 @@ class Told:
 
     def __init__(self) -> None:
         self.events: list[tuple[int, str, list[str], list[tuple[str, int]]]] = []
-        self.handlers = [(evt.EVT_N_EVENT_REPORT, self._hear)]
+        self.connections: list[socket.socket] = []
+        self.handlers: list[Any] = [(evt.EVT_N_EVENT_REPORT, self._hear), (evt.EVT_CONN_OPEN, self._keep)]
+
+    def _keep(self, event: Any) -> None:
+        self.connections.append(event.assoc.dul.socket.socket)
 
     def _hear(self, event: Any) -> tuple[int, None]:
         said = event.event_information
         stored = [str(item.ReferencedSOPInstanceUID) for item in said.ReferencedSOPSequence]
-        failed = [(str(item.ReferencedSOPInstanceUID), item.FailureReason) for item in said.get("FailedSOPSequence", [])]
+        failed = [
+            (str(item.ReferencedSOPInstanceUID), item.FailureReason) for item in said.get("FailedSOPSequence", [])
+        ]
         self.events.append((event.event_type, str(said.TransactionUID), stored, failed))
         return 0, None
 
@@ -188,7 +202,43 @@ def test_commitment_is_answered_where_the_hospital_wants_it(committing_app: Flas
                 jobs.answer_commitment(payload)
     finally:
         pacs.shutdown()
+        for connection in told.connections:
+            connection.close()
     assert [event[:2] for event in told.events] == [(2, transaction)]
+
+
+@pytest.mark.parametrize("is_registered", [True, False])
+def test_commitment_is_answered_to_nobody_but_who_shows_a_registered_certificate(
+    committing_city: City, ours: Certificate, tmp_path: Path, is_registered: bool
+) -> None:
+    hospital, told, entity = committing_city.hospital(), Told(), AE("PACS")
+    known = Certificate(tmp_path, "known")
+    signed = Certificate(tmp_path, "signed", known)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*(known if is_registered else signed).files)
+    context.load_verify_locations(str(ours.files[0]))
+    context.verify_mode = ssl.CERT_REQUIRED
+    entity.add_supported_context(StorageCommitmentPushModel, scu_role=True, scp_role=True)
+    pacs = entity.start_server(("127.0.0.1", 0), block=False, ssl_context=context, evt_handlers=told.handlers)
+    assert pacs is not None
+    try:
+        with opened_dicom_port(hospital.id, reply=("127.0.0.1", pacs.server_address[1])) as port:
+            with db.transaction() as session:
+                certificate = known.files[0].read_bytes()
+                fingerprint = accounts.trust_dicom_certificate(
+                    session, SYSTEM, hospital_id=hospital.id, certificate=certificate
+                )
+            assert jobs.commit_storage(Peer(port, "PACS", fingerprint), "1.2.3", [("1.2", "1.2.4")]) is None
+            with db.transaction() as session:
+                asked = session.query(StorageCommitment).filter_by(hospital_id=hospital.id).one()
+            payload = {"commitment_id": str(asked.id)}
+            with nullcontext() if is_registered else pytest.raises(NotReached):
+                jobs.answer_commitment(payload)
+    finally:
+        pacs.shutdown()
+        for connection in told.connections:
+            connection.close()
+    assert [event[:2] for event in told.events] == ([(2, "1.2.3")] if is_registered else [])
 
 
 def test_a_broken_peer_is_dropped_and_leaves_nothing(receiving: Receiving, config: Config) -> None:

@@ -9,6 +9,7 @@ from flask.cli import with_appcontext
 from flask_migrate import Migrate, upgrade
 
 import accounts.administration.pages
+import accounts.administration.ports.dicom.routes
 import accounts.administration.ports.routes
 import accounts.administration.routes
 import accounts.apps.pages
@@ -114,6 +115,7 @@ BLUEPRINTS = [
     accounts.administration.routes.api,
     accounts.apps.routes.api,
     accounts.administration.ports.routes.api,
+    accounts.administration.ports.dicom.routes.api,
     health_card.routes.api,
     health_card.matching.routes.api,
     health_card.notices.routes.api,

@@ -1,6 +1,7 @@
-"""The worker processes: ``jobs`` carries the outbox out, ``listener`` takes hospitals' HL7 v2 messages in.
+"""The worker processes: ``jobs`` carries the outbox out, ``listener`` takes hospitals' HL7 v2 messages in, ``images``
+what their PACS send by DIMSE.
 
-``python -m worker`` does both. Where many messages come each has a process of its own: in one process the threads of
+``python -m worker`` does all. Where many messages come each has a process of its own: in one process the threads of
 one wait for those of the other at every statement.
 """
 
@@ -20,6 +21,7 @@ import health_card.notices.jobs
 import health_card.printing.jobs
 import health_card.realname.jobs
 import payments.jobs
+import records.dimse.jobs
 import records.exports.jobs
 import records.items.jobs
 import records.news.jobs
@@ -32,6 +34,7 @@ from app import create_app
 from core import key_commands, observe
 from core.config import read_config
 from core.dispatch import Dispatcher, Handler
+from records.dimse import listener
 from records.hl7v2 import mllp
 
 # Outbox topic -> handler.
@@ -52,6 +55,7 @@ HANDLERS: dict[str, Handler] = {
     **records.news.jobs.HANDLERS,
     **records.exports.jobs.HANDLERS,
     **records.pacs.jobs.HANDLERS,
+    **records.dimse.jobs.HANDLERS,
 }
 DISPATCHERS = 2
 
@@ -60,6 +64,7 @@ Task = Callable[[threading.Event], None]
 WORK: Mapping[str, Callable[[Flask], list[Task]]] = {
     "jobs": lambda app: [Dispatcher(app, HANDLERS).run_forever] * DISPATCHERS,
     "listener": lambda app: [partial(mllp.serve, app)],
+    "images": lambda app: [partial(listener.serve, app)],
 }
 
 

@@ -279,3 +279,41 @@ class MllpCertificate(Base):
     fingerprint: Mapped[bytes] = mapped_column(primary_key=True)
     certificate: Mapped[bytes]
     trusted_at: Mapped[datetime]
+
+
+class DicomEndpoint(Base):
+    """The port on which one hospital's images arrive by DIMSE (PS3.7, PS3.8): the port says whose they are.
+
+    ``called_ae_title``: what the platform is called there. ``calling_ae_titles``: the systems that may speak.
+    ``reply_host`` and ``reply_port``: where a storage commitment is answered; without them, on the association that
+    asked for it.
+    """
+
+    __tablename__ = "dicom_endpoints"
+    __table_args__ = (
+        CheckConstraint("cardinality(calling_ae_titles) BETWEEN 1 AND 20", name="calling_ae_titles"),
+        CheckConstraint("(reply_host IS NULL) = (reply_port IS NULL)", name="reply"),
+    )
+
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"), primary_key=True)
+    port: Mapped[int] = mapped_column(unique=True)
+    called_ae_title: Mapped[str]
+    calling_ae_titles: Mapped[list[str]] = mapped_column(ARRAY(Text()))
+    reply_host: Mapped[str | None]
+    reply_port: Mapped[int | None]
+    is_enabled: Mapped[bool] = mapped_column(default=True)
+
+
+class DicomCertificate(Base):
+    """A certificate by which a hospital's PACS proves itself. A port that has one speaks TLS only.
+
+    ``fingerprint``: SHA-256 of ``certificate`` (X.509, DER). A port may have several, so that one can be renewed.
+    """
+
+    __tablename__ = "dicom_certificates"
+    __table_args__ = (CheckConstraint("octet_length(fingerprint) = 32", name="fingerprint"),)
+
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("dicom_endpoints.hospital_id"), primary_key=True)
+    fingerprint: Mapped[bytes] = mapped_column(primary_key=True)
+    certificate: Mapped[bytes]
+    trusted_at: Mapped[datetime]

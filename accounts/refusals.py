@@ -300,6 +300,30 @@ class MllpPortTaken(Conflict):
     detail = "A port is one hospital's, for it says whose the messages are; choose another one."
 
 
+class DicomPortNotOpen(NotFound):
+    code = "accounts.dicom_port_not_open"
+    title = "该机构没有影像端口"
+    detail = "The hospital has no port of its own for images; open one before a certificate is trusted at it."
+
+
+class DicomPortTaken(Conflict):
+    code = "accounts.dicom_port_taken"
+    title = "该端口已被占用"
+    detail = "A port is one hospital's and takes one kind of messages; choose another one."
+
+
+class DicomCertificateNotFound(NotFound):
+    code = "accounts.dicom_certificate_not_found"
+    title = "没有找到这张证书"
+    detail = "The hospital's port for images has no trusted certificate with this fingerprint."
+
+
+class DicomLastCertificate(Conflict):
+    code = "accounts.dicom_last_certificate"
+    title = "这是该影像端口最后一张证书,删除后端口将不再加密"
+    detail = "Without a certificate the open port would speak in clear: trust the next one first, or close the port."
+
+
 class CertificateExpired(Invalid):
     code = "accounts.certificate_expired"
     title = "证书已过期"

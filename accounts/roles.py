@@ -175,3 +175,6 @@ SCOPE_PERMISSIONS: dict[str, frozenset[str]] = {
 
 # What comes in at a hospital's own MLLP port.
 MLLP_PERMISSIONS = frozenset({"records:report:submit", "health_card:patient_number:bind"})
+
+# What comes in at a hospital's own port for images.
+DICOM_PERMISSIONS = frozenset({"records:image:submit"})

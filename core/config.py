@@ -70,6 +70,7 @@ class Config:
     wechatpay_apiv3_key: str = field(repr=False)
     issuer_name: str = "一码通"
     mllp_host: str = "127.0.0.1"
+    dicom_host: str = "127.0.0.1"
     mllp_certificate: Path | None = None
     mllp_key: Path | None = None
     metrics_dir: Path | None = None
@@ -121,6 +122,7 @@ def read_config(environment: Mapping[str, str]) -> Config:
         wechatpay_apiv3_key=reader.matching("WECHATPAY_APIV3_KEY", r"[0-9A-Za-z]{32}"),
         issuer_name=environment.get("ISSUER_NAME") or "一码通",
         mllp_host=environment.get("MLLP_HOST") or "127.0.0.1",
+        dicom_host=environment.get("DICOM_HOST") or "127.0.0.1",
         mllp_certificate=_optional_path(environment, "MLLP_CERTIFICATE"),
         mllp_key=_optional_path(environment, "MLLP_KEY"),
         metrics_dir=_optional_path(environment, "METRICS_DIR"),

@@ -100,7 +100,7 @@ def run_everything(supervisor: Supervisor, folder: Path) -> None:
     server = installation.inside("server", *GRANIAN, *GRANIAN_LIMITS, *address, APPLICATION)
     supervisor.start(server)
     supervisor.start(installation.inside("worker", "-m", "worker", "jobs"))
-    supervisor.start(installation.inside("listener", "-m", "worker", "listener"))
+    supervisor.start(installation.inside("listener", "-m", "worker", "listener", "images"))
     supervisor.wait_until_answering(server, f"http://127.0.0.1:{installation.port}/readyz", READY_SECONDS)
     say("正在放入演示档案 … · putting the demo records in ...")
     supervisor.run_to_end(installation.outside("records", "-m", "simulator.records"))

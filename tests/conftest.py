@@ -30,6 +30,7 @@ SYSTEM_PROGRAMS = {
     "chromium": "/usr/bin/chromium",
     "orthanc": "/usr/share/orthanc/plugins/libOrthancDicomWeb.so",
     "ohif": str(ohif.PLACE / "index.html"),
+    "dcmtk": "/usr/bin/storescu",
     "fhir-validator": str(Path(__file__).parent / "conformance" / "validator" / "node_modules" / "@medplum" / "core"),
 }
 

@@ -4,6 +4,15 @@ from accounts.departments import DEPARTMENTS
 from accounts.service.adapters import find_client_house, list_terminal_ids, register_adapter_client
 from accounts.service.branches import check_department, list_departments
 from accounts.service.clients import register_client
+from accounts.service.dicom_ports import (
+    DicomLine,
+    DicomPort,
+    find_dicom_line,
+    identify_dicom_port,
+    list_dicom_lines,
+    open_dicom_port,
+    trust_dicom_certificate,
+)
 from accounts.service.discovery import describe_sign_in
 from accounts.service.hospitals import (
     HOSPITAL_NAME,
@@ -48,6 +57,8 @@ from accounts.wechat import exchange_code as exchange_wechat_code
 __all__ = [
     "DEPARTMENTS",
     "HOSPITAL_NAME",
+    "DicomLine",
+    "DicomPort",
     "HospitalCard",
     "MessageFate",
     "Practitioner",
@@ -66,6 +77,7 @@ __all__ = [
     "exchange_wechat_code",
     "find_actor",
     "find_client_house",
+    "find_dicom_line",
     "find_hospital_id",
     "find_hospitals_by_code",
     "flag_terminal",
@@ -76,11 +88,13 @@ __all__ = [
     "hash_secret",
     "hire_staff",
     "identify_bearer",
+    "identify_dicom_port",
     "identify_login",
     "identify_mllp_port",
     "identify_wechat",
     "issue_machine_token",
     "list_departments",
+    "list_dicom_lines",
     "list_hospitals",
     "list_mllp_ports",
     "list_practitioners",
@@ -88,6 +102,7 @@ __all__ = [
     "list_terminals",
     "lock_terminal",
     "new_secret",
+    "open_dicom_port",
     "open_mllp_port",
     "refresh_session",
     "register_adapter_client",
@@ -96,5 +111,6 @@ __all__ = [
     "send_message",
     "sign_in_login",
     "sign_in_staff",
+    "trust_dicom_certificate",
     "trust_mllp_certificate",
 ]

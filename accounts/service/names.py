@@ -4,11 +4,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import case, exists, select
 from sqlalchemy.orm import Session
 
 from accounts.apps.models import App
-from accounts.models import Hospital, MachineClient, MllpEndpoint, StaffMember
+from accounts.models import DicomEndpoint, Hospital, MachineClient, MllpEndpoint, StaffMember
 from accounts.service.hospitals import HospitalCard, list_hospitals
 from core.actor import ActorKind
 
@@ -51,11 +51,12 @@ def describe_actors(session: Session, actors: set[tuple[str, UUID]]) -> dict[UUI
     staff = select(StaffMember.id, StaffMember.name).where(StaffMember.id.in_(ids[ActorKind.STAFF]))
     machines = select(MachineClient.id, MachineClient.name).where(MachineClient.id.in_(ids[ActorKind.MACHINE]))
     apps = select(App.id, App.name).where(App.id.in_(ids[ActorKind.APP]))
-    # An MLLP endpoint acts under the id of its row, which is its hospital's.
-    endpoints = (
-        select(Hospital.id, Hospital.name.concat(" HL7 接口").label("name"))
-        .join(MllpEndpoint, MllpEndpoint.hospital_id == Hospital.id)
-        .where(Hospital.id.in_(ids[ActorKind.MACHINE]))
+    # What speaks at a hospital's port acts under the id of the port's row, which is its hospital's.
+    has_messages = exists().where(MllpEndpoint.hospital_id == Hospital.id)
+    has_images = exists().where(DicomEndpoint.hospital_id == Hospital.id)
+    kind = case((has_messages & has_images, " HL7 或影像接口"), (has_images, " 影像接口"), else_=" HL7 接口")
+    endpoints = select(Hospital.id, Hospital.name.concat(kind).label("name")).where(
+        Hospital.id.in_(ids[ActorKind.MACHINE]), has_messages | has_images
     )
     names = {row.id: row.name for question in (staff, machines, apps, endpoints) for row in session.execute(question)}
     names.update(dict.fromkeys(ids[ActorKind.PATIENT], "本人"))

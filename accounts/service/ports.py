@@ -1,26 +1,22 @@
 """The ports at which hospitals send HL7 v2 messages, and the certificates by which their systems prove themselves."""
 
-import hashlib
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from accounts.models import Hospital, MllpCertificate, MllpEndpoint
+from accounts.models import DicomEndpoint, Hospital, MllpCertificate, MllpEndpoint
 from accounts.refusals import (
-    CertificateExpired,
-    CertificateUnreadable,
     MllpCertificateNotFound,
     MllpLastCertificate,
     MllpPortNotOpen,
     MllpPortTaken,
 )
 from accounts.roles import MLLP_PERMISSIONS
+from accounts.service import certificates
+from accounts.service.certificates import CertificateFile
 from accounts.service.hospitals import load_hospital
 from core import audit, clock, statements
 from core.actor import Actor, ActorKind
@@ -30,18 +26,6 @@ _PORT = """
 SELECT hospital.id FROM mllp_endpoints port JOIN hospitals hospital ON hospital.id = port.hospital_id
 WHERE port.port = %(port)s AND port.is_enabled AND hospital.is_enabled
 """
-
-
-@dataclass(frozen=True)
-class CertificateFile:
-    """A trusted certificate. ``fingerprint``: SHA-256, 64 hexadecimal digits; ``subject`` as RFC 4514 writes it."""
-
-    fingerprint: str
-    subject: str
-    valid_from: datetime
-    valid_until: datetime
-    trusted_at: datetime
-    is_expired: bool
 
 
 @dataclass(frozen=True)
@@ -60,12 +44,13 @@ def open_mllp_port(session: Session, actor: Actor, *, hospital_id: UUID, port: i
     """Give a hospital a port of its own for HL7 v2 messages, or another one in place of it.
 
     :raises HospitalNotFound: no such hospital.
-    :raises MllpPortTaken: it is another hospital's.
+    :raises MllpPortTaken: it is another hospital's, or one for images.
     """
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("mllp_ports", 0))))
+    lock_ports(session)
     load_hospital(session, hospital_id)
     others = select(MllpEndpoint.hospital_id).where(MllpEndpoint.port == port, MllpEndpoint.hospital_id != hospital_id)
-    if session.scalar(others) is not None:
+    of_images = select(DicomEndpoint.hospital_id).where(DicomEndpoint.port == port)
+    if session.scalar(others.union_all(of_images).limit(1)) is not None:
         raise MllpPortTaken
     session.merge(MllpEndpoint(hospital_id=hospital_id, port=port, is_enabled=True))
     audit.record_act(session, actor, "accounts.mllp_port.opened", of=("hospital", hospital_id), facts={"port": port})
@@ -94,12 +79,8 @@ def trust_mllp_certificate(session: Session, actor: Actor, *, hospital_id: UUID,
     :raises CertificateExpired: its time is over.
     :raises MllpPortNotOpen: the hospital has no port.
     """
-    read = _read_certificate(certificate)
-    if read.not_valid_after_utc <= clock.now():
-        raise CertificateExpired
-    written = read.public_bytes(Encoding.DER)
+    written, fingerprint = certificates.read_certificate(certificate)
     _lock_endpoint(session, hospital_id)
-    fingerprint = hashlib.sha256(written).digest()
     session.execute(
         insert(MllpCertificate)
         .values(hospital_id=hospital_id, fingerprint=fingerprint, certificate=written, trusted_at=clock.now())
@@ -138,7 +119,7 @@ def list_mllp_files(session: Session) -> list[MllpPortFile]:
     ).tuples()
     trusted: dict[UUID, list[CertificateFile]] = {}
     for row in session.scalars(select(MllpCertificate).order_by(MllpCertificate.trusted_at)):
-        trusted.setdefault(row.hospital_id, []).append(_show_certificate(row))
+        trusted.setdefault(row.hospital_id, []).append(certificates.show_certificate(row))
     return [
         MllpPortFile(each.hospital_id, code, name, each.port, each.is_enabled, trusted.get(each.hospital_id, []))
         for each, code, name in found
@@ -165,6 +146,11 @@ def identify_mllp_port(session: Session, port: int) -> Actor | None:
     return Actor(ActorKind.MACHINE, row[0], MLLP_PERMISSIONS, hospital_id=row[0]) if row else None
 
 
+def lock_ports(session: Session) -> None:
+    """Of those who give out ports, one at a time: HL7 v2 and images draw on the same numbers."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("mllp_ports", 0))))
+
+
 def _lock_endpoint(session: Session, hospital_id: UUID) -> MllpEndpoint:
     """:raises MllpPortNotOpen: the hospital has no port."""
     endpoint = session.get(MllpEndpoint, hospital_id, with_for_update=True)
@@ -175,27 +161,6 @@ def _lock_endpoint(session: Session, hospital_id: UUID) -> MllpEndpoint:
 
 def _certificates_of(hospital_id: UUID) -> Select[tuple[MllpCertificate]]:
     return select(MllpCertificate).where(MllpCertificate.hospital_id == hospital_id)
-
-
-def _show_certificate(row: MllpCertificate) -> CertificateFile:
-    read = x509.load_der_x509_certificate(row.certificate)
-    return CertificateFile(
-        fingerprint=row.fingerprint.hex(),
-        subject=read.subject.rfc4514_string(),
-        valid_from=read.not_valid_before_utc,
-        valid_until=read.not_valid_after_utc,
-        trusted_at=row.trusted_at,
-        is_expired=read.not_valid_after_utc <= clock.now(),
-    )
-
-
-def _read_certificate(written: bytes) -> x509.Certificate:
-    try:
-        if written.lstrip().startswith(b"-----BEGIN"):
-            return x509.load_pem_x509_certificate(written)
-        return x509.load_der_x509_certificate(written)
-    except ValueError:
-        raise CertificateUnreadable from None
 
 
 def _open_ports() -> Select[tuple[int, UUID]]:

@@ -1,6 +1,7 @@
 """The index of imaging studies. What names a patient stays inside the sealed files."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, text
@@ -93,3 +94,19 @@ class InstanceDetails(Base):
     instance_id: Mapped[UUID] = mapped_column(ForeignKey("instances.id"), primary_key=True)
     metadata_sealed: Mapped[bytes | None]
     frame_places: Mapped[bytes | None]
+
+
+class StorageCommitment(WithId, Base):
+    """A request for storage commitment (PS3.4, annex J) that is answered on an association of our own.
+
+    ``instances``: pairs of SOP class and SOP instance UID. ``calling_ae_title``: who asked, and is answered.
+    """
+
+    __tablename__ = "storage_commitments"
+
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
+    calling_ae_title: Mapped[str]
+    transaction_uid: Mapped[str]
+    instances: Mapped[list[Any]]
+    asked_at: Mapped[datetime]
+    answered_at: Mapped[datetime | None]

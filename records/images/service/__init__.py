@@ -1,6 +1,7 @@
 """Taking images in and showing them: what other packages and protocols may ask."""
 
 from records.images.service.filing import ARCHIVED_MEDIA_TYPE, Filed, file_instance, hold_study, is_filed
+from records.images.service.keeping import list_kept
 from records.images.service.reading import get_study, list_history
 from records.images.service.retrieving import InstanceFile, get_instance, list_files, list_metadata
 from records.images.service.searching import ATTRIBUTES, Criterion, Hit, Kind, Level, Page, Search, search_images
@@ -27,6 +28,7 @@ __all__ = [
     "is_filed",
     "list_files",
     "list_history",
+    "list_kept",
     "list_metadata",
     "search_images",
 ]

@@ -86,6 +86,7 @@ _KINDS = (
             "DiagnosticReport:subject",
             "DiagnosticReport:encounter",
             "DiagnosticReport:performer",
+            "DiagnosticReport:results-interpreter",
         ),
     ),
     _entry(
@@ -101,7 +102,13 @@ _KINDS = (
     _entry("MedicationRequest", _CODED, {"authoredon": "date"}, "patient", "subject", "encounter"),
     Kind(
         "Observation",
-        _asks({"identifier": "identifier"} | _CODED, {"date": "date"}, "patient", "subject", "encounter"),
+        _asks(
+            {"identifier": "identifier", "combo-code": "any_code"} | _CODED,
+            {"date": "date"},
+            "patient",
+            "subject",
+            "encounter",
+        ),
         is_taken_in=True,
         is_versioned=True,
         includes=("Observation:patient", "Observation:subject", "Observation:encounter", "Observation:performer"),

@@ -10,6 +10,7 @@ from fhir.resources.R4B.codeableconcept import CodeableConcept
 
 from core import clock
 from records.fhir import systems
+from records.fhir.authoring import read_authors
 from records.fhir.entries import read_encounter_ids
 from records.fhir.observations import read_coding, translate_observation
 from records.fhir.parts import Part, Wish, read_identifier, read_wish
@@ -71,13 +72,15 @@ def translate_report(part: Part, waiting: dict[str, Part]) -> tuple[Draft, dict[
     lines: dict[str, int] = {}
     observations: list[IncomingObservation] = []
     carried: list[Carried] = []
-    inside = dict(part.contained)
+    results: list[Part] = []
+    inside = {name: one for name, one in part.contained.items() if one.resource_type == "Observation"}
     for number, reference in enumerate(report.result or []):
         named = reference.reference or ""
         filed = _FILED_LINE.fullmatch(named)
         observed = inside.pop(named, None) or waiting.pop(named, None)
         if observed is not None:
             lines[observed.at] = len(observations) + len(carried) + 1
+            results.append(observed)
             observations.extend(translate_observation(observed.model, observed.at))
         elif filed is not None:
             carried.append(Carried(len(observations) + len(carried), UUID(filed[1]), int(filed[2])))
@@ -93,7 +96,8 @@ def translate_report(part: Part, waiting: dict[str, Part]) -> tuple[Draft, dict[
         raise FhirInvalid((f"{at}.contained", "An Observation inside the report is none of its results."))
     wish = read_wish(part)
     translated = _report(part, wish, STATUSES[report.status], read_identifier(part), report.category)
-    translated = replace(translated, observations=tuple(observations), conclusion=report.conclusion)
+    authors = read_authors(part, results)
+    translated = replace(translated, observations=tuple(observations), conclusion=report.conclusion, authors=authors)
     return Draft(translated, tuple(carried)), lines
 
 
@@ -113,7 +117,7 @@ def translate_alone(part: Part) -> Draft:
     system, value = ("", "") if wish.line and not part.sent.get("identifier") else read_identifier(part)
     alone = f"{systems.ALONE}{system}", value
     report = _report(part, wish, _ALONE_STATUSES[observation.status], alone, observation.category)
-    return Draft(replace(report, observations=tuple(lines)), line=wish.line)
+    return Draft(replace(report, observations=tuple(lines), authors=read_authors(part)), line=wish.line)
 
 
 def _report(

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 from core import exact_json
 from core.actor import Actor
 from records.fhir import answers, reading, translation
-from records.fhir.completing import complete_report
+from records.fhir.completing import complete_report, name_staff
 from records.fhir.refusals import FhirInvalid
 from records.intake.service import Arrival
 from records.intake.subjects import Assignment
@@ -40,21 +41,28 @@ def file_submission(
     :returns: the transaction-response; of a message that came before, the one it got then.
     """
     translated = submission.translated
+    drafts = name_staff(session, actor, translated.drafts)
     if assigned is None and not any(draft.line or draft.carried for draft in translated.drafts):
-        offered = Offered(translated.incoming, submission.arrival, submission.answer)
+        incoming = replace(translated.incoming, reports=tuple(draft.report for draft in drafts))
+        offered = Offered(incoming, submission.arrival, submission.answer)
         filed = reports.file_plain(session, actor, [offered])
         if filed:
             return filed[0]
-    completed = tuple(complete_report(session, actor, draft) for draft in translated.drafts)
-    if len({report.identifier for report in completed}) != len(completed):
+    completed = [complete_report(session, actor, draft) for draft in drafts]
+    if len({one.report.identifier for one in completed}) != len(completed):
         raise FhirInvalid(("Bundle.entry", "Two entries change one report; send the whole report."))
     subject = replace(translated.incoming.subject, assigned=assigned)
+    reports_of = tuple(one.report for one in completed)
+    places = [
+        replace(place, line=completed[place.filed].find_line(place.line)) if place.line else place
+        for place in translated.places
+    ]
     return reports.file_reports(
         session,
         actor,
-        incoming=replace(translated.incoming, reports=completed, subject=subject),
+        incoming=replace(translated.incoming, reports=reports_of, subject=subject),
         arrival=submission.arrival,
-        answer=submission.answer,
+        answer=partial(answers.compose_response, places),
     )
 
 

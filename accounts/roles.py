@@ -163,6 +163,9 @@ SCOPE_PERMISSIONS: dict[str, frozenset[str]] = {
         for name, read in FHIR_READS.items()
         for verbs in ("read", "rs")
     },
+    # Whoever stands at the hospital's window gets a record and a card: for its registration system alone.
+    "system/Patient.write": frozenset({"health_card:patient:register"}),
+    "system/Patient.c": frozenset({"health_card:patient:register"}),
     "dicomweb.write": frozenset({"records:image:submit"}),
     "billing.write": frozenset({"payments:charge:capture"}),
     "quarantine.read": frozenset({"records:quarantine:read"}),

@@ -90,6 +90,14 @@ def read_resource(document: dict[str, Any], resource_type: str, request: dict[st
     return _read_part(document, resource_type, {"request": request})
 
 
+def check_resource(document: dict[str, Any], resource_type: str) -> None:
+    """Whether it is a valid resource of this type that is understood; raises as ``check_bundle`` does."""
+    if document.get("resourceType") != resource_type:
+        raise FhirInvalid(("resourceType", f"{resource_type} is expected."))
+    _check_understood(document)
+    _validate(_model(resource_type), document, resource_type)
+
+
 def _read_part(resource: dict[str, Any], at: str, entry: dict[str, Any]) -> Part:
     """The resource and, in a DiagnosticReport or an Observation, what is inside it."""
     inside: list[Any] = []

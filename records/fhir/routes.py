@@ -11,11 +11,12 @@ from urllib.parse import parse_qsl, urlencode
 from flask import Response, request
 
 from accounts import service as accounts
-from core import db, observe
+from core import db, limits, observe
 from core.api import Api
 from core.errors import PermissionMissing, Refusal
 from core.web import current_actor, current_config, public, requires
-from records.fhir import answers, capability, finding, parameters, reading, submitting, summary
+from health_card import service as health_card
+from records.fhir import answers, capability, finding, parameters, persons, reading, submitting, summary
 from records.fhir.catalogue import KINDS, OF_A_PERSON, Kind
 from records.fhir.refusals import FhirInteractionUnsupported, FhirInvalid, FhirResourceNotFound
 from records.fhir.schemas import ResourcePath, VersionPath
@@ -26,6 +27,8 @@ from records.intake.service import Arrival
 api = Api(
     "fhir", tag="FHIR R4", url_prefix="/fhir", present_problem=answers.present_problem, speaks="application/fhir+json"
 )
+GUESSES_PER_MINUTE = 5
+
 discovery = Api("fhir_discovery", tag="FHIR R4", speaks="application/json")
 
 
@@ -140,6 +143,30 @@ for _kind in KINDS.values():
         _add_writing(_kind)
 
 
+@api.post("/Patient", operation_id="create_Patient", responses={200: None, 201: None})
+@requires("health_card:patient:register")
+def register_patient() -> Response:
+    """Register the person of a certificate, who stands at this hospital; again: the same person
+
+    If-None-Exist may name the certificate or the hospital's patient number."""
+    document = reading.read_document(_read_body())
+    shown, is_new = _register(document, request.headers.get("If-None-Exist"))
+    location = f"{current_config().base_url}/fhir/Patient/{shown['id']}"
+    return answers.present_found(shown, 201 if is_new else 200, Location=location)
+
+
+@api.put("/Consent/<resource_id>", operation_id="update_Consent", responses={200: None})
+@requires("consent:grant:revoke")
+def revoke_consent(path: ResourcePath) -> Response:
+    """The patient takes a consent back: the Consent as it was read, with the status inactive"""
+    document = reading.read_document(_read_body())
+    with db.transaction() as session:
+        shown = persons.revoke_consent(
+            session, current_actor(), path.resource_id, document, if_match=request.headers.get("If-Match")
+        )
+    return answers.present_found(shown)
+
+
 @api.get("/Patient/<resource_id>/$everything", responses={200: None})
 @requires("records:fhir_patient:read")
 def read_everything(path: ResourcePath) -> Response:
@@ -167,9 +194,9 @@ def read_summary(path: ResourcePath) -> Response:
 
 @api.route("/<path:rest>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
 @public("answers the same to everybody: there is nothing here")
-def refuse_interaction(**_rest: str) -> Response:
+def refuse_interaction(rest: str) -> Response:
     """Whatever else FHIR knows"""
-    raise FhirInteractionUnsupported
+    capability.refuse(rest, request.method)
 
 
 def _read_body() -> bytes:
@@ -210,17 +237,40 @@ def _keeping(arrival: Arrival) -> Iterator[None]:
         raise
 
 
+def _register(document: dict[str, Any], condition: str | None) -> tuple[dict[str, Any], bool]:
+    """The person as his hospital may know him, and whether he is new."""
+    actor, registrant = current_actor(), persons.read_patient(document, condition)
+    # Nobody may find out by trying which name or phone belongs to a certificate.
+    guessing = limits.counting_failures(
+        "fhir_patients",
+        f"{actor.id}/{registrant.trace()}",
+        health_card.PersonDetailsDiffer,
+        per_minute=GUESSES_PER_MINUTE,
+    )
+    with guessing, db.transaction() as session:
+        return persons.register(session, actor, registrant)
+
+
 def _answer_alone(entry: dict[str, Any], number: int) -> dict[str, Any]:
     """What became of one entry of a batch; its refusal undoes nothing of the others."""
     try:
         if (entry.get("request") or {}).get("method") == "GET":
             return {"response": {"status": "200 OK"}, "resource": _read_at(entry["request"]["url"])}
+        if persons.is_registration(entry):
+            return {"response": _register_alone(entry)}
         arrival = submitting.arrive_alone(entry)
         filed = _file(arrival, partial(submitting.read_alone, entry, number, arrival))
         return {"response": json.loads(filed)["entry"][0]["response"]}
     except Refusal as refusal:
         base_url, request_id = current_config().base_url, observe.request_id()
         return {"response": answers.show_refused(refusal, base_url=base_url, request_id=request_id)}
+
+
+def _register_alone(entry: dict[str, Any]) -> dict[str, Any]:
+    if not current_actor().can("health_card:patient:register"):
+        raise PermissionMissing
+    shown, is_new = _register(entry["resource"], entry["request"].get("ifNoneExist"))
+    return {"status": "201 Created" if is_new else "200 OK", "location": f"Patient/{shown['id']}"}
 
 
 def _read_at(url: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from records.reports.incoming import is_storable, read_decimal
 
 MEDIA_TYPES = {"application/fhir+json", "application/json"}
 DEEPEST = 32
+MOST_READS = 100
 _TAKEN_IN = {"DiagnosticReport", "Observation", *SHAPES}
 # What may stand inside a resource: a report's results, and who made them.
 _TAKEN_INSIDE = {"DiagnosticReport": ("Observation", "Practitioner"), "Observation": ("Practitioner",)}
@@ -59,6 +60,13 @@ def check_bundle(document: dict[str, Any]) -> None:
     shell = document | {"entry": shells}
     _check_understood(shell)
     _validate(Bundle, shell, "Bundle")
+
+
+def check_reads(document: dict[str, Any]) -> None:
+    """:raises FhirInvalid: a batch asks for more at once than is answered."""
+    asked = [entry for entry in document["entry"] if (entry.get("request") or {}).get("method") == "GET"]
+    if len(asked) > MOST_READS:
+        raise FhirInvalid(("Bundle.entry", f"At most {MOST_READS} reads are answered in one batch."))
 
 
 def read_entry(entry: dict[str, Any], number: int) -> Part:

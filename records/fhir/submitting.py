@@ -1,6 +1,7 @@
 """Bodies of the FHIR interface to what is filed, one transaction each."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -11,10 +12,14 @@ from core import exact_json
 from core.actor import Actor
 from records.fhir import answers, reading, translation
 from records.fhir.completing import complete_report, name_staff
+from records.fhir.diagnostics import Draft
+from records.fhir.ordering import list_answers
 from records.fhir.refusals import FhirInvalid
 from records.intake.service import Arrival
 from records.intake.subjects import Assignment
+from records.orders import service as orders
 from records.reports import service as reports
+from records.reports.incoming import IncomingReport
 from records.reports.service import FiledReport, Offered
 
 CONTENT_TYPE = "application/fhir+json"
@@ -42,11 +47,12 @@ def file_submission(
     """
     translated = submission.translated
     drafts = name_staff(session, actor, translated.drafts)
-    if assigned is None and not any(draft.line or draft.carried for draft in translated.drafts):
+    if assigned is None and not any(draft.line or draft.carried for draft in drafts):
         incoming = replace(translated.incoming, reports=tuple(draft.report for draft in drafts))
         offered = Offered(incoming, submission.arrival, submission.answer)
         filed = reports.file_plain(session, actor, [offered])
         if filed:
+            _follow(session, actor, [(draft.report, draft) for draft in drafts])
             return filed[0]
     completed = [complete_report(session, actor, draft) for draft in drafts]
     if len({one.report.identifier for one in completed}) != len(completed):
@@ -57,13 +63,22 @@ def file_submission(
         replace(place, line=completed[place.filed].find_line(place.line)) if place.line else place
         for place in translated.places
     ]
-    return reports.file_reports(
+    reply = reports.file_reports(
         session,
         actor,
         incoming=replace(translated.incoming, reports=reports_of, subject=subject),
         arrival=submission.arrival,
         answer=partial(answers.compose_response, places),
     )
+    _follow(session, actor, list(zip(reports_of, drafts, strict=True)))
+    return reply
+
+
+def _follow(session: Session, actor: Actor, filed: Sequence[tuple[IncomingReport, Draft]]) -> None:
+    """Orders stand as the reports say that answer them."""
+    said = [(report.identifier, draft.bases) for report, draft in filed if draft.bases]
+    if said:
+        orders.follow_reports(session, actor, answers=list_answers(session, actor, said))
 
 
 def arrive(body: bytes, document: dict[str, Any]) -> Arrival:

@@ -28,8 +28,12 @@ FHIR_SEARCHES = {name: f"records:fhir_{name.lower()}:search" for name in _FHIR_T
 # What a patient can let an app read. Who looked, and who else may, is between the patient and the platform.
 APP_TYPES = tuple(name for name in _FHIR_TYPES if name not in {"AuditEvent", "Consent", "Practitioner"})
 
+# A Bundle: what is in it demands its own.
+FHIR_BUNDLE = "records:fhir_bundle:send"
+
 PATIENT_PERMISSIONS = frozenset(
     {
+        FHIR_BUNDLE,
         *FHIR_READS.values(),
         *FHIR_SEARCHES.values(),
         "records:entry:read",
@@ -156,15 +160,18 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
 
 # SMART Backend Services scopes (system/...) and our own for what FHIR does not name.
 SCOPE_PERMISSIONS: dict[str, frozenset[str]] = {
-    "system/*.write": frozenset({"records:report:submit", "records:entry:submit"}),
-    "system/*.read": frozenset({*FHIR_READS.values(), *FHIR_SEARCHES.values()}),
-    "system/*.rs": frozenset({*FHIR_READS.values(), *FHIR_SEARCHES.values()}),
+    "system/*.write": frozenset({"records:report:submit", "records:entry:submit", FHIR_BUNDLE}),
+    "system/*.read": frozenset({*FHIR_READS.values(), *FHIR_SEARCHES.values(), FHIR_BUNDLE}),
+    "system/*.rs": frozenset({*FHIR_READS.values(), *FHIR_SEARCHES.values(), FHIR_BUNDLE}),
     # As SMART App Launch 1 wrote it, and as 2 does.
     **{
-        f"system/{name}.{verbs}": frozenset({read, FHIR_SEARCHES[name]})
+        f"system/{name}.{verbs}": frozenset({read, FHIR_SEARCHES[name], FHIR_BUNDLE})
         for name, read in FHIR_READS.items()
         for verbs in ("read", "rs")
     },
+    # Whoever stands at the hospital's window gets a record and a card: for its registration system alone.
+    "system/Patient.write": frozenset({"health_card:patient:register", FHIR_BUNDLE}),
+    "system/Patient.c": frozenset({"health_card:patient:register", FHIR_BUNDLE}),
     "dicomweb.write": frozenset({"records:image:submit"}),
     "billing.write": frozenset({"payments:charge:capture"}),
     "quarantine.read": frozenset({"records:quarantine:read"}),

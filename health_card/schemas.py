@@ -9,10 +9,8 @@ from pydantic import Field, model_validator
 from core.api import Received, Shown
 from health_card.certificates import CertificateType, check_certificate
 from health_card.codes import Payment
-from health_card.service.identities import Details
+from health_card.service.identities import PHONE_SHAPE, PLAIN_TEXT, Details
 from health_card.service.persons import Registration
-
-PHONE = r"^(1[3-9][0-9]{9}|\+[1-9][0-9]{5,14})$"
 
 
 class Certified(Received):
@@ -20,12 +18,12 @@ class Certified(Received):
 
     certificate_type: CertificateType = Field(description="WS 364.3 CV02.01.101, for example 01 resident ID")
     certificate_number: str = Field(min_length=4, max_length=32)
-    name: str = Field(min_length=1, max_length=50, pattern=r"^[^\x00-\x1f<>]+$")
+    name: str = Field(min_length=1, max_length=50, pattern=PLAIN_TEXT)
     country: str = Field("", pattern=r"^([A-Z]{3})?$", description="of a foreign passport: ISO 3166-1 alpha-3")
     sex: Literal["male", "female", "unknown"] = Field("unknown", description="needed when the number does not tell it")
     birth_date: date | None = Field(None, description="needed when the number does not tell it")
     nation: str | None = Field(None, pattern=r"^[0-9]{2}$", description="ethnic group, GB/T 3304, for example 01 汉族")
-    address: str | None = Field(None, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f<>]+$")
+    address: str | None = Field(None, min_length=1, max_length=200, pattern=PLAIN_TEXT)
 
     def details_with(self, phone: str) -> Details:
         """:raises CertificateInvalid: the number cannot be one of its type."""
@@ -34,7 +32,7 @@ class Certified(Received):
 
 
 class Application(Certified):
-    phone: str = Field(pattern=PHONE)
+    phone: str = Field(pattern=PHONE_SHAPE)
 
     def as_details(self) -> Details:
         """:raises CertificateInvalid: the number cannot be one of its type."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from accounts.roles import APP_TYPES, FHIR_READS, FHIR_SEARCHES
+from accounts.roles import APP_TYPES, FHIR_BUNDLE, FHIR_READS, FHIR_SEARCHES
 
 LAUNCH = "launch/patient"
 OFFLINE = "offline_access"
@@ -100,7 +100,7 @@ def are_within(texts: Collection[str], registered: Collection[str]) -> bool:
 
 def permissions_of(texts: Iterable[str]) -> frozenset[str]:
     """What the holder of these scopes may do; the category of a scope is asked of its resources, later."""
-    return frozenset(
+    return frozenset({FHIR_BUNDLE}) | frozenset(
         permission
         for scope in list_resource_scopes(texts)
         for verb, permissions in (("r", FHIR_READS), ("s", FHIR_SEARCHES))

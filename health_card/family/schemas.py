@@ -11,7 +11,8 @@ from health_card.certificates import Certificate, CertificateType, check_certifi
 from health_card.family.models import InvitationKind, Proof, RefusalReason
 from health_card.family.service import Accepted, ActingForMe, DeskHolder, Member, NewbornDetails, Visitor
 from health_card.models import Relation
-from health_card.schemas import PHONE, Certified
+from health_card.schemas import Certified
+from health_card.service.identities import PHONE_SHAPE
 
 RelativeKind = Literal[Relation.CHILD, Relation.WARD, Relation.SPOUSE, Relation.PARENT, Relation.OTHER]
 GuardianKind = Literal[Relation.CHILD, Relation.WARD]
@@ -22,7 +23,7 @@ _NAME = r"^[^\x00-\x1f<>]+$"
 
 class Relative(Certified):
     relation: RelativeKind = Field(description=_RELATION)
-    phone: str = Field("", pattern=rf"{PHONE}|^$", description="this login's own when left out")
+    phone: str = Field("", pattern=rf"{PHONE_SHAPE}|^$", description="this login's own when left out")
 
 
 class NewbornApplication(Received):

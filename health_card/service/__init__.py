@@ -12,6 +12,7 @@ from health_card.notices.models import NoticeKind
 from health_card.notices.service import News, keep_notices_own, tell_of_many
 from health_card.notices.service import tell as tell_person
 from health_card.realname.asking import ask_real_name, find_real_name_state
+from health_card.refusals import PersonDetailsDiffer
 from health_card.service.ages import LifeStage
 from health_card.service.alarms import end_codes
 from health_card.service.cards import CardView, list_card_numbers, list_cards, revoke_codes
@@ -27,6 +28,8 @@ from health_card.service.demographics import (
 )
 from health_card.service.holders import GUARDIAN_RELATIONS, Holding, find_holding, get_life_stage, list_relations
 from health_card.service.identities import (
+    PHONE_SHAPE,
+    PLAIN_TEXT,
     SAME_PERSON_IDS,
     Details,
     check_details,
@@ -47,10 +50,13 @@ from health_card.service.persons import (
     register_person,
 )
 from health_card.service.scans import Identified, counting_failures, redeem_code, redeem_payment_code, take_turn
+from health_card.service.windows import Registrant, register_patient
 
 __all__ = [
     "GUARDIAN_RELATIONS",
     "HELD_RECORDS",
+    "PHONE_SHAPE",
+    "PLAIN_TEXT",
     "SAME_PERSON_IDS",
     "VISITOR",
     "CardView",
@@ -63,7 +69,9 @@ __all__ = [
     "LifeStage",
     "News",
     "NoticeKind",
+    "PersonDetailsDiffer",
     "PlainDemographics",
+    "Registrant",
     "Registration",
     "Relation",
     "ShownCode",
@@ -103,6 +111,7 @@ __all__ = [
     "own_person_ids",
     "redeem_code",
     "redeem_payment_code",
+    "register_patient",
     "register_person",
     "revoke_codes",
     "same_person_ids",

@@ -21,6 +21,10 @@ NAME = "persons.name"
 PHONE = "persons.phone"
 ADDRESS = "persons.address"
 
+# What a name or an address may hold, and how a phone number is written.
+PLAIN_TEXT = r"^[^\x00-\x1f<>]+$"
+PHONE_SHAPE = r"^(1[3-9][0-9]{9}|\+[1-9][0-9]{5,14})$"
+
 CHANGED_TOPIC = "health_card.person_changed"
 
 

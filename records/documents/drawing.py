@@ -64,7 +64,7 @@ def draw_report(printed: PrintedReport, *, base_url: str, issuer_name: str) -> b
     canvas.setAuthor(issuer_name)
     with typeface(_characters(printed, base_url, issuer_name)) as font:
         pen = Pen(canvas, font)
-        blocks = [*_notices(pen, printed), *_rows(pen, printed), *_conclusion(pen, printed)]
+        blocks = [*_notices(pen, printed), *_rows(pen, printed), *_conclusion(pen, printed), *_authors(pen, printed)]
         pages = paginate(blocks, first_room=_FIRST_TOP - _BOTTOM, room=_TOP - _BOTTOM)
         for number, on_page in enumerate(pages, 1):
             if number == 1:
@@ -94,6 +94,9 @@ def _printable(printed: PrintedReport) -> PrintedReport:
             name=clean(report.name),
             conclusion=clean(report.conclusion) if report.conclusion else None,
             observations=[cleaned(line) for line in report.observations],
+            authors=[
+                replace(one, name=clean(one.name or ""), number=clean(one.number or "")) for one in report.authors
+            ],
         ),
     )
 
@@ -104,6 +107,7 @@ def _characters(printed: PrintedReport, *others: str) -> set[str]:
     for line in report.observations:
         texts += [line.name, line.unit or "", words.show_result(line), words.show_flag(line)]
         texts += [words.show_reference(line), words.show_note(line)]
+    texts += [*words.show_authors(report), words.INDENT]
     return set("：").union(*texts) - {"\n"}
 
 
@@ -193,8 +197,8 @@ def _texts(line: ObservationView) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """The cells of a line, and how wide they are in millimetres."""
     result, flag, reference = words.show_result(line), words.show_flag(line), words.show_reference(line)
     if len(result) > _LONG_TEXT and not line.unit and not reference:
-        return (line.name, f"{flag}：{result}" if flag else result), _WIDE
-    return (line.name, result, flag, line.unit or "", reference), _WIDTHS
+        return (words.show_name(line), f"{flag}：{result}" if flag else result), _WIDE
+    return (words.show_name(line), result, flag, line.unit or "", reference), _WIDTHS
 
 
 def _draw_table_head(pen: Pen, top: float) -> None:
@@ -226,6 +230,16 @@ def _conclusion(pen: Pen, printed: PrintedReport) -> Iterator[Block]:
     yield Block(30, lambda top: pen.write((_MARGIN, top - 20), words.CONCLUSION, 10.5, _SOFT))
     for text in pen.wrap(printed.report.conclusion, 10.5, _WIDTH - 2 * _MARGIN):
         yield Block(16, partial(_draw_line, pen, text))
+
+
+def _authors(pen: Pen, printed: PrintedReport) -> Iterator[Block]:
+    lines = [line for text in words.show_authors(printed.report) for line in pen.wrap(text, 9.5, _WIDTH - 2 * _MARGIN)]
+    for number, text in enumerate(lines):
+        yield Block(26 if number == 0 else 14, partial(_draw_author, pen, text, 20 if number == 0 else 10))
+
+
+def _draw_author(pen: Pen, text: str, down: float, top: float) -> None:
+    pen.write((_MARGIN, top - down), text, 9.5, _SOFT)
 
 
 def _draw_line(pen: Pen, text: str, top: float) -> None:

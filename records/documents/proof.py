@@ -20,7 +20,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from records.reports.service import ReportView
+from records.reports.service import ObservationView, ReportView
 
 PURPOSE = "document"
 # Crockford's base 32: no I, L, O, U.
@@ -57,10 +57,17 @@ def hash_content(report: ReportView) -> bytes:
     """The fingerprint of what a version says, 32 bytes."""
     content: dict[str, Any] = {name: _as_text(getattr(report, name)) for name in _OF_REPORT.split()}
     content["observations"] = [
-        {name: _as_text(getattr(line, name)) for name in _OF_LINE.split()} for line in report.observations
+        {name: _as_text(getattr(line, name)) for name in _OF_LINE.split()} | _of_components(line)
+        for line in report.observations
     ]
+    # Only what is there: older documents had no such field.
+    content |= {"authors": [vars(one) for one in report.authors]} if report.authors else {}
     written = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(written.encode()).digest()
+
+
+def _of_components(line: ObservationView) -> dict[str, int]:
+    return {} if line.component_count is None else {"component_count": line.component_count}
 
 
 def sign(sign_bytes: Callable[[bytes], bytes], *, number: str, issued_at: datetime, content_hash: bytes) -> bytes:

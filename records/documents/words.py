@@ -3,7 +3,7 @@
 import string
 from decimal import Decimal
 
-from records.reports.service import ObservationView
+from records.reports.service import ObservationView, ReportView
 
 SEX = {"male": "男", "female": "女", "unknown": "未知"}
 STATUS = {
@@ -16,6 +16,7 @@ STATUS = {
 COLUMNS = ("项目", "结果", "提示", "单位", "参考范围")
 NAME, SEX_WORD, AGE, PERFORMED, ISSUED, STATE = "姓名", "性别", "年龄", "采样或检查时间", "报告时间", "状态与版本"
 CONCLUSION = "报告所见与结论"
+AUTHORS = {"performer": "检查检验人员", "interpreter": "结果判读人员"}
 NO_LINES = "此报告没有逐项结果。"
 NOT_FINAL = {
     "cancelled": "此报告已作废，不可作为诊疗依据。",
@@ -28,6 +29,7 @@ PAGE = "第 {number} 页 / 共 {pages} 页"
 PROVEN = "核验编号 {number}  核验网址 {address}"
 MADE_BY = "由{issuer}平台根据医院上传的报告生成，打印于 {time}"
 MISSING = "—"
+INDENT = "　"
 VOID = {"cancelled", "entered-in-error"}
 _FLAGS = {
     "H": "↑ 偏高",
@@ -55,6 +57,7 @@ ALL = "".join(
         *STATUS.values(),
         *COLUMNS,
         *NOT_FINAL.values(),
+        *AUTHORS.values(),
         *(NAME, SEX_WORD, AGE, PERFORMED, ISSUED, STATE, CONCLUSION, NO_LINES, CHANGED, VERSION, YEARS, PAGE, PROVEN),
         *(MADE_BY, MISSING, string.ascii_letters, string.digits, string.punctuation, " "),
     )
@@ -85,6 +88,17 @@ def show_flag(line: ObservationView) -> str:
         return "已撤销"
     code = line.interpretation or ""
     return _FLAGS.get(code, code)
+
+
+def show_name(line: ObservationView) -> str:
+    """The item; a component stands in from the result that it belongs to."""
+    return f"{INDENT}{line.name}" if line.component_count == 0 else line.name
+
+
+def show_authors(report: ReportView) -> list[str]:
+    """One line for each role: who made the report, as the hospital says."""
+    by_role = {role: [one.shown for one in report.authors if one.role == role] for role in AUTHORS}
+    return [f"{AUTHORS[role]}：{'、'.join(names)}" for role, names in by_role.items() if names]
 
 
 def show_note(line: ObservationView) -> str:

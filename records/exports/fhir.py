@@ -89,16 +89,17 @@ def show_report(person_id: UUID, report: ReportView, papers: Sequence[Paper] = (
         "subject": _subject(person_id),
         "effectiveDateTime": _moment(report.performed_at),
         "issued": _moment(report.issued_at) if report.issued_at else None,
-        "performer": [{"display": report.hospital_name}],
-        "result": [{"reference": f"Observation/{_line_id(report, line)}"} for line in report.observations] or None,
+        "performer": [{"display": report.hospital_name}, *_show_authors(report, "performer")],
+        "resultsInterpreter": _show_authors(report, "interpreter") or None,
+        "result": [{"reference": f"Observation/{_line_id(report, line)}"} for line in _list_whole(report)] or None,
         "conclusion": report.conclusion,
         "presentedForm": [_show_paper(paper) for paper in papers] or None,
     }
 
 
 def show_lines(person_id: UUID, report: ReportView) -> list[dict[str, Any]]:
-    """An Observation for each line of a report."""
-    return [_show_line(person_id, report, line) for line in report.observations]
+    """An Observation for each result of a report, its components within it."""
+    return [_show_line(person_id, report, line) for line in _list_whole(report)]
 
 
 def show_study(person_id: UUID, study: StudyView) -> dict[str, Any]:
@@ -134,24 +135,54 @@ def _show_paper(paper: Paper) -> dict[str, Any]:
 
 
 def _show_line(person_id: UUID, report: ReportView, line: ObservationView) -> dict[str, Any]:
-    low, high = line.reference_low, line.reference_high
-    reference = {"low": _quantity(low), "high": _quantity(high), "text": line.reference_text}
-    flag = line.interpretation
-    has_value = line.value is not None or line.text is not None
+    end = line.position + (line.component_count or 0)
+    parts = [_show_result(one) for one in report.observations if line.position < one.position <= end]
     return {
         "resourceType": "Observation",
         "id": _line_id(report, line),
         "status": line.status,
-        "code": _concept(line.code_system, line.code, line.name),
         "subject": _subject(person_id),
         "effectiveDateTime": _moment(report.performed_at),
+        **_show_result(line),
+        "note": [{"text": line.note}] if line.note and _has_value(line) else None,
+        "component": parts or None,
+    }
+
+
+def _show_result(line: ObservationView) -> dict[str, Any]:
+    """What a result and a component of one have in common."""
+    low, high = line.reference_low, line.reference_high
+    reference = {"low": _quantity(low), "high": _quantity(high), "text": line.reference_text}
+    flag, is_absent = line.interpretation, not _has_value(line) and not line.component_count
+    return {
+        "code": _concept(line.code_system, line.code, line.name),
         "valueQuantity": _quantity(line.value, line),
         "valueString": line.text,
-        "dataAbsentReason": None if has_value else {"text": line.note or "未给出结果"},
+        "dataAbsentReason": {"text": line.note or "未给出结果"} if is_absent else None,
         "interpretation": [{"coding": [{"system": _INTERPRETATION, "code": flag}]}] if flag else None,
-        "note": [{"text": line.note}] if line.note and has_value else None,
         "referenceRange": [reference] if any(reference.values()) else None,
     }
+
+
+def _has_value(line: ObservationView) -> bool:
+    return line.value is not None or line.text is not None
+
+
+def _list_whole(report: ReportView) -> list[ObservationView]:
+    """The results that are not components of others."""
+    return [line for line in report.observations if line.component_count != 0]
+
+
+def _show_authors(report: ReportView, role: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "type": "Practitioner",
+            "identifier": {"system": one.system, "value": one.number} if one.number else None,
+            "display": one.name,
+        }
+        for one in report.authors
+        if one.role == role
+    ]
 
 
 def _quantity(value: Decimal | None, line: ObservationView | None = None) -> dict[str, Any] | None:

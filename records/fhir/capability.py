@@ -1,10 +1,11 @@
 """What this server says of itself: the CapabilityStatement and the SMART configuration, made from the catalogue."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 from core.api import VERSION
 from records.fhir.catalogue import KINDS, Kind
 from records.fhir.parameters import LONGEST_PAGE
+from records.fhir.refusals import FhirInteractionUnsupported, FhirTypeReadOnly
 
 # Only what there is (SMART App Launch 2, section 3.1.2): apps come from outside, patients choose the person.
 _CAPABILITIES = (
@@ -65,6 +66,18 @@ def describe_server(base_url: str) -> dict[str, Any]:
     }
 
 
+def refuse(path: str, method: str) -> NoReturn:
+    """Say why there is nothing at an address below the base.
+
+    :raises FhirTypeReadOnly: a type that is read and not written so; who writes it is said.
+    :raises FhirInteractionUnsupported: anything else.
+    """
+    kind = KINDS.get(path.partition("/")[0])
+    if method in {"POST", "PUT", "PATCH", "DELETE"} and kind is not None and kind.documentation:
+        raise FhirTypeReadOnly(kind.name, kind.documentation)
+    raise FhirInteractionUnsupported
+
+
 def describe_sign_in(metadata: dict[str, Any]) -> dict[str, Any]:
     """``/.well-known/smart-configuration`` (SMART App Launch 2, section 3.1).
 
@@ -81,16 +94,19 @@ def _describe_kind(kind: Kind) -> dict[str, Any]:
         interactions += ["vread", "history-instance"]
     if kind.is_taken_in:
         interactions += ["create", "update"]
+    interactions += kind.writes
     described: dict[str, Any] = {
         "type": kind.name,
         "interaction": [{"code": code} for code in interactions],
         "versioning": "versioned-update" if kind.is_taken_in else "versioned" if kind.is_versioned else "no-version",
         "readHistory": kind.is_versioned,
         "updateCreate": False,
-        "conditionalCreate": kind.is_taken_in,
+        "conditionalCreate": kind.is_taken_in or "create" in kind.writes,
         "conditionalUpdate": kind.is_taken_in,
         "searchParam": [{"name": name, "type": asked[0]} for name, asked in kind.parameters.items()],
     }
+    if kind.documentation:
+        described["documentation"] = kind.documentation
     if kind.includes:
         described["searchInclude"] = list(kind.includes)
     if kind.is_versioned:

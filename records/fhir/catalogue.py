@@ -17,6 +17,8 @@ class Kind:
     :ivar is_taken_in: hospitals create and update it here; every version can be read.
     :ivar is_versioned: has versions that can be read.
     :ivar includes: what ``_include`` may ask for, as ``Type:parameter``.
+    :ivar writes: of what is not taken in: what can be done all the same.
+    :ivar documentation: who writes it, where it is not simply taken in.
     """
 
     name: str
@@ -24,6 +26,8 @@ class Kind:
     is_taken_in: bool = False
     is_versioned: bool = False
     includes: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    documentation: str | None = None
 
     @property
     def submit_permission(self) -> str:
@@ -65,7 +69,11 @@ _KINDS = (
         {"date": "date"},
         "patient",
     ),
-    Kind("AuditEvent", _asks({}, {}, "patient")),
+    Kind(
+        "AuditEvent",
+        _asks({}, {}, "patient"),
+        documentation="Read only: the platform itself writes a row with every act, in the act's own transaction.",
+    ),
     _entry(
         "Condition",
         {"code": "code", "category": "category", "clinical-status": "status"},
@@ -74,7 +82,13 @@ _KINDS = (
         "subject",
         "encounter",
     ),
-    Kind("Consent", _asks({"status": "status"}, {}, "patient")),
+    Kind(
+        "Consent",
+        _asks({"status": "status"}, {}, "patient"),
+        writes=("update",),
+        documentation="An update by the patient himself that says inactive revokes it. None is created here: what a "
+        "hospital may see begins with the code that the patient shows at its desk.",
+    ),
     Kind(
         "DiagnosticReport",
         _asks({"identifier": "identifier"} | _CODED, {"date": "date"}, "patient", "subject", "encounter"),
@@ -86,6 +100,7 @@ _KINDS = (
             "DiagnosticReport:subject",
             "DiagnosticReport:encounter",
             "DiagnosticReport:performer",
+            "DiagnosticReport:results-interpreter",
         ),
     ),
     _entry(
@@ -101,16 +116,40 @@ _KINDS = (
     _entry("MedicationRequest", _CODED, {"authoredon": "date"}, "patient", "subject", "encounter"),
     Kind(
         "Observation",
-        _asks({"identifier": "identifier"} | _CODED, {"date": "date"}, "patient", "subject", "encounter"),
+        _asks(
+            {"identifier": "identifier", "combo-code": "any_code"} | _CODED,
+            {"date": "date"},
+            "patient",
+            "subject",
+            "encounter",
+        ),
         is_taken_in=True,
         is_versioned=True,
         includes=("Observation:patient", "Observation:subject", "Observation:encounter", "Observation:performer"),
     ),
-    Kind("Organization", _asks({"identifier": "identifier"}, {})),
-    Kind("Patient", _asks({"identifier": "identifier"}, {})),
-    Kind("Practitioner", _asks({}, {})),
+    Kind(
+        "Organization",
+        _asks({"identifier": "identifier"}, {}),
+        documentation="Read only: hospitals and their departments are entered by the operator of the platform.",
+    ),
+    Kind(
+        "Patient",
+        _asks({"identifier": "identifier"}, {}),
+        writes=("create",),
+        documentation="A create, alone or in a batch, registers the person of a certificate; sent again it is the same "
+        "person. Details are corrected at a desk that has seen the document, so there is no update.",
+    ),
+    Kind(
+        "Practitioner",
+        _asks({}, {}),
+        documentation="Read only: the operator of the platform enters who works at a hospital, with his account.",
+    ),
     _entry("Procedure", _CODED, {"date": "date"}, "patient", "subject", "encounter"),
-    Kind("Provenance", _asks({}, {}, "target")),
+    Kind(
+        "Provenance",
+        _asks({}, {}, "target"),
+        documentation="Read only: the platform itself notes which message brought a version.",
+    ),
     _entry("ServiceRequest", _CODED, {"authored": "date"}, "patient", "subject", "encounter"),
     _entry("Specimen", {"type": "code", "status": "status"}, {"collected": "date"}, "patient", "subject"),
 )

@@ -1,9 +1,13 @@
 """What an update leaves out because it is filed already."""
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from accounts import service as accounts
 from core.actor import Actor
 from records.entries.incoming import Target
 from records.fhir import systems
@@ -11,6 +15,7 @@ from records.fhir.diagnostics import Draft
 from records.fhir.refusals import FhirContentUnsupported, FhirInvalid
 from records.refusals import ReportNotFound
 from records.reports import service as reports
+from records.reports.authors import keep_authors, list_authors
 from records.reports.incoming import MOST_OBSERVATIONS, IncomingObservation, IncomingReport
 from records.reports.models import ObservationStatus, ReportStatus
 
@@ -19,7 +24,35 @@ _CORRECTING = {ObservationStatus.CORRECTED, ObservationStatus.CANCELLED, Observa
 _LASTING = {ReportStatus.PRELIMINARY, ReportStatus.CANCELLED}
 
 
-def complete_report(session: Session, actor: Actor, draft: Draft) -> IncomingReport:
+@dataclass(frozen=True)
+class Completed:
+    """A report that can be filed.
+
+    :ivar grown: where among the lines, as the draft counts them from 0, a result was taken over, and how many
+        components it brought.
+    """
+
+    report: IncomingReport
+    grown: tuple[tuple[int, int], ...] = ()
+
+    def find_line(self, line: int) -> int:
+        """The number of a line, from 1, of which the draft thought as this one."""
+        return line + sum(more for place, more in self.grown if place < line - 1)
+
+
+def name_staff(session: Session, actor: Actor, drafts: Sequence[Draft]) -> list[Draft]:
+    """Those who made the reports, by the names that the sender's staff has here; who is none of it stays as said."""
+    named = {UUID(one.staff_id) for draft in drafts for one in list_authors(draft.report.authors) if one.staff_id}
+    if not named:
+        return list(drafts)
+    found = accounts.list_practitioners(session, hospital_id=actor.house_id, ids=named, limit=len(named))
+    names = {str(one.id): one.name for one in found}
+    return [
+        replace(draft, report=replace(draft.report, authors=_named(draft.report.authors, names))) for draft in drafts
+    ]
+
+
+def complete_report(session: Session, actor: Actor, draft: Draft) -> Completed:
     """The whole report that a draft means: with the results that it takes over, or with the one that it changes.
 
     Whoever files another version before this one is filed is met there: the draft gets a target.
@@ -28,9 +61,9 @@ def complete_report(session: Session, actor: Actor, draft: Draft) -> IncomingRep
     :raises FhirContentUnsupported: it takes over another report's result, or would lose a document.
     """
     if draft.line:
-        return _change_line(session, actor, draft)
+        return Completed(_change_line(session, actor, draft))
     if not draft.carried:
-        return draft.report
+        return Completed(draft.report)
     ids = {one.report_id for one in draft.carried}
     if len(ids) > 1:
         raise FhirContentUnsupported(("DiagnosticReport.result", "Results of another report cannot be taken over."))
@@ -39,12 +72,15 @@ def complete_report(session: Session, actor: Actor, draft: Draft) -> IncomingRep
         raise FhirContentUnsupported(("DiagnosticReport.result", "Results of another report cannot be taken over."))
     _check_kept_whole(sent)
     lines = list(draft.report.observations)
+    grown: list[tuple[int, int]] = []
     for one in draft.carried:
-        lines.insert(one.place, _line(sent, one.position))
+        at, taken = one.place + sum(more for _, more in grown), _lines(sent, one.position)
+        lines[at:at] = taken
+        grown.append((one.place, len(taken) - 1))
     if len(lines) > MOST_OBSERVATIONS:
         raise FhirInvalid(("DiagnosticReport.result", f"More than {MOST_OBSERVATIONS} Observations and components."))
     target = draft.report.target or Target(sent.report_id, sent.version)
-    return replace(draft.report, observations=tuple(lines), target=target)
+    return Completed(replace(draft.report, observations=tuple(lines), target=target), tuple(grown))
 
 
 def _change_line(session: Session, actor: Actor, draft: Draft) -> IncomingReport:
@@ -54,26 +90,41 @@ def _change_line(session: Session, actor: Actor, draft: Draft) -> IncomingReport
     assert target.id is not None
     sent = reports.get_sent(session, actor, report_id=target.id)
     _check_kept_whole(sent)
-    filed, (line, *more) = sent.report, changed.observations
-    _line(sent, draft.line)
+    filed, size = sent.report, len(_lines(sent, draft.line))
     is_alone = filed.identifier[0].startswith(systems.ALONE)
     if is_alone and filed.identifier != changed.identifier:
         raise FhirInvalid(("Observation.identifier", "The identifier under which it was filed is expected."))
-    if more and not (is_alone and draft.line == 1):
-        raise FhirContentUnsupported(
-            ("Observation.component", "One line of a report is changed; it has no components.")
-        )
-    if is_alone and (more or len(filed.observations) == 1):
+    if is_alone and draft.line == 1 and (size == len(filed.observations) or len(changed.observations) > 1):
         return changed
+    if len(changed.observations) != size:
+        # The numbers of the other results of the report, by which they are read, stay what they are.
+        raise FhirContentUnsupported(
+            ("Observation.component", "As many components as the result has are expected; else send the whole report.")
+        )
     lines = list(filed.observations)
-    lines[draft.line - 1] = line
+    lines[draft.line - 1 : draft.line - 1 + size] = changed.observations
     return replace(
         filed,
         observations=tuple(lines),
-        status=_status_after(filed, line),
+        status=_status_after(filed, changed.observations[0]),
         issued_at=changed.issued_at or filed.issued_at,
         target=target,
+        authors=keep_authors([*list_authors(filed.authors), *list_authors(changed.authors)]),
     )
+
+
+def _named(kept: dict[str, Any] | None, names: Mapping[str, str]) -> dict[str, Any] | None:
+    """As kept, with staff by their names."""
+    found = []
+    for author in list_authors(kept):
+        if author.staff_id and author.staff_id in names:
+            found.append(replace(author, name=names[author.staff_id]))
+        elif author.staff_id:
+            said = author.number if author.name or author.number else f"Practitioner/{author.staff_id}"
+            found.append(replace(author, number=said, staff_id=None))
+        else:
+            found.append(author)
+    return keep_authors(found)
 
 
 def _status_after(filed: IncomingReport, line: IncomingObservation) -> str:
@@ -83,10 +134,12 @@ def _status_after(filed: IncomingReport, line: IncomingObservation) -> str:
     return (ReportStatus.CORRECTED if line.status in _CORRECTING else ReportStatus.AMENDED).value
 
 
-def _line(sent: reports.SentReport, position: int) -> IncomingObservation:
-    if position > len(sent.report.observations):
+def _lines(sent: reports.SentReport, position: int) -> tuple[IncomingObservation, ...]:
+    """A result as it is filed, with its components."""
+    found = sent.report.observations[position - 1 :]
+    if not found or found[0].component_count == 0:
         raise ReportNotFound
-    return sent.report.observations[position - 1]
+    return found[: 1 + (found[0].component_count or 0)]
 
 
 def _check_kept_whole(sent: reports.SentReport) -> None:

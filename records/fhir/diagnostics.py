@@ -10,8 +10,10 @@ from fhir.resources.R4B.codeableconcept import CodeableConcept
 
 from core import clock
 from records.fhir import systems
+from records.fhir.authoring import read_authors
 from records.fhir.entries import read_encounter_ids
 from records.fhir.observations import read_coding, translate_observation
+from records.fhir.ordering import Basis, read_bases
 from records.fhir.parts import Part, Wish, read_identifier, read_wish
 from records.fhir.refusals import FhirContentUnsupported, FhirInvalid
 from records.reports.incoming import IncomingObservation, IncomingReport, categorise, is_plausible
@@ -48,11 +50,13 @@ class Draft:
 
     :ivar carried: results that it takes over from the version before.
     :ivar line: the line of a report that an update of an Observation replaces; 0: the report is whole.
+    :ivar bases: the orders that it answers.
     """
 
     report: IncomingReport
     carried: tuple[Carried, ...] = ()
     line: int = 0
+    bases: tuple[Basis, ...] = ()
 
 
 def translate_report(part: Part, waiting: dict[str, Part]) -> tuple[Draft, dict[str, int]]:
@@ -71,13 +75,15 @@ def translate_report(part: Part, waiting: dict[str, Part]) -> tuple[Draft, dict[
     lines: dict[str, int] = {}
     observations: list[IncomingObservation] = []
     carried: list[Carried] = []
-    inside = dict(part.contained)
+    results: list[Part] = []
+    inside = {name: one for name, one in part.contained.items() if one.resource_type == "Observation"}
     for number, reference in enumerate(report.result or []):
         named = reference.reference or ""
         filed = _FILED_LINE.fullmatch(named)
         observed = inside.pop(named, None) or waiting.pop(named, None)
         if observed is not None:
             lines[observed.at] = len(observations) + len(carried) + 1
+            results.append(observed)
             observations.extend(translate_observation(observed.model, observed.at))
         elif filed is not None:
             carried.append(Carried(len(observations) + len(carried), UUID(filed[1]), int(filed[2])))
@@ -93,8 +99,9 @@ def translate_report(part: Part, waiting: dict[str, Part]) -> tuple[Draft, dict[
         raise FhirInvalid((f"{at}.contained", "An Observation inside the report is none of its results."))
     wish = read_wish(part)
     translated = _report(part, wish, STATUSES[report.status], read_identifier(part), report.category)
-    translated = replace(translated, observations=tuple(observations), conclusion=report.conclusion)
-    return Draft(translated, tuple(carried)), lines
+    authors = read_authors(part, results)
+    translated = replace(translated, observations=tuple(observations), conclusion=report.conclusion, authors=authors)
+    return Draft(translated, tuple(carried), bases=read_bases(part)), lines
 
 
 def translate_alone(part: Part) -> Draft:
@@ -113,7 +120,9 @@ def translate_alone(part: Part) -> Draft:
     system, value = ("", "") if wish.line and not part.sent.get("identifier") else read_identifier(part)
     alone = f"{systems.ALONE}{system}", value
     report = _report(part, wish, _ALONE_STATUSES[observation.status], alone, observation.category)
-    return Draft(replace(report, observations=tuple(lines)), line=wish.line)
+    return Draft(
+        replace(report, observations=tuple(lines), authors=read_authors(part)), (), wish.line, read_bases(part)
+    )
 
 
 def _report(

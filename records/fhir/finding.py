@@ -16,6 +16,7 @@ from records.fhir.service import conditions, reading, registry
 from records.fhir.service.listings import LISTINGS
 from records.fhir.service.reading import Hit
 from records.fhir.trimming import trim
+from records.reports.authors import list_authors
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,12 @@ def _include_results(session: Session, actor: Actor, hits: Sequence[Hit]) -> lis
     return _show(session, reading.list_results(session, actor, hits))
 
 
+def _include_staff(session: Session, actor: Actor, hits: Sequence[Hit]) -> list[Resource]:
+    authors = [author for hit in hits for author in list_authors(hit.rows[0].authors)]
+    named = {author.staff_id for author in authors if author.staff_id}
+    return [people.show_practitioner(one) for one in registry.list_staff(session, actor, named)]
+
+
 def _include_hospitals(session: Session, _actor: Actor, hits: Sequence[Hit]) -> list[Resource]:
     hospitals = reading.read_scene(session, hits).hospitals
     return [people.show_organization(hospitals[one]) for one in sorted(hospitals)]
@@ -128,6 +135,7 @@ _INCLUDES: dict[frozenset[str], tuple[str, _Include]] = {
     frozenset({"encounter"}): ("Encounter", _include_visits),
     frozenset({"result"}): ("Observation", _include_results),
     frozenset({"performer"}): ("Organization", _include_hospitals),
+    frozenset({"performer", "results-interpreter"}): ("Practitioner", _include_staff),
 }
 
 

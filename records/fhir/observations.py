@@ -18,7 +18,7 @@ STATUSES = frozenset(status.value for status in ObservationStatus)
 
 
 def translate_observation(observation: Observation, at: str) -> list[IncomingObservation]:
-    """The lines of one Observation: its own value, then one for each component.
+    """The lines of one Observation: its own, then one for each component.
 
     :param at: its FHIRPath expression, for refusals.
     :raises FhirInvalid: a required binding does not hold.
@@ -27,9 +27,10 @@ def translate_observation(observation: Observation, at: str) -> list[IncomingObs
     if observation.status not in STATUSES:
         raise FhirInvalid((f"{at}.status", f"One of {', '.join(sorted(STATUSES))} is expected."))
     components = observation.component or []
-    own = [] if components and not _has_value(observation) else [_line(observation, observation.status, at)]
-    return own + [
-        _line(component, observation.status, f"{at}.component[{number}]") for number, component in enumerate(components)
+    own = _line(observation, observation.status, at, len(components) or None)
+    return [own] + [
+        _line(component, observation.status, f"{at}.component[{number}]", 0)
+        for number, component in enumerate(components)
     ]
 
 
@@ -52,13 +53,12 @@ def show_concept(concept: CodeableConcept) -> str:
     return concept.text or (coding and (coding.display or coding.code)) or ""
 
 
-def _has_value(line: Observation | ObservationComponent) -> bool:
-    return any(getattr(line, name, None) is not None for name in _READERS)
-
-
-def _line(line: Observation | ObservationComponent, status: str, at: str) -> IncomingObservation:
+def _line(
+    line: Observation | ObservationComponent, status: str, at: str, component_count: int | None
+) -> IncomingObservation:
     code, code_system, name = read_coding(line.code, at)
     fields: dict[str, Any] = {"status": status, "code": code, "code_system": code_system, "name": name}
+    fields["component_count"] = component_count
     if status == ObservationStatus.WITHDRAWN:
         return IncomingObservation(**fields)
     fields |= _read_value(line, at) | _read_reference(line, at)

@@ -23,7 +23,7 @@ class Part:
     :ivar model: as the models have read it.
     :ivar sent: as it was sent.
     :ivar request: ``Bundle.entry.request``, or what the method, the address and the headers said.
-    :ivar contained: the Observations inside a report, by ``#id``.
+    :ivar contained: the Observations and Practitioners inside a report, by ``#id``.
     """
 
     at: str

@@ -7,9 +7,11 @@ from typing import Any
 from core import clock, exact_json
 from records.entries.models import RecordEntry
 from records.fhir import systems
+from records.fhir.authoring import show_authors
 from records.fhir.service.listings import CATEGORY_CODES, VISIT_CLASSES
 from records.fhir.service.reading import Hit, Scene
 from records.fhir.service.results import LineRow, ReportRow
+from records.reports.authors import INTERPRETER, PERFORMER
 from records.reports.incoming import UCUM
 from records.reports.models import Observation, Report
 from records.visits.models import Visit
@@ -80,7 +82,8 @@ def _show_report(report: ReportRow | Report, scene: Scene, common: Resource) -> 
             **_under(report),
             "effectiveDateTime": show_moment(report.effective_at),
             "issued": show_moment(report.issued_at) if report.issued_at else None,
-            "performer": [show_hospital(scene, report)],
+            "performer": [show_hospital(scene, report), *show_authors(report.authors, PERFORMER)],
+            "resultsInterpreter": show_authors(report.authors, INTERPRETER),
             "result": [{"reference": f"Observation/{report.id}.{position}"} for position in positions],
             "conclusion": report.conclusion,
         }
@@ -90,26 +93,50 @@ def _show_report(report: ReportRow | Report, scene: Scene, common: Resource) -> 
 def _show_observation(
     report: ReportRow | Report, line: LineRow | Observation, scene: Scene, common: Resource
 ) -> Resource:
-    interpretation = [{"coding": [{"system": systems.INTERPRETATION, "code": line.interpretation}]}]
+    # Whose report a result came in did not all make it; of one that came alone they did.
+    own_authors = report.authors if report.identifier_system.startswith(systems.ALONE) else None
     return _without_nothing(
         common
         | {
             "identifier": _own_identifier(report),
             "status": line.status,
             "category": [_category(report)],
-            "code": _concept(line.code, line.code_system, line.name),
             "subject": _subject(scene, report),
             **_under(report),
             "effectiveDateTime": show_moment(report.effective_at),
             "issued": show_moment(report.issued_at) if report.issued_at else None,
-            "performer": [show_hospital(scene, report)],
-            "valueQuantity": _quantity(line),
-            "valueString": line.text,
-            "interpretation": interpretation if line.interpretation else None,
+            "performer": [show_hospital(scene, report), *show_authors(own_authors, PERFORMER)],
+            **_show_result(line),
             "note": [{"text": line.note}] if line.note else None,
-            "referenceRange": _reference_range(line),
+            "component": _components(report, line, scene),
         }
     )
+
+
+def _components(report: ReportRow | Report, line: LineRow | Observation, scene: Scene) -> list[Resource]:
+    if not line.component_count:
+        return []
+    last = line.position + line.component_count
+    found = scene.components[report.id, report.version]
+    return [_show_component(one) for one in found if line.position < one.position <= last]
+
+
+def _show_component(line: LineRow) -> Resource:
+    # A component has no note of its own: what its line says there is why it has no value.
+    absent = {"text": line.note} if line.note and line.value is None and line.text is None else None
+    return _without_nothing(_show_result(line) | {"dataAbsentReason": absent})
+
+
+def _show_result(line: LineRow | Observation) -> Resource:
+    """What a result and a component of one have in common."""
+    interpretation = [{"coding": [{"system": systems.INTERPRETATION, "code": line.interpretation}]}]
+    return {
+        "code": _concept(line.code, line.code_system, line.name),
+        "valueQuantity": _quantity(line),
+        "valueString": line.text,
+        "interpretation": interpretation if line.interpretation else None,
+        "referenceRange": _reference_range(line),
+    }
 
 
 def _own_identifier(report: ReportRow | Report) -> list[Resource] | None:

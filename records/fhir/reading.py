@@ -17,7 +17,10 @@ from records.reports.incoming import is_storable, read_decimal
 
 MEDIA_TYPES = {"application/fhir+json", "application/json"}
 DEEPEST = 32
+MOST_READS = 100
 _TAKEN_IN = {"DiagnosticReport", "Observation", *SHAPES}
+# What may stand inside a resource: a report's results, and who made them.
+_TAKEN_INSIDE = {"DiagnosticReport": ("Observation", "Practitioner"), "Observation": ("Practitioner",)}
 # Each changes what a resource means or where its parts are: not understood, so not ignored (FHIR R4, section 2.1.0.1).
 _NOT_UNDERSTOOD = ("modifierExtension", "implicitRules", "contained")
 
@@ -59,6 +62,13 @@ def check_bundle(document: dict[str, Any]) -> None:
     _validate(Bundle, shell, "Bundle")
 
 
+def check_reads(document: dict[str, Any]) -> None:
+    """:raises FhirInvalid: a batch asks for more at once than is answered."""
+    asked = [entry for entry in document["entry"] if (entry.get("request") or {}).get("method") == "GET"]
+    if len(asked) > MOST_READS:
+        raise FhirInvalid(("Bundle.entry", f"At most {MOST_READS} reads are answered in one batch."))
+
+
 def read_entry(entry: dict[str, Any], number: int) -> Part:
     """The resource of one entry of a Bundle; raises as ``check_bundle`` does.
 
@@ -88,23 +98,32 @@ def read_resource(document: dict[str, Any], resource_type: str, request: dict[st
     return _read_part(document, resource_type, {"request": request})
 
 
+def check_resource(document: dict[str, Any], resource_type: str) -> None:
+    """Whether it is a valid resource of this type that is understood; raises as ``check_bundle`` does."""
+    if document.get("resourceType") != resource_type:
+        raise FhirInvalid(("resourceType", f"{resource_type} is expected."))
+    _check_understood(document)
+    _validate(_model(resource_type), document, resource_type)
+
+
 def _read_part(resource: dict[str, Any], at: str, entry: dict[str, Any]) -> Part:
-    """The resource and, in a DiagnosticReport, the Observations inside it."""
+    """The resource and, in a DiagnosticReport or an Observation, what is inside it."""
     inside: list[Any] = []
     shell = resource
-    if resource["resourceType"] == "DiagnosticReport" and "contained" in resource:
+    taken = _TAKEN_INSIDE.get(resource["resourceType"], ())
+    if taken and "contained" in resource:
         inside = resource["contained"] if isinstance(resource["contained"], list) else [resource["contained"]]
         shell = {name: value for name, value in resource.items() if name != "contained"}
     _check_understood(shell)
     contained: dict[str, Part] = {}
     for number, one in enumerate(inside):
         where = f"{at}.contained[{number}]"
-        if not isinstance(one, dict) or one.get("resourceType") != "Observation":
-            raise FhirContentUnsupported((where, "Only Observations are taken in inside a DiagnosticReport."))
+        if not isinstance(one, dict) or one.get("resourceType") not in taken:
+            raise FhirContentUnsupported((where, f"Only {' and '.join(taken)} is taken in inside."))
         _check_understood(one)
         if not one.get("id") or f"#{one['id']}" in contained:
             raise FhirInvalid((f"{where}.id", "An id of its own is expected."))
-        contained[f"#{one['id']}"] = Part(where, _validate(_model("Observation"), one, where), one, {})
+        contained[f"#{one['id']}"] = Part(where, _validate(_model(one["resourceType"]), one, where), one, {})
     model = _validate(_model(resource["resourceType"]), shell, at)
     return Part(at, model, resource, entry.get("request") or {}, entry.get("fullUrl"), contained)
 

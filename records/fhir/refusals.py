@@ -1,6 +1,6 @@
 """How the FHIR interface says no; shown as OperationOutcome."""
 
-from core.errors import Invalid, NotFound
+from core.errors import Conflict, Invalid, NotFound
 
 
 class FhirMediaTypeUnsupported(Invalid):
@@ -40,6 +40,40 @@ class FhirContentUnsupported(FhirInvalid):
         "Valid FHIR that is not taken in here (docs/interfaces/fhir.md), and is not dropped silently either: it is "
         "kept whole in quarantine."
     )
+
+
+class FhirPatientInvalid(Invalid):
+    code = "records.fhir_patient_invalid"
+    title = "提交的患者信息不完整或不支持"
+    detail = "See each issue's expression and docs/interfaces/fhir.md (Registering a person). Nothing of it is kept."
+
+    def __init__(self, *errors: tuple[str, str]) -> None:
+        """:param errors: FHIRPath expression and English sentence each; never what was sent."""
+        super().__init__(errors=[{"field": field, "message": message} for field, message in errors])
+
+
+class FhirConsentUnchangeable(Invalid):
+    code = "records.fhir_consent_unchangeable"
+    title = "授权只能撤回，不能修改"
+    detail = "Send the Consent as it was read, with the status inactive: it is revoked from the next request on."
+
+
+class FhirConsentVersionDiffers(Conflict):
+    status = 412
+    code = "records.fhir_consent_version_differs"
+    title = "授权已有变化，请重新读取后再试"
+    detail = "If-Match names another version than the current one. Read the Consent again."
+
+
+class FhirTypeReadOnly(Invalid):
+    status = 405
+    code = "records.fhir_type_read_only"
+    title = "该资源不能以此方式提交"
+    detail = "GET /fhir/metadata says of each type what is taken in, and who writes the others."
+
+    def __init__(self, resource_type: str, reason: str) -> None:
+        """:param reason: who writes it, in English."""
+        super().__init__(errors=[{"field": resource_type, "message": reason}])
 
 
 class FhirInteractionUnsupported(NotFound):

@@ -3,21 +3,21 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 
 from flask import Response, request
 
 from accounts import service as accounts
-from core import db, observe
+from core import db, limits, observe
 from core.api import Api
 from core.errors import PermissionMissing, Refusal
 from core.web import current_actor, current_config, public, requires
-from records.fhir import answers, capability, finding, parameters, reading, submitting, summary
-from records.fhir.catalogue import KINDS, OF_A_PERSON, Kind
-from records.fhir.refusals import FhirInteractionUnsupported, FhirInvalid, FhirResourceNotFound
+from health_card import service as health_card
+from records.fhir import addressing, answers, capability, finding, parameters, persons, reading, submitting
+from records.fhir.catalogue import KINDS, Kind
+from records.fhir.refusals import FhirInvalid
 from records.fhir.schemas import ResourcePath, VersionPath
 from records.fhir.submitting import Submission
 from records.intake import service as intake
@@ -26,20 +26,25 @@ from records.intake.service import Arrival
 api = Api(
     "fhir", tag="FHIR R4", url_prefix="/fhir", present_problem=answers.present_problem, speaks="application/fhir+json"
 )
+GUESSES_PER_MINUTE = 5
+_FILING = "records:report:submit"
+
 discovery = Api("fhir_discovery", tag="FHIR R4", speaks="application/json")
 
 
 @api.post("", responses={200: None}, strict_slashes=False)
-@requires("records:report:submit")
+@requires("records:fhir_bundle:send")
 def submit_bundle() -> Response:
-    """A hospital system sends reports and entries: a transaction (all or nothing) or a batch (each for itself)"""
+    """A transaction of reports and entries (all or nothing), or a batch of these and of reads (each for itself)"""
     body = _read_body()
     document = reading.read_document(body)
     arrival = submitting.arrive(body, document)
     if document.get("type") != "batch":
+        _check_may_file()
         return answers.present_resource(_file(arrival, partial(submitting.read_transaction, document, arrival)))
-    with _keeping(arrival):
+    with _keeping(arrival) if current_actor().can(_FILING) else nullcontext():
         reading.check_bundle(document)
+        reading.check_reads(document)
     filed = [_answer_alone(entry, number) for number, entry in enumerate(document["entry"])]
     return answers.present_resource(answers.compose_batch_response(filed))
 
@@ -140,15 +145,37 @@ for _kind in KINDS.values():
         _add_writing(_kind)
 
 
+@api.post("/Patient", operation_id="create_Patient", responses={200: None, 201: None})
+@requires("health_card:patient:register")
+def register_patient() -> Response:
+    """Register the person of a certificate, who stands at this hospital; again: the same person
+
+    If-None-Exist may name the certificate or the hospital's patient number."""
+    document = reading.read_document(_read_body())
+    shown, is_new = _register(document, request.headers.get("If-None-Exist"))
+    location = f"{current_config().base_url}/fhir/Patient/{shown['id']}"
+    return answers.present_found(shown, 201 if is_new else 200, Location=location)
+
+
+@api.put("/Consent/<resource_id>", operation_id="update_Consent", responses={200: None})
+@requires("consent:grant:revoke")
+def revoke_consent(path: ResourcePath) -> Response:
+    """The patient takes a consent back: the Consent as it was read, with the status inactive"""
+    document = reading.read_document(_read_body())
+    with db.transaction() as session:
+        shown = persons.revoke_consent(
+            session, current_actor(), path.resource_id, document, if_match=request.headers.get("If-Match")
+        )
+    return answers.present_found(shown)
+
+
 @api.get("/Patient/<resource_id>/$everything", responses={200: None})
 @requires("records:fhir_patient:read")
 def read_everything(path: ResourcePath) -> Response:
     """A person's whole record, page by page: what the token's scopes allow of it"""
-    actor = current_actor()
     asked = _read_search(KINDS["Patient"])
-    allowed = [name for name in OF_A_PERSON if actor.can(KINDS[name].search_permission)]
     with db.transaction() as session:
-        found = finding.collect_everything(session, actor, path.resource_id, allowed, asked)
+        found = addressing.read_everything(session, current_actor(), path.resource_id, asked)
     return _present_page(found, f"Patient/{path.resource_id}/$everything")
 
 
@@ -156,20 +183,17 @@ def read_everything(path: ResourcePath) -> Response:
 @requires("records:fhir_patient:read")
 def read_summary(path: ResourcePath) -> Response:
     """The International Patient Summary of a person: what the token's scopes allow of it"""
-    actor = current_actor()
-    allowed = {name for name in OF_A_PERSON if actor.can(KINDS[name].search_permission)}
+    base_url = current_config().base_url
     with db.transaction() as session:
-        document = summary.compose_summary(
-            session, actor, path.resource_id, allowed, base_url=current_config().base_url
-        )
+        document = addressing.read_summary(session, current_actor(), path.resource_id, base_url=base_url)
     return answers.present_found(document)
 
 
 @api.route("/<path:rest>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
 @public("answers the same to everybody: there is nothing here")
-def refuse_interaction(**_rest: str) -> Response:
+def refuse_interaction(rest: str) -> Response:
     """Whatever else FHIR knows"""
-    raise FhirInteractionUnsupported
+    capability.refuse(rest, request.method)
 
 
 def _read_body() -> bytes:
@@ -210,11 +234,28 @@ def _keeping(arrival: Arrival) -> Iterator[None]:
         raise
 
 
+def _register(document: dict[str, Any], condition: str | None) -> tuple[dict[str, Any], bool]:
+    """The person as his hospital may know him, and whether he is new."""
+    actor, registrant = current_actor(), persons.read_patient(document, condition)
+    # Nobody may find out by trying which name or phone belongs to a certificate.
+    guessing = limits.counting_failures(
+        "fhir_patients",
+        f"{actor.id}/{registrant.trace()}",
+        health_card.PersonDetailsDiffer,
+        per_minute=GUESSES_PER_MINUTE,
+    )
+    with guessing, db.transaction() as session:
+        return persons.register(session, actor, registrant)
+
+
 def _answer_alone(entry: dict[str, Any], number: int) -> dict[str, Any]:
     """What became of one entry of a batch; its refusal undoes nothing of the others."""
     try:
         if (entry.get("request") or {}).get("method") == "GET":
             return {"response": {"status": "200 OK"}, "resource": _read_at(entry["request"]["url"])}
+        if persons.is_registration(entry):
+            return {"response": _register_alone(entry)}
+        _check_may_file()
         arrival = submitting.arrive_alone(entry)
         filed = _file(arrival, partial(submitting.read_alone, entry, number, arrival))
         return {"response": json.loads(filed)["entry"][0]["response"]}
@@ -223,29 +264,21 @@ def _answer_alone(entry: dict[str, Any], number: int) -> dict[str, Any]:
         return {"response": answers.show_refused(refusal, base_url=base_url, request_id=request_id)}
 
 
-def _read_at(url: str) -> dict[str, Any]:
-    """What a GET of this address, below the base, would have answered.
-
-    :raises FhirInteractionUnsupported: it is none of the kind ``Type/id``, ``Type/id/_history/version``, ``Type?...``.
-    :raises PermissionMissing: the token may not read this type.
-    :raises FhirResourceNotFound: none such that the actor may see.
-    """
-    path, question, query = url.partition("?")
-    name, _, place = path.partition("/")
-    resource_id, _, version = place.partition("/_history/")
-    kind, actor = KINDS.get(name), current_actor()
-    if kind is None or bool(place) == bool(question) or (version and not kind.is_versioned):
-        raise FhirInteractionUnsupported
-    if version and not re.fullmatch("[0-9]{1,9}", version):
-        raise FhirResourceNotFound
-    if not actor.can(kind.permission):
+def _register_alone(entry: dict[str, Any]) -> dict[str, Any]:
+    if not current_actor().can("health_card:patient:register"):
         raise PermissionMissing
+    shown, is_new = _register(entry["resource"], entry["request"].get("ifNoneExist"))
+    return {"status": "201 Created" if is_new else "200 OK", "location": f"Patient/{shown['id']}"}
+
+
+def _read_at(url: str) -> dict[str, Any]:
     with db.transaction() as session:
-        if place:
-            return finding.get_resource(session, actor, kind, resource_id, version=int(version) if version else None)
-        given = parse_qsl(query, keep_blank_values=True)
-        found = finding.search_resources(session, actor, kind, parameters.read_search(kind, given))
-    return _compose_page(found, name, url=f"{current_config().base_url}/fhir/{url}", given=given)
+        return addressing.read_address(session, current_actor(), url, base_url=current_config().base_url)
+
+
+def _check_may_file() -> None:
+    if not current_actor().can(_FILING):
+        raise PermissionMissing
 
 
 def _file_single(resource_type: str, asked: dict[str, str]) -> Response:
@@ -267,24 +300,8 @@ def _file_single(resource_type: str, asked: dict[str, str]) -> Response:
 
 def _present_page(found: finding.Found, path: str) -> Response:
     given = [*request.args.items(multi=True), *request.form.items(multi=True)]
-    return answers.present_found(_compose_page(found, path, url=_address(), given=given))
-
-
-def _compose_page(found: finding.Found, path: str, *, url: str, given: list[tuple[str, str]]) -> dict[str, Any]:
-    """A page of a search, and where the next one is.
-
-    :param given: the parameters; the next page's name persons by our ids, not by their identifiers.
-    """
     base_url = current_config().base_url
-    links = {"self": url}
-    if found.following is not None:
-        kept = [(name, value) for name, value in given if name != "_cursor" and not parameters.is_chained(name)]
-        kept += [("patient", named) for named in found.named]
-        query = urlencode([*kept, ("_cursor", parameters.write_cursor(found.following))])
-        links["next"] = f"{base_url}/fhir/{path}?{query}"
-    return answers.compose_bundle(
-        "searchset", base_url, found.matches, included=found.included, links=links, total=found.total
-    )
+    return answers.present_found(addressing.compose_page(found, path, base_url=base_url, url=_address(), given=given))
 
 
 def _address() -> str:

@@ -1,7 +1,9 @@
 """Bodies of the FHIR interface to what is filed, one transaction each."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -9,11 +11,15 @@ from sqlalchemy.orm import Session
 from core import exact_json
 from core.actor import Actor
 from records.fhir import answers, reading, translation
-from records.fhir.completing import complete_report
+from records.fhir.completing import complete_report, name_staff
+from records.fhir.diagnostics import Draft
+from records.fhir.ordering import list_answers
 from records.fhir.refusals import FhirInvalid
 from records.intake.service import Arrival
 from records.intake.subjects import Assignment
+from records.orders import service as orders
 from records.reports import service as reports
+from records.reports.incoming import IncomingReport
 from records.reports.service import FiledReport, Offered
 
 CONTENT_TYPE = "application/fhir+json"
@@ -40,22 +46,39 @@ def file_submission(
     :returns: the transaction-response; of a message that came before, the one it got then.
     """
     translated = submission.translated
-    if assigned is None and not any(draft.line or draft.carried for draft in translated.drafts):
-        offered = Offered(translated.incoming, submission.arrival, submission.answer)
+    drafts = name_staff(session, actor, translated.drafts)
+    if assigned is None and not any(draft.line or draft.carried for draft in drafts):
+        incoming = replace(translated.incoming, reports=tuple(draft.report for draft in drafts))
+        offered = Offered(incoming, submission.arrival, submission.answer)
         filed = reports.file_plain(session, actor, [offered])
         if filed:
+            _follow(session, actor, [(draft.report, draft) for draft in drafts])
             return filed[0]
-    completed = tuple(complete_report(session, actor, draft) for draft in translated.drafts)
-    if len({report.identifier for report in completed}) != len(completed):
+    completed = [complete_report(session, actor, draft) for draft in drafts]
+    if len({one.report.identifier for one in completed}) != len(completed):
         raise FhirInvalid(("Bundle.entry", "Two entries change one report; send the whole report."))
     subject = replace(translated.incoming.subject, assigned=assigned)
-    return reports.file_reports(
+    reports_of = tuple(one.report for one in completed)
+    places = [
+        replace(place, line=completed[place.filed].find_line(place.line)) if place.line else place
+        for place in translated.places
+    ]
+    reply = reports.file_reports(
         session,
         actor,
-        incoming=replace(translated.incoming, reports=completed, subject=subject),
+        incoming=replace(translated.incoming, reports=reports_of, subject=subject),
         arrival=submission.arrival,
-        answer=submission.answer,
+        answer=partial(answers.compose_response, places),
     )
+    _follow(session, actor, list(zip(reports_of, drafts, strict=True)))
+    return reply
+
+
+def _follow(session: Session, actor: Actor, filed: Sequence[tuple[IncomingReport, Draft]]) -> None:
+    """Orders stand as the reports say that answer them."""
+    said = [(report.identifier, draft.bases) for report, draft in filed if draft.bases]
+    if said:
+        orders.follow_reports(session, actor, answers=list_answers(session, actor, said))
 
 
 def arrive(body: bytes, document: dict[str, Any]) -> Arrival:

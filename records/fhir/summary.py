@@ -19,14 +19,14 @@ _LOINC = "http://loinc.org"
 _PROFILE = "http://hl7.org/fhir/uv/ips/StructureDefinition"
 _EMPTY = "http://terminology.hl7.org/CodeSystem/list-empty-reason"
 _MOST = 100
-# Resource type, LOINC code and title of each section.
+# Resource types, LOINC code and title of each section.
 _SECTIONS = (
-    ("Condition", "11450-4", "健康问题"),
-    ("AllergyIntolerance", "48765-2", "过敏与不耐受"),
-    ("MedicationRequest", "10160-0", "用药"),
-    ("Immunization", "11369-6", "预防接种"),
-    ("Observation", "30954-2", "检查检验结果"),
-    ("Procedure", "47519-4", "手术与操作"),
+    (("Condition",), "11450-4", "健康问题"),
+    (("AllergyIntolerance",), "48765-2", "过敏与不耐受"),
+    (("MedicationRequest",), "10160-0", "用药"),
+    (("Immunization",), "11369-6", "预防接种"),
+    (("Observation", "DiagnosticReport"), "30954-2", "检查检验结果"),
+    (("Procedure",), "47519-4", "手术与操作"),
 )
 
 
@@ -46,7 +46,8 @@ def compose_summary(
             for one in finding.search_resources(session, actor, KINDS[name], search).matches
             if not _is_withdrawn(one)
         ]
-        for name, _, _ in _SECTIONS
+        for names, _, _ in _SECTIONS
+        for name in names
         if name in resource_types
     }
     now = show_moment(clock.now())
@@ -60,7 +61,9 @@ def compose_summary(
         "date": now,
         "author": [{"display": "一码通 Yimatong"}],
         "title": "国际患者摘要",
-        "section": [_section(code, title, found.get(name)) for name, code, title in _SECTIONS],
+        "section": [
+            _section(code, title, [found[name] for name in names if name in found]) for names, code, title in _SECTIONS
+        ],
     }
     resources = [composition, patient, *(one for matches in found.values() for one in matches)]
     return {
@@ -75,11 +78,12 @@ def compose_summary(
     }
 
 
-def _section(code: str, title: str, matches: list[Resource] | None) -> Resource:
+def _section(code: str, title: str, allowed: list[list[Resource]]) -> Resource:
+    """A section of those of its types that may be read."""
+    matches = [one for found in allowed for one in found]
     section: Resource = {"title": title, "code": {"coding": [{"system": _LOINC, "code": code}]}}
     if not matches:
-        reason = "withheld" if matches is None else "unavailable"
-        said = "未授权查看" if matches is None else "暂无记录"
+        reason, said = ("unavailable", "暂无记录") if allowed else ("withheld", "未授权查看")
         empty = {"coding": [{"system": _EMPTY, "code": reason}], "text": said}
         return section | {"text": _narrative([said]), "emptyReason": empty}
     references = [{"reference": f"{one['resourceType']}/{one['id']}"} for one in matches]
@@ -97,13 +101,22 @@ def _say(resource: Resource) -> str:
         (resource[name] for name in ("code", "medicationCodeableConcept", "vaccineCode") if name in resource), {}
     )
     name = concept.get("text") or next(
-        (one.get("display") or one.get("code") for one in concept.get("coding", [])), resource["resourceType"]
+        (one.get("display") or one.get("code") for one in concept.get("coding", [])), resource.get("resourceType")
     )
-    quantity = resource.get("valueQuantity", {})
-    value = resource.get("valueString") or " ".join(
-        str(quantity[part]) for part in ("comparator", "value", "unit") if part in quantity
-    )
+    value = _say_value(resource)
     return f"{name}: {value}" if value else str(name)
+
+
+def _say_value(resource: Resource) -> str:
+    """The value of a result, or its components; of a report who made it."""
+    quantity = resource.get("valueQuantity", {})
+    written = [str(quantity[part]) for part in ("comparator", "value", "unit") if part in quantity]
+    if resource.get("valueString") or written:
+        return resource.get("valueString") or " ".join(written)
+    if resource.get("resourceType") == "DiagnosticReport":
+        people = [*resource["performer"], *resource.get("resultsInterpreter", [])]
+        return "; ".join(one["display"] for one in people if "display" in one)
+    return "; ".join(_say(one) for one in resource.get("component", []))
 
 
 def _is_withdrawn(resource: Resource) -> bool:

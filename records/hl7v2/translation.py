@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from uuid import UUID
 
+from records.hl7v2.authors import read_authors
 from records.hl7v2.parsing import Message, Segment, part
 from records.hl7v2.refusals import MessageNotUnderstood
 from records.hl7v2.results import read_code, read_document, read_moment, translate_observation
@@ -126,6 +127,7 @@ def _translate_order(order: _Order) -> IncomingReport:
         conclusion="\n".join(conclusion) or None,
         observations=observations,
         attachments=tuple(read_document(obx) for obx, _ in documents),
+        authors=read_authors(order.obr, (obx for obx, _ in order.results)),
     )
 
 

@@ -1,6 +1,6 @@
 """Changes of reports as they go out."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from pydantic import Field
@@ -12,6 +12,8 @@ from records.news.service import PAGE
 class CorrectionQuery(Received):
     before: UUID | None = Field(None, description="the id of the last line of the page before")
     is_seen: bool | None = Field(None, description="false: only those that nobody has taken note of")
+    since: date | None = Field(None, description="noted on this day of the city or later")
+    until: date | None = Field(None, description="noted on this day of the city or before")
     limit: int = Field(PAGE, ge=1, le=100)
 
 

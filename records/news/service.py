@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
@@ -111,16 +111,29 @@ def tell_of_release(session: Session, *, object_id: UUID) -> None:
 
 
 def list_corrections(
-    session: Session, actor: Actor, *, before: UUID | None = None, is_seen: bool | None = None, limit: int = PAGE
+    session: Session,
+    actor: Actor,
+    *,
+    before: UUID | None = None,
+    is_seen: bool | None = None,
+    since: date | None = None,
+    until: date | None = None,
+    limit: int = PAGE,
 ) -> list[CorrectionView]:
     """Reports that changed after the actor's hospital had read them, newest first.
 
     :param before: the id of the last line of the page before.
     :param is_seen: only those that somebody has taken note of, or only those that nobody has.
+    :param since: noted on this day of the city or later; ``until``: or before.
     """
     page = _of_house(actor)
     if is_seen is not None:
         page = page.where(ReportCorrection.seen_at.is_not(None) if is_seen else ReportCorrection.seen_at.is_(None))
+    start, end = clock.bounds_of_days(since, until)
+    if start is not None:
+        page = page.where(ReportCorrection.noted_at >= start)
+    if end is not None:
+        page = page.where(ReportCorrection.noted_at < end)
     if before is not None:
         page = page.where(ReportCorrection.id < before)
     found = session.scalars(page.order_by(ReportCorrection.id.desc()).limit(limit)).all()

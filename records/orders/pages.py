@@ -16,10 +16,11 @@ pages = Pages("order_pages", __name__, url_prefix="/orders")
 @pages.get("")
 @requires("records:order:read")
 def show_orders() -> Response:
-    """What was ordered here and how it stands; ``?status=`` of one state, ``?before=`` the next page."""
+    """What was ordered here and how it stands; ``?status=`` of one state, ``?since=``, ``?until=`` of days."""
     query = read_query(OrderQuery)
     with db.transaction() as session:
         orders = service.list_house_orders(session, current_actor(), **dict(query))
-    kept = {"status": query.status} if query.status else {}
+    dated = {name: str(day) for name in ("since", "until") if (day := getattr(query, name))}
+    kept, days = dated | ({"status": query.status} if query.status else {}), urlencode(dated)
     older = urlencode(kept | {"before": str(orders[-1].id)}) if len(orders) == query.limit else None
-    return show_page("records/orders.html", orders=orders, query=query, older=older, states=wording.STATES)
+    return show_page("records/orders.html", orders=orders, query=query, older=older, days=days, states=wording.STATES)

@@ -1,6 +1,6 @@
 """Orders as they go out."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from pydantic import Field
@@ -22,6 +22,8 @@ class OrderShown(Shown):
 
 class OrderQuery(Received):
     status: str | None = Field(None, max_length=32, pattern=r"^[a-z-]+$", description="only those of this status")
+    since: date | None = Field(None, description="ordered on this day of the city or later")
+    until: date | None = Field(None, description="ordered on this day of the city or before")
     before: UUID | None = Field(None, description="the id of the last line of the page before")
     limit: int = Field(30, ge=1, le=100)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import func, select, tuple_
@@ -205,16 +205,29 @@ def list_orders(session: Session, actor: Actor, *, visit_id: UUID) -> list[Order
 
 
 def list_house_orders(
-    session: Session, actor: Actor, *, status: str | None = None, before: UUID | None = None, limit: int = PAGE
+    session: Session,
+    actor: Actor,
+    *,
+    status: str | None = None,
+    since: date | None = None,
+    until: date | None = None,
+    before: UUID | None = None,
+    limit: int = PAGE,
 ) -> list[HouseOrder]:
     """The orders of the actor's own hospital, newest first.
 
     :param status: only those of this status.
+    :param since: ordered on this day of the city or later; ``until``: or before.
     :param before: the id of the last line of the page before.
     """
     mine = select(LabOrder).where(LabOrder.hospital_id == actor.house_id)
     if status is not None:
         mine = mine.where(LabOrder.status == status)
+    start, end = clock.bounds_of_days(since, until)
+    if start is not None:
+        mine = mine.where(LabOrder.ordered_at >= start)
+    if end is not None:
+        mine = mine.where(LabOrder.ordered_at < end)
     if before is not None:
         last = select(LabOrder.ordered_at, LabOrder.id).where(LabOrder.id == before)
         mine = mine.where(tuple_(LabOrder.ordered_at, LabOrder.id) < last.scalar_subquery())

@@ -1,6 +1,6 @@
 """The quarantine as it is asked for and shown."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from typing import Literal, Self
 from uuid import UUID
 
@@ -22,11 +22,7 @@ class QuarantineQuery(Received):
 
     def as_filter(self) -> Filter:
         """Days of the city become moments."""
-        since, until = (
-            datetime.combine(day, time(), clock.CITY_ZONE) if day else None
-            for day in (self.since, self.until and min(self.until, date(9000, 1, 1)) + timedelta(days=1))
-        )
-        return Filter(self.state, self.reason, self.channel, since, until)
+        return Filter(self.state, self.reason, self.channel, *clock.bounds_of_days(self.since, self.until))
 
 
 class MessagePath(Received):

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from typing import Any
 from uuid import UUID
 
 from core import clock
@@ -56,6 +57,7 @@ class IncomingObservation:
     reference_text: str | None = None
     interpretation: str | None = None
     note: str | None = None
+    component_count: int | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class IncomingReport:
     :ivar encounter_ids: encounters that it names by our ids; one of them may be a visit.
     :ivar target: set when it has to be the next version of exactly this one.
     :ivar keeps_existing: a report with this identifier stays as it is (a conditional create).
+    :ivar authors: see ``authors.keep_authors``.
     """
 
     identifier: tuple[str, str]
@@ -90,6 +93,7 @@ class IncomingReport:
     encounter_ids: tuple[UUID, ...] = ()
     target: Target | None = None
     keeps_existing: bool = False
+    authors: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

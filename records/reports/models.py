@@ -3,10 +3,12 @@
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Numeric, SmallInteger, text
 from sqlalchemy import UniqueConstraint as Unique
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base
@@ -49,7 +51,8 @@ class Report(Base):
     """One version of a report. The id stays through all versions; exactly one version is current.
 
     The sender knows the report by its business identifier (FHIR DiagnosticReport.identifier, HL7 v2 OBR-3). What a
-    version says is never changed or deleted: triggers of the migration refuse it.
+    version says is never changed or deleted: triggers of the migration refuse it. ``authors``: see
+    ``records.reports.authors``.
     """
 
     __tablename__ = "reports"
@@ -59,6 +62,7 @@ class Report(Base):
         CheckConstraint("channel IN ('fhir', 'hl7v2', 'upload')", name="channel"),
         CheckConstraint("category IN ('laboratory', 'imaging', 'other')", name="category"),
         CheckConstraint("status IN ('preliminary', 'final', 'amended', 'corrected', 'cancelled')", name="status"),
+        CheckConstraint("jsonb_typeof(authors) = 'object'", name="authors"),
         Index("uq_reports_current", "id", unique=True, postgresql_where=text("is_current")),
         # A person's reports, newest first, and with the observations' key also one item over time.
         Index(
@@ -85,6 +89,7 @@ class Report(Base):
     code_system: Mapped[str]
     name: Mapped[str]
     conclusion: Mapped[str | None]
+    authors: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
 
 
 class Observation(Base):
@@ -93,6 +98,9 @@ class Observation(Base):
     ``unit`` is as the sender writes it, ``unit_code`` the UCUM code where it said one. ``comparator`` stands before
     a number that is only a bound (``<``, ``<=``, ``>=``, ``>``). ``interpretation`` is a code of HL7's
     ObservationInterpretation (H, L, HH, LL, N, A ...).
+
+    ``component_count``: so many of the lines that follow are components of this one (FHIR Observation.component); 0: it
+    is a component itself; NULL: neither.
     """
 
     __tablename__ = "observations"
@@ -107,6 +115,7 @@ class Observation(Base):
             name="status",
         ),
         CheckConstraint("status <> 'entered-in-error' OR (value IS NULL AND text IS NULL)", name="withdrawn"),
+        CheckConstraint("component_count >= 0", name="component_count"),
     )
 
     report_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -126,6 +135,7 @@ class Observation(Base):
     reference_text: Mapped[str | None]
     interpretation: Mapped[str | None]
     note: Mapped[str | None]
+    component_count: Mapped[int | None] = mapped_column(SmallInteger)
 
 
 class ReportAttachment(Base):

@@ -44,6 +44,9 @@ class ObservationShown(Shown):
     reference_text: str | None
     interpretation: str | None = Field(description="HL7 ObservationInterpretation: H, L, HH, LL, N, A ...")
     note: str | None
+    component_count: int | None = Field(
+        description="so many of the next lines are components of this one; 0: it is one itself; left out: neither"
+    )
     judgement: JudgementShown = Field(description="what the platform adds; all other fields are as sent")
 
 
@@ -64,6 +67,7 @@ class VersionShown(Shown):
     issued_at: datetime | None
     filed_at: datetime
     conclusion_changed: bool
+    authors_changed: bool
     changes: list[ReportChangeShown] = Field(description="against the version before")
 
 
@@ -83,6 +87,13 @@ class AttachmentShown(Shown):
     title: str
     content_type: str = Field(description="application/pdf, image/jpeg or image/png")
     size_bytes: int
+
+
+class AuthorShown(Shown):
+    role: str = Field(description="performer: who measured or examined; interpreter: who says what it means")
+    name: str | None
+    number: str | None = Field(description="by which the hospital knows this person, where it says one")
+    staff_id: UUID | None = Field(description="of somebody with an account here; left out: only said by the hospital")
 
 
 class ReportShown(Shown):
@@ -118,6 +129,7 @@ class ReportShown(Shown):
                         "reference_text": None,
                         "interpretation": "H",
                         "note": None,
+                        "component_count": None,
                         "judgement": {
                             "item": "LAB-GLU",
                             "item_name": "葡萄糖",
@@ -136,6 +148,7 @@ class ReportShown(Shown):
                         "issued_at": "2026-03-20T02:00:00Z",
                         "filed_at": "2026-03-20T02:00:05Z",
                         "conclusion_changed": False,
+                        "authors_changed": False,
                         "changes": [],
                     }
                 ],
@@ -145,6 +158,7 @@ class ReportShown(Shown):
                 "attachments": [
                     {"number": 1, "title": "检验报告单", "content_type": "application/pdf", "size_bytes": 48213}
                 ],
+                "authors": [{"role": "interpreter", "name": "李审核", "number": "1007", "staff_id": None}],
             }
         }
     )
@@ -169,3 +183,4 @@ class ReportShown(Shown):
     attachments: list[AttachmentShown] = Field(
         description="documents that came inside the report, as the hospital made them"
     )
+    authors: list[AuthorShown] = Field(description="who made it, as the hospital says; performers first")

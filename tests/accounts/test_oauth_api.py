@@ -243,7 +243,8 @@ def test_a_scope_is_never_wider_than_registered(city: City) -> None:
         check_refused(reply, "accounts.scope_not_allowed", "invalid_scope", 400)
     reply = ask(city.client, city.assertion(machine.client_id, machine.private_jwk), scope="system/*.write")
     assert reply.json["scope"] == "system/*.write"
-    assert city.actor(reply.json["access_token"]).permissions == {"records:report:submit", "records:entry:submit"}
+    assert city.actor(reply.json["access_token"]).permissions == {
+        "records:report:submit", "records:entry:submit", "records:fhir_bundle:send"}  # fmt: skip
 
 
 @pytest.mark.parametrize("entity", [MachineClient, Hospital])

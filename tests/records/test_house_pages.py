@@ -1,12 +1,13 @@
 """What a hospital's own staff look after: reports that changed, orders, codes without a meaning."""
 
 import re
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
 from accounts.models import Role
-from core import db
+from core import clock, db
 from records.items import service as items
 from records.news import service as news
 from tests.support.browsing import Browser
@@ -60,6 +61,15 @@ def test_a_change_is_shown_with_who_had_read_and_who_took_note(city: City, case:
     assert "没有待确认的更改" in desk.get("/corrections?is_seen=false").text
     assert "第 1 版 · 周测试" in (seen := words_of(desk.get("/corrections?is_seen=true").text))
     assert "吴测试" in seen.split("周测试")[1]
+    today = clock.in_city(clock.now()).date()
+    asked = {
+        f"since={today}&until={today}": True,
+        f"since={today + timedelta(days=1)}": False,
+        f"until={today - timedelta(days=1)}": False,
+    }
+    for days, found in asked.items():
+        page = desk.get(f"/corrections?{days}").text
+        assert ("周测试" in page, "这段时间没有报告更改" in page) == (found, not found), days
     (line,) = city.client.get("/api/v1/corrections", headers=bearer(reader.token)).json["corrections"]
     assert (line["read_by"], line["seen_by"]) == (["周测试"], "吴测试")
 
@@ -100,6 +110,12 @@ def test_a_hospital_reads_its_orders_and_nobody_else_does(city: City, case: Case
     newest = city.client.get("/api/v1/orders?limit=1", headers=bearer(case.doctor.token)).json["orders"]
     assert (newest[0]["placer_number"], newest[0]["person_name"]) == ("P2", "张*试")
     assert (numbers(f"?before={newest[0]['id']}"), numbers("?status=active")) == (["P1"], ["P2"])
+    # Of days: both are meant, and a state is kept beside them.
+    assert numbers("?since=2026-03-06&until=2026-03-06") == ["P2"]
+    assert (numbers("?until=2026-03-05"), numbers("?since=2026-03-07")) == (["P1"], [])
+    page = desk.get("/orders?since=2026-03-06&status=revoked").text
+    assert "这段时间没有这种状态的申请" in page
+    assert 'href="?status=active&amp;since=2026-03-06"' in page
 
 
 def test_a_hospital_says_what_its_own_codes_mean(city: City, case: Case) -> None:

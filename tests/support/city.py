@@ -29,6 +29,7 @@ from tests.support import dicom
 
 ALL_SCOPES = [
     "system/*.write",
+    "system/Patient.write",
     "system/*.read",
     "dicomweb.write",
     "billing.write",

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, Text, and_, case, cast, false, func, select
-from sqlalchemy.orm import defer
+from sqlalchemy import ColumnElement, Select, Text, and_, case, cast, exists, false, func, or_, select
+from sqlalchemy.orm import aliased, defer
 
 from records.entries.models import CATEGORIES, RecordEntry
 from records.fhir import systems
+from records.fhir.parameters import Filter
 from records.fhir.service import conditions
 from records.fhir.service.conditions import Column, Condition
 from records.reports.models import Observation, Report
@@ -92,7 +93,11 @@ def _on_report() -> Listing:
 
 
 def _on_observation() -> Listing:
-    of_report = and_(Observation.report_id == Report.id, Observation.report_version == Report.version)
+    of_report = and_(
+        Observation.report_id == Report.id,
+        Observation.report_version == Report.version,
+        Observation.component_count.is_distinct_from(0),
+    )
     return Listing(
         kind="report",
         statement=select(Report, Observation).join(Observation, of_report),
@@ -103,6 +108,7 @@ def _on_observation() -> Listing:
         conditions={
             "identifier": conditions.by_token(Report.identifier_value, Report.identifier_system, prefix=systems.ALONE),
             "code": conditions.by_token(Observation.code, Observation.code_system),
+            "any_code": _by_any_code,
             "category": conditions.by_code(Report.category, REPORT_CATEGORIES),
             "status": conditions.by_code(Observation.status),
             "encounter": conditions.by_visit(Report.visit_id),
@@ -111,6 +117,20 @@ def _on_observation() -> Listing:
         version=Report.version,
         is_current=Report.is_current,
     )
+
+
+def _by_any_code(asked: Filter) -> ColumnElement[bool]:
+    """A code of a result, or of one of its components."""
+    component = aliased(Observation)
+    is_named = conditions.by_token(component.code, component.code_system)(asked)
+    of_line = and_(
+        component.report_id == Observation.report_id,
+        component.report_version == Observation.report_version,
+        component.position > Observation.position,
+        component.position <= Observation.position + Observation.component_count,
+    )
+    own = conditions.by_token(Observation.code, Observation.code_system)(asked)
+    return or_(own, exists().where(of_line, is_named))
 
 
 def _on_entry(resource_type: str) -> Listing:

@@ -19,6 +19,7 @@ from records.fhir.parameters import Filter, Place, ReferenceValue, Search, Token
 from records.fhir.refusals import FhirResourceNotFound
 from records.fhir.service import conditions, results
 from records.fhir.service.listings import LISTINGS, Listing
+from records.fhir.service.results import LineRow
 from records.reports.models import Observation, Report
 
 _LATEST_VERSION = 2**31 - 1
@@ -49,11 +50,12 @@ class Hit:
 
 @dataclass(frozen=True)
 class Scene:
-    """What rows refer to: the record that stands for each person, hospitals, and the results of reports."""
+    """What rows refer to: the record that stands for each person, hospitals, results of reports, their components."""
 
     persons: dict[UUID, UUID]
     hospitals: dict[UUID, accounts.HospitalCard]
     results: dict[tuple[UUID, int], list[int]]
+    components: dict[tuple[UUID, int], list[LineRow]]
 
 
 def search_records(
@@ -150,6 +152,7 @@ def read_scene(session: Session, hits: Iterable[Hit]) -> Scene:
         persons=_list_roots(session, shown),
         hospitals=accounts.list_hospitals(session, {hit.rows[0].hospital_id for hit in shown}),
         results=results.list_positions(session, _reports_of(shown)),
+        components=results.list_components(session, _composed(shown)),
     )
 
 
@@ -245,6 +248,12 @@ def _report_hit(resource_type: str, found: results.FoundRow, *, by_update: bool 
 
 def _reports_of(hits: Iterable[Hit]) -> list[tuple[UUID, int]]:
     return [(hit.place.id, hit.version) for hit in hits if hit.resource_type == "DiagnosticReport" and hit.version]
+
+
+def _composed(hits: Iterable[Hit]) -> list[tuple[UUID, int]]:
+    """The reports of which a result among these has components."""
+    lines = (hit for hit in hits if hit.resource_type == "Observation" and hit.rows[1].component_count)
+    return list(dict.fromkeys((hit.place.id, hit.version) for hit in lines if hit.version))
 
 
 def _list_roots(session: Session, hits: Iterable[Hit]) -> dict[UUID, UUID]:

@@ -1,5 +1,6 @@
 """What is read as FHIR and is no row of records: persons, hospitals, grants, the access log, where things came from."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -135,6 +136,12 @@ def get_practitioner(session: Session, actor: Actor, staff_id: UUID) -> accounts
     if not found:
         raise FhirResourceNotFound
     return found[0]
+
+
+def list_staff(session: Session, actor: Actor, staff_ids: Collection[str]) -> list[accounts.Practitioner]:
+    """Those of these whom the actor may know: for a hospital, its own."""
+    ids = {UUID(one) for one in staff_ids}
+    return accounts.list_practitioners(session, hospital_id=actor.hospital_id, ids=ids, limit=len(ids)) if ids else []
 
 
 def search_grants(session: Session, actor: Actor, search: Search) -> list[consent.GrantView]:

@@ -64,6 +64,7 @@ class ReportRow(NamedTuple):
     code_system: str
     name: str
     conclusion: str | None
+    authors: dict[str, Any] | None
 
 
 class LineRow(NamedTuple):
@@ -84,6 +85,7 @@ class LineRow(NamedTuple):
     reference_text: str | None
     interpretation: str | None
     note: str | None
+    component_count: int | None
 
 
 class FoundRow(NamedTuple):
@@ -108,7 +110,8 @@ ORDER BY {moment} {direction}, report.id {direction}{positions}
 LIMIT %(limit)s
 """
 _LINES = """
-JOIN observations line ON line.report_id = report.id AND line.report_version = report.version{conditions}
+JOIN observations line ON line.report_id = report.id AND line.report_version = report.version
+    AND line.component_count IS DISTINCT FROM 0{conditions}
 """
 _NARROWED = " WHERE root_id IN (SELECT root_id FROM persons WHERE id = ANY(%({0})s::uuid[]))"
 _OF_REPORTS = """
@@ -118,6 +121,14 @@ _POSITIONS = """
 SELECT line.report_id, line.report_version, line.position
 FROM unnest(%(report_ids)s::uuid[], %(versions)s::int[]) AS shown (report_id, report_version)
     JOIN observations line USING (report_id, report_version)
+WHERE line.component_count IS DISTINCT FROM 0
+ORDER BY line.position
+"""
+_COMPONENTS = """
+SELECT line.report_id, line.report_version, {fields}
+FROM unnest(%(report_ids)s::uuid[], %(versions)s::int[]) AS shown (report_id, report_version)
+    JOIN observations line USING (report_id, report_version)
+WHERE line.component_count = 0
 ORDER BY line.position
 """
 _PAIRS = "(report.id, line.position) IN (SELECT * FROM unnest(%({name}_ids)s::uuid[], %({name}_positions)s::int[]))"
@@ -126,6 +137,13 @@ _TOKENS = """
 EXISTS (
     SELECT FROM unnest(%({name}_codes)s::text[], %({name}_systems)s::text[]) AS asked (code, system)
     WHERE asked.code = {code} AND (asked.system IS NULL OR asked.system = {system})
+)
+"""
+_OWN_OR_COMPONENT = """
+{own} OR EXISTS (
+    SELECT FROM observations part
+    WHERE part.report_id = line.report_id AND part.report_version = line.report_version
+        AND part.position > line.position AND part.position <= line.position + line.component_count AND {of_component}
 )
 """
 # A moment to the beginning and the end of a period (FHIR R4, section 3.1.1.4.4).
@@ -165,6 +183,15 @@ def list_positions(session: Session, reports: Sequence[tuple[UUID, int]]) -> dic
     found: dict[tuple[UUID, int], list[int]] = {}
     for report_id, version, position in statements.list_rows(session, _POSITIONS, _keys(reports)) if reports else ():
         found.setdefault((report_id, version), []).append(position)
+    return found
+
+
+def list_components(session: Session, reports: Sequence[tuple[UUID, int]]) -> dict[tuple[UUID, int], list[LineRow]]:
+    """The components of the results of these versions of reports. The caller has decided who may know of them."""
+    statement = compose(_COMPONENTS, fields=", ".join(f"line.{name}" for name in LineRow._fields))
+    found: dict[tuple[UUID, int], list[LineRow]] = {}
+    for report_id, version, *line in statements.list_rows(session, statement, _keys(reports)) if reports else ():
+        found.setdefault((report_id, version), []).append(LineRow(*line))
     return found
 
 
@@ -254,6 +281,12 @@ def _by_code(asked: Filter, name: str, with_lines: bool) -> Asked:
     return _of_either(text, values, with_lines)
 
 
+def _by_any_code(asked: Filter, name: str, _with_lines: bool) -> Asked:
+    own, values = _token(asked, name, "line.code", "line.code_system")
+    of_component, _ = _token(asked, name, "part.code", "part.code_system")
+    return Asked("", compose(_OWN_OR_COMPONENT, own=own, of_component=of_component), values)
+
+
 def _of_either(text: str, values: dict[str, Any], with_lines: bool) -> Asked:
     return Asked("", text.format("line"), values) if with_lines else Asked(text.format("report"), "", values)
 
@@ -298,6 +331,7 @@ _CONDITIONS: dict[str, Callable[[Filter, str, bool], Asked]] = {
     "date": _by_date,
     "identifier": _by_identifier,
     "code": _by_code,
+    "any_code": _by_any_code,
     "category": _by_category,
     "status": _by_status,
     "encounter": _by_visit,

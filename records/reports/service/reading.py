@@ -17,6 +17,7 @@ from core.actor import Actor
 from health_card import service as health_card
 from records.items import service as items
 from records.refusals import AttachmentNotFound, ReportNotFound
+from records.reports.authors import Author, list_authors
 from records.reports.incoming import LOINC, IncomingObservation
 from records.reports.models import Observation, Report, ReportAttachment, ReportStatus
 from records.reports.service.versions import Version, VersionView, list_versions
@@ -70,6 +71,7 @@ class ObservationView:
     reference_text: str | None
     interpretation: str | None
     note: str | None
+    component_count: int | None
     judgement: items.Judgement
 
 
@@ -118,6 +120,7 @@ class ReportView:
     is_held: bool
     sensitivity: str | None
     attachments: list[AttachmentView]
+    authors: list[Author]
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,7 @@ class _ReportRow(NamedTuple):
     code_system: str
     name: str
     effective_at: datetime
+    authors: dict[str, Any] | None
     hospital_name: str
     is_held: bool
     sensitivity: str | None
@@ -326,11 +330,12 @@ def _show(session: Session, report: _ReportRow) -> ReportView:
         is_held=report.is_held,
         sensitivity=report.sensitivity,
         attachments=[AttachmentView(*line) for line in report.attachments],
+        authors=list_authors(report.authors),
     )
 
 
 def _version_of(row: _ReportRow) -> Version:
-    return Version(row.version, row.is_current, row.status, row.issued_at, row.filed_at, row.conclusion)
+    return Version(row.version, row.is_current, row.status, row.issued_at, row.filed_at, row.conclusion, row.authors)
 
 
 @cache

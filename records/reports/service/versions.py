@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select
@@ -26,7 +26,7 @@ _COMPARED = {
 
 
 _VERSIONS = """
-SELECT version, is_current, status, issued_at, filed_at, conclusion
+SELECT version, is_current, status, issued_at, filed_at, conclusion, authors
 FROM reports WHERE id = %(report_id)s ORDER BY version
 """
 
@@ -40,6 +40,7 @@ class Version(NamedTuple):
     issued_at: datetime | None
     filed_at: datetime
     conclusion: str | None
+    authors: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class ChangeView:
 
 @dataclass(frozen=True)
 class VersionView:
-    """One version. ``changes``: against the version before; ``conclusion_changed`` likewise."""
+    """One version. ``changes``: against the version before; ``conclusion_changed`` and ``authors_changed`` likewise."""
 
     version: int
     is_current: bool
@@ -70,6 +71,7 @@ class VersionView:
     issued_at: datetime | None
     filed_at: datetime
     conclusion_changed: bool
+    authors_changed: bool
     changes: list[ChangeView]
 
 
@@ -103,6 +105,7 @@ def _view(report: Version, before: Version | None, changes: list[ChangeView]) ->
         issued_at=report.issued_at,
         filed_at=report.filed_at,
         conclusion_changed=before is not None and before.conclusion != report.conclusion,
+        authors_changed=before is not None and before.authors != report.authors,
         changes=changes,
     )
 

@@ -26,7 +26,7 @@ CHANGED_TOPIC = "records.report_filed"
 OBSERVED = tuple(IncomingObservation.__dataclass_fields__)
 _LINE = ("report_id", "report_version", "position", *OBSERVED)
 _read = attrgetter(*OBSERVED)
-REPORTED = ("status", "category", "code", "code_system", "name", "effective_at", "issued_at", "conclusion")
+REPORTED = ("status", "category", "code", "code_system", "name", "effective_at", "issued_at", "conclusion", "authors")
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,9 @@ def test_everything_and_included_are_what_the_scopes_cover(scene: Scene) -> None
     found = get(scene.city, token, f"DiagnosticReport?{includes}")
     assert {one["resourceType"] for one in matches(found, "include")} == {"Patient"}
     summary = get(scene.city, token, f"Patient/{person}/$summary")
-    assert all("emptyReason" in one for one in summary["entry"][0]["resource"]["section"])
+    sections = {one["code"]["coding"][0]["code"]: one for one in summary["entry"][0]["resource"]["section"]}
+    assert [code for code, one in sections.items() if "emptyReason" not in one] == ["30954-2"]
+    assert {one["reference"].split("/")[0] for one in sections["30954-2"]["entry"]} == {"DiagnosticReport"}
 
 
 def test_a_category_confines_reading_searching_including_and_all_else(scene: Scene) -> None:

@@ -54,6 +54,7 @@ def test_a_report_is_filed_and_the_patient_reads_it_exactly_as_sent(city: City) 
         "performed_at": "2026-03-20T00:30:00Z",
         "issued_at": "2026-03-20T02:00:00Z",
         "attachments": [],
+        "authors": [],
     }
     assert lines[0] == {
         "position": 1,
@@ -143,26 +144,6 @@ def test_every_kind_of_value_is_shown(city: City, changes: dict[str, Any], shown
     common = {"position": 1, "status": "final", "code": "2345-7", "code_system": "http://loinc.org", "name": "葡萄糖"}
     assert line.pop("judgement")["item"] == "LAB-GLU"
     assert {"unit": "g"} | line == {"unit": "g"} | common | shown
-
-
-def test_components_are_lines_of_their_own(city: City) -> None:
-    patient, machine = city.patient(), city.machine(city.hospital())
-    pressure = observation(
-        "85354-9",
-        "血压",
-        valueQuantity=None,
-        referenceRange=None,
-        interpretation=None,
-        component=[
-            {"code": {"coding": [{"code": "8480-6"}], "text": "收缩压"}, "valueQuantity": {"value": 121}},
-            {"code": {"coding": [{"code": "8462-4"}], "text": "舒张压"}, "valueQuantity": {"value": 79}},
-        ],
-    )
-    body = bundle(report(card(patient.card_number)), pressure, observation())
-    reply = send(city, machine, body)
-    lines = read(city, patient.token, report_id_of(reply))["observations"]
-    assert [(line["name"], line["value"]) for line in lines] == [("收缩压", "121"), ("舒张压", "79"), ("葡萄糖", "7.2")]
-    assert json.loads(reply.text)["entry"][2]["response"]["location"].split("/")[1].endswith(".3")
 
 
 def test_several_reference_ranges_are_shown_and_none_is_used_as_a_bound(city: City) -> None:

@@ -65,7 +65,7 @@ def record_act(
         "id": str(new_id()),
         "at": clock.now().isoformat(),
         "request_id": observe.request_id(),
-        "actor_kind": actor.kind,
+        "actor_kind": actor.kind.value,
         "actor_id": str(actor.id),
         "hospital_id": str(actor.hospital_id) if actor.hospital_id else None,
         "action": action,

@@ -1,7 +1,7 @@
 """What of an instance never changes is kept beside its row: metadata, and where its frames lie
 
 Revision ID: 0043
-Revises: 0040
+Revises: 0042
 Create Date: 2026-11-22 16:40:00.000000
 
 """
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 # revision identifiers, used by Alembic.
 revision = "0043"
-down_revision = "0040"
+down_revision = "0042"
 branch_labels = None
 depends_on = None
 

@@ -13,11 +13,13 @@ from pydantic import ValidationError
 from records.fhir.entries import SHAPES
 from records.fhir.parts import Part
 from records.fhir.refusals import FhirContentUnsupported, FhirInvalid, FhirMediaTypeUnsupported, FhirUnreadable
+from records.fhir.shapes import read_plain
 from records.reports.incoming import is_storable, read_decimal
 
 MEDIA_TYPES = {"application/fhir+json", "application/json"}
 DEEPEST = 32
 MOST_READS = 100
+_PLAIN = {"DiagnosticReport", "Observation"}
 _TAKEN_IN = {"DiagnosticReport", "Observation", *SHAPES}
 # What may stand inside a resource: a report's results, and who made them.
 _TAKEN_INSIDE = {"DiagnosticReport": ("Observation", "Practitioner"), "Observation": ("Practitioner",)}
@@ -114,18 +116,25 @@ def _read_part(resource: dict[str, Any], at: str, entry: dict[str, Any]) -> Part
     if taken and "contained" in resource:
         inside = resource["contained"] if isinstance(resource["contained"], list) else [resource["contained"]]
         shell = {name: value for name, value in resource.items() if name != "contained"}
-    _check_understood(shell)
+    model = _read_model(shell, at)
     contained: dict[str, Part] = {}
     for number, one in enumerate(inside):
         where = f"{at}.contained[{number}]"
         if not isinstance(one, dict) or one.get("resourceType") not in taken:
             raise FhirContentUnsupported((where, f"Only {' and '.join(taken)} is taken in inside."))
-        _check_understood(one)
         if not one.get("id") or f"#{one['id']}" in contained:
             raise FhirInvalid((f"{where}.id", "An id of its own is expected."))
-        contained[f"#{one['id']}"] = Part(where, _validate(_model(one["resourceType"]), one, where), one, {})
-    model = _validate(_model(resource["resourceType"]), shell, at)
+        contained[f"#{one['id']}"] = Part(where, _read_model(one, where), one, {})
     return Part(at, model, resource, entry.get("request") or {}, entry.get("fullUrl"), contained)
+
+
+def _read_model(document: dict[str, Any], at: str) -> Any:
+    """A resource as its model has it: of what is ordinary by its shape, of anything else through the model."""
+    plain = read_plain(document) if document["resourceType"] in _PLAIN else None
+    if plain is not None:
+        return plain
+    _check_understood(document)
+    return _validate(_model(document["resourceType"]), document, at)
 
 
 @cache

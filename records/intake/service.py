@@ -9,8 +9,9 @@ from uuid import UUID
 from sqlalchemy import Select, func, select, union_all
 from sqlalchemy.orm import Session
 
-from core import audit, clock, db, statements, storage
+from core import audit, clock, statements, storage
 from core.actor import Actor
+from core.appending import append_rows
 from core.vault import vault
 from records.intake.models import InboundMessage
 from records.refusals import MessageDismissed
@@ -121,13 +122,13 @@ def find_known(session: Session, actor: Actor, arrivals: Mapping[int, Arrival]) 
 
 
 def keep_all_accepted(session: Session, actor: Actor, kept: Sequence[Kept]) -> None:
-    """As ``keep_accepted``, for many messages that nobody sent before."""
+    """As ``keep_accepted``, for many messages that nobody sent before; written with what else is appended."""
     rows = [
         _row_of(actor, one.arrival)
         | {"id": one.id, "state": "accepted", "reply": one.reply, "person_id": one.person_id}
         for one in kept
     ]
-    db.copy_rows(session, InboundMessage, rows)
+    append_rows(session, InboundMessage, rows)
     for one in kept:
         audit.record_act(
             session,

@@ -1,6 +1,5 @@
 """Placing things on a person's timeline, and reading a page of it."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,6 +11,7 @@ from sqlalchemy.orm import Session
 from consent import service as consent
 from core import clock, statements
 from core.actor import Actor
+from core.appending import append_rows, write_appended
 from core.ids import new_id
 from health_card import service as health_card
 from records.refusals import ItemNotFound
@@ -64,26 +64,26 @@ _CHANGING = ("category", "title", "status", "occurred_at", "visit_id", "version"
 # At every report that comes in, many at once: hence by hand.
 _PLACE = statements.compose(
     """
-INSERT INTO timeline_entries ({columns})
-SELECT {columns} FROM jsonb_populate_recordset(NULL::timeline_entries, %(rows)s)
+INSERT INTO timeline_entries ({columns}) SELECT {columns} FROM {rows}
 ON CONFLICT (object_id) DO UPDATE SET {changed}
 """,
     columns=", ".join(_COLUMNS),
     changed=", ".join(f"{name} = excluded.{name}" for name in _CHANGING),
+    rows="{rows}",
 )
 
 
 def place_entry(session: Session, placement: Placement) -> None:
     """Put a thing on the timeline, or bring its line up to date (a corrected report keeps its place's id)."""
     place_entries(session, [placement])
+    write_appended(session)
 
 
 def place_entries(session: Session, placements: Sequence[Placement]) -> None:
-    """As ``place_entry``, for things of which no two are the same."""
-    if placements:
-        filed_at = clock.now().isoformat()
-        rows = [vars(placement) | {"id": new_id(), "filed_at": filed_at} for placement in placements]
-        statements.run(session, _PLACE, {"rows": json.dumps(rows, default=str)})
+    """As ``place_entry``, for things of which no two are the same; written with what else is appended."""
+    filed_at = clock.now()
+    rows = [vars(placement) | {"id": new_id(), "filed_at": filed_at} for placement in placements]
+    append_rows(session, TimelineEntry, rows, into=_PLACE)
 
 
 def list_own_timeline(

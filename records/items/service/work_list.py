@@ -9,8 +9,9 @@ from sqlalchemy import delete, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
-from core import audit, clock, statements
+from core import audit, clock
 from core.actor import Actor
+from core.appending import append_rows
 from core.ids import new_id
 from records.items.models import CodeMapping, CodeSighting, UnmappedCode
 from records.items.service.suggesting import Suggestion, suggest_items
@@ -23,15 +24,12 @@ _SLICE = 5000
 _MOST_NAMES = 5
 
 _NOTE = """
-INSERT INTO code_sightings (id, hospital_id, code_system, code, unit, name, seen_at)
-SELECT sent.id, %(hospital_id)s, sent.code_system, sent.code, sent.unit, sent.name, %(now)s
-FROM unnest(%(ids)s::uuid[], %(systems)s::text[], %(codes)s::text[], %(units)s::text[], %(names)s::text[])
-    sent (id, code_system, code, unit, name)
+INSERT INTO code_sightings SELECT sent.* FROM {rows} sent
 WHERE NOT EXISTS (
     SELECT FROM code_mappings known
     WHERE known.code_system = sent.code_system AND known.code = sent.code AND known.ended_at IS NULL
         AND (known.unit IS NULL OR known.unit = sent.unit)
-        AND (known.hospital_id IS NULL OR known.hospital_id = %(hospital_id)s)
+        AND (known.hospital_id IS NULL OR known.hospital_id = sent.hospital_id)
 )
 """
 
@@ -56,15 +54,14 @@ class UnmappedView:
 
 
 def note_sent_codes(session: Session, *, hospital_id: UUID, lines: Sequence[IncomingObservation]) -> None:
-    """Note the codes of a report just filed that mean nothing yet. Waits for nobody: it only appends."""
+    """Note the codes of reports just filed that mean nothing yet. Waits for nobody: it only appends."""
     sent = {(line.code_system, line.code, line.unit): line.name for line in lines}
-    if not sent:
-        return
-    columns = [list(column) for column in zip(*sent, strict=True)]
-    values = dict(zip(("systems", "codes", "units"), columns, strict=True))
-    ids = [new_id() for _ in sent]
-    facts = {"hospital_id": hospital_id, "now": clock.now(), "ids": ids, "names": list(sent.values())}
-    statements.run(session, _NOTE, values | facts)
+    shared = {"hospital_id": hospital_id, "seen_at": clock.now()}
+    rows = [
+        {"id": new_id(), "code_system": system, "code": code, "unit": unit, "name": name, **shared}
+        for (system, code, unit), name in sent.items()
+    ]
+    append_rows(session, CodeSighting, rows, into=_NOTE)
 
 
 def fold_sightings(session: Session) -> int:

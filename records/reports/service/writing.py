@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from core import audit, clock, db, outbox, storage
+from core import audit, clock, outbox, storage
 from core.actor import Actor
+from core.appending import append_rows, write_appended
 from records.items import service as items
 from records.releasing import service as releasing
 from records.reports.incoming import IncomingAttachment, IncomingObservation, IncomingReport
@@ -24,8 +24,6 @@ FILED_TOPIC = "records.reports_filed"
 CHANGED_TOPIC = "records.report_filed"
 
 OBSERVED = tuple(IncomingObservation.__dataclass_fields__)
-_LINE = ("report_id", "report_version", "position", *OBSERVED)
-_read = attrgetter(*OBSERVED)
 REPORTED = ("status", "category", "code", "code_system", "name", "effective_at", "issued_at", "conclusion", "authors")
 
 
@@ -62,11 +60,9 @@ def write_reports(session: Session, actor: Actor, filings: Sequence[Filing]) -> 
             update(Report).where(Report.id.in_(later), Report.is_current).values(is_current=False),
             execution_options={"synchronize_session": False},
         )
-    db.copy_rows(session, Report, [_row_of(actor, filing) for filing in filings])
-    lines = [line for filing in filings for line in _observations_of(filing)]
-    if lines:
-        db.copy_lines(session, Observation, _LINE, lines)
-    db.copy_rows(session, ReportAttachment, [row for filing in filings for row in _attachments_of(filing)])
+    append_rows(session, Report, [_row_of(actor, filing) for filing in filings])
+    append_rows(session, Observation, [line for filing in filings for line in _observations_of(filing)])
+    append_rows(session, ReportAttachment, [row for filing in filings for row in _attachments_of(filing)])
     timeline.place_entries(session, [_placement_of(actor, filing) for filing in filings])
     sent = [line for filing in filings for line in filing.report.observations]
     items.note_sent_codes(session, hospital_id=actor.house_id, lines=sent)
@@ -81,6 +77,7 @@ def write_reports(session: Session, actor: Actor, filings: Sequence[Filing]) -> 
             facts={"version": filing.version, "status": filing.report.status, "category": filing.report.category},
         )
     _announce(session, filings)
+    write_appended(session)
 
 
 def _announce(session: Session, filings: Sequence[Filing]) -> None:
@@ -109,9 +106,12 @@ def _row_of(actor: Actor, filing: Filing) -> dict[str, Any]:
     }
 
 
-def _observations_of(filing: Filing) -> list[tuple[Any, ...]]:
+def _observations_of(filing: Filing) -> list[dict[str, Any]]:
     id_, version = filing.report_id, filing.version
-    return [(id_, version, n, *_read(line)) for n, line in enumerate(filing.report.observations, start=1)]
+    return [
+        {"report_id": id_, "report_version": version, "position": position} | vars(line)
+        for position, line in enumerate(filing.report.observations, start=1)
+    ]
 
 
 def _attachments_of(filing: Filing) -> list[dict[str, Any]]:

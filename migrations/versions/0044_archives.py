@@ -25,6 +25,7 @@ def upgrade():
         sa.Column("username", sa.Text(), nullable=True),
         sa.Column("data_key", sa.LargeBinary(), nullable=False),
         sa.Column("secret_sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("authority", sa.Text(), nullable=True),
         sa.Column("is_enabled", sa.Boolean(), nullable=False),
         sa.Column("revision", sa.Uuid(), nullable=False),
         sa.Column("first_day", sa.Date(), nullable=False),

@@ -24,9 +24,10 @@ def check_address(base_url: str, profile: Profile) -> str:
     is_plain = re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?", base_url) is not None
     if not is_plain or not parts.hostname or ".." in parts.path:
         raise ArchiveAddressUnfit
-    if parts.scheme == "http" and (parts.hostname != _DEVELOPMENT_HOST or profile == "production"):
+    is_here = _is_development(base_url)
+    if (parts.scheme == "http" and not is_here) or (is_here and profile == "production"):
         raise ArchiveAddressUnfit
-    if not _is_development(base_url):
+    if not is_here:
         try:
             literal = ipaddress.ip_address(parts.hostname)
         except ValueError:
@@ -53,7 +54,7 @@ def check_resolved(base_url: str) -> None:
 
 def _is_development(base_url: str) -> bool:
     # Registered outside production only.
-    return urlsplit(base_url).scheme == "http"
+    return urlsplit(base_url).hostname == _DEVELOPMENT_HOST
 
 
 def _check_public(found: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:

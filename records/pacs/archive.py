@@ -7,6 +7,7 @@ import base64
 import io
 import json
 import re
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from uuid import UUID
 
 import requests
 import urllib3
+from requests.adapters import HTTPAdapter
 from werkzeug.http import parse_options_header
 
 from core import observe
@@ -134,6 +136,8 @@ class Archive:
         check_resolved(self._access.base_url)
         # Neither a proxy nor a password comes from the environment.
         session.trust_env = False
+        if self._access.authority is not None:
+            session.mount("https://", _Trusting(self._access.authority))
         headers = {"Accept": accept, "User-Agent": "yimatong"}
         username, secret = self._access.username, self._access.secret
         basic = base64.b64encode(f"{username}:{secret}".encode()).decode()
@@ -145,6 +149,17 @@ class Archive:
             allow_redirects=False,
             stream=True,
         )
+
+
+class _Trusting(HTTPAdapter):
+    """A connection that also believes a certificate authority of the hospital's own."""
+
+    def __init__(self, authority: str) -> None:
+        self._context = ssl.create_default_context(cadata=authority)
+        super().__init__()
+
+    def init_poolmanager(self, *told: Any, **named: Any) -> None:
+        super().init_poolmanager(*told, ssl_context=self._context, **named)
 
 
 class _Bounded(io.RawIOBase):

@@ -13,7 +13,8 @@ class ImageArchive(Base):
     """One hospital's archive, asked over DICOMweb. Its secret is sealed.
 
     ``username`` is None where the secret is a bearer token. ``revision`` changes with every registration: what was
-    planned under an earlier one is dropped. ``searched_on``: up to which day of study the index is filled.
+    planned under an earlier one is dropped. ``authority``: the house's own certificate authority (PEM), trusted beside
+    the public ones. ``searched_on``: up to which day of study the index is filled.
     """
 
     __tablename__ = "image_archives"
@@ -24,6 +25,7 @@ class ImageArchive(Base):
     username: Mapped[str | None]
     data_key: Mapped[bytes]
     secret_sealed: Mapped[bytes]
+    authority: Mapped[str | None]
     is_enabled: Mapped[bool]
     revision: Mapped[UUID]
     first_day: Mapped[date]

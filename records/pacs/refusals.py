@@ -8,7 +8,7 @@ class ArchiveAddressUnfit(Invalid):
     title = "影像系统地址不可用"
     detail = (
         "The address must be https://host[:port]/path, without name, password, query or fragment, and lead to no "
-        "address of the platform's own machine; http is taken for 127.0.0.1 outside production only."
+        "address of the platform's own machine; 127.0.0.1 is taken, also by http, outside production only."
     )
 
 

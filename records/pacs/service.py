@@ -26,12 +26,16 @@ _SEALED_COLUMN = "image_archives.secret_sealed"
 
 @dataclass(frozen=True)
 class NewArchive:
-    """What is registered. ``username``: None where the secret is a bearer token; ``first_day``: of study, to begin."""
+    """What is registered. ``username``: None where the secret is a bearer token; ``first_day``: of study, to begin.
+
+    ``authority``: the house's own certificate authority (PEM), trusted beside the public ones.
+    """
 
     base_url: str
     username: str | None
     secret: str
     first_day: date
+    authority: str | None
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class ArchiveFile:
     hospital_name: str
     base_url: str
     username: str | None
+    has_authority: bool
     is_enabled: bool
     first_day: date
     searched_on: date | None
@@ -70,6 +75,7 @@ def register_archive(
             username=archive.username,
             data_key=wrapped,
             secret_sealed=key.seal(archive.secret, context=_SEALED_COLUMN),
+            authority=archive.authority,
             is_enabled=True,
             revision=revision,
             first_day=archive.first_day,
@@ -109,6 +115,7 @@ def list_archives(session: Session) -> list[ArchiveFile]:
             hospital_name=hospitals[archive.hospital_id].name,
             base_url=archive.base_url,
             username=archive.username,
+            has_authority=archive.authority is not None,
             is_enabled=archive.is_enabled,
             first_day=archive.first_day,
             searched_on=archive.searched_on,
@@ -147,7 +154,7 @@ def find_access(session: Session, hospital_id: UUID, *, revision: UUID | None = 
     if archive is None or not archive.is_enabled or revision not in {None, archive.revision}:
         return None
     secret = vault().unwrap(archive.data_key).unseal(archive.secret_sealed, context=_SEALED_COLUMN)
-    return ArchiveAccess(hospital_id, archive.base_url, archive.username, secret, archive.revision)
+    return ArchiveAccess(hospital_id, archive.base_url, archive.username, secret, archive.revision, archive.authority)
 
 
 def get_progress(session: Session, access: ArchiveAccess) -> tuple[date, date | None]:

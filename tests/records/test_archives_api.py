@@ -22,6 +22,7 @@ from records.pacs.refusals import ArchiveAddressUnfit
 from tests.conftest import SteppingClock
 from tests.support import dicom
 from tests.support.archives import Said, StrangeArchive, strange_archive
+from tests.support.certificates import Certificate
 from tests.support.city import City, Hospital, Patient, bearer
 
 PATH = "/api/v1/operator/image-archives"
@@ -130,7 +131,7 @@ def test_the_security_administrator_registers_an_archive_and_nobody_reads_its_se
         "https://user:password@pacs.hospital.test/",
         "https://pacs.hospital.test/?x=1",
         "https://pacs.hospital.test/a/../b",
-        "https://127.0.0.1/dicomweb",
+        "https://127.0.0.2/dicomweb",
         "https://[::1]/dicomweb",
         "https://[::ffff:127.0.0.1]/dicomweb",
         "https://169.254.169.254/latest",
@@ -158,8 +159,33 @@ def test_a_name_is_looked_at_again_when_it_is_asked(monkeypatch: pytest.MonkeyPa
         else:
             with pytest.raises(ArchiveAddressUnfit):
                 addresses.check_resolved("https://pacs.hospital.test/")
-    with pytest.raises(ArchiveAddressUnfit):
-        addresses.check_address("http://127.0.0.1:8042/dicom-web", "production")
+    for here in ("http://127.0.0.1:8042/dicom-web", "https://127.0.0.1:8042/dicom-web"):
+        assert addresses.check_address(here, "demo") == here
+        with pytest.raises(ArchiveAddressUnfit):
+            addresses.check_address(here, "production")
+
+
+def test_a_certificate_is_proven_by_a_public_authority_or_the_hospitals_own(
+    app: Flask, city: City, own: Config, hospital: Hospital, patient: Patient, tmp_path: Path
+) -> None:
+    house, another_house = Certificate(tmp_path, "authority"), Certificate(tmp_path, "another")
+    image = of_today()
+    today = str(clock.in_city(clock.now()).date())
+    with strange_archive(answering(image), Certificate(tmp_path, "archive", house)) as strange:
+        for trusted in (None, another_house):
+            authority = {"authority": trusted.files[0].read_text()} if trusted else {}
+            sent = {"base_url": strange.base_url, "first_day": today} | authority
+            assert register(city, hospital, **sent).status_code == 204
+            Dispatcher(app, jobs.HANDLERS).run_due()
+            archive._CIRCUITS.clear()
+        assert strange.asked == [], "who it is was never proven, so it was told no secret"
+        told = {"base_url": strange.base_url, "first_day": today, "authority": house.files[0].read_text()}
+        assert register(city, hospital, **told).status_code == 204
+        Dispatcher(app, jobs.HANDLERS).run_due()
+        assert rendered(city, patient, image).status_code == 200
+    assert listed(city)[0]["has_authority"] is True
+    refused = register(city, hospital, authority="-----BEGIN CERTIFICATE-----")
+    assert (refused.status_code, refused.json["code"]) == (422, "core.malformed_request")
 
 
 def test_an_archive_that_is_down_is_told_at_once_and_asked_again_later(

@@ -1,10 +1,13 @@
 """A hospital's archive that a test makes say anything at all."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.support.certificates import Certificate
 
 Said = tuple[int, dict[str, str], bytes]
 
@@ -19,7 +22,8 @@ class StrangeArchive:
 
 
 @contextmanager
-def strange_archive(answer: Callable[[str], Said]) -> Iterator[StrangeArchive]:
+def strange_archive(answer: Callable[[str], Said], certificate: Certificate | None = None) -> Iterator[StrangeArchive]:
+    """:param certificate: with it, it speaks TLS."""
     archive = StrangeArchive(answer)
 
     class Handler(BaseHTTPRequestHandler):
@@ -36,9 +40,14 @@ def strange_archive(answer: Callable[[str], Said]) -> Iterator[StrangeArchive]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate.files)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    archive.base_url = f"http://127.0.0.1:{server.server_port}/pacs"
+    scheme = "http" if certificate is None else "https"
+    archive.base_url = f"{scheme}://127.0.0.1:{server.server_port}/pacs"
     try:
         yield archive
     finally:

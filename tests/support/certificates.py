@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -17,9 +18,12 @@ class Certificate:
     """A certificate with its key, as files; signed by itself, or by another.
 
     :param days: from now until it ends.
+    :param host: the address that a server with it proves to have.
     """
 
-    def __init__(self, folder: Path, name: str, issuer: "Certificate | None" = None, *, days: int = 1) -> None:
+    def __init__(
+        self, folder: Path, name: str, issuer: "Certificate | None" = None, *, days: int = 1, host: str = "127.0.0.1"
+    ) -> None:
         self.key, now = ec.generate_private_key(ec.SECP256R1()), clock.now()
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         issuer = issuer or self
@@ -32,6 +36,7 @@ class Certificate:
             .not_valid_before(now - timedelta(days=3))
             .not_valid_after(now + timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))]), critical=False)
             .sign(issuer.key, hashes.SHA256())
         )
         self.files = folder / f"{name}.pem", folder / f"{name}.key"

@@ -9,7 +9,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from core import statements
-from core.db import Base, copy_rows
+from core.db import Base, before_attempt, copy_rows
 
 # In ``session.info``: what the transaction under way has appended and not written yet.
 _ROWS = "core.appending.rows"
@@ -58,6 +58,9 @@ def write_appended(session: Session) -> None:
                 _insert(session, {target: rows})
     elif appended:
         _insert(session, appended)
+
+
+before_attempt.append(write_appended)
 
 
 @event.listens_for(Session, "after_rollback")

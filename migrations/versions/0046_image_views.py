@@ -1,7 +1,7 @@
 """Views of one study in a browser; frames rendered when an image arrives
 
 Revision ID: 0046
-Revises: 0040
+Revises: 0043
 Create Date: 2026-11-22 16:37:02.257117
 
 """
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 # revision identifiers, used by Alembic.
 revision = "0046"
-down_revision = "0040"
+down_revision = "0043"
 branch_labels = None
 depends_on = None
 

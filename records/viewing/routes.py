@@ -7,7 +7,7 @@ from flask import Response, request, url_for
 from core import db
 from core.api import Api
 from core.web import current_actor, present, requires
-from records.dicomweb import media, wado
+from records.dicomweb import media, pictures
 from records.viewing import service
 from records.viewing.schemas import PicturePath, StudyViewShown, ViewPath
 
@@ -51,4 +51,4 @@ def show_picture(path: PicturePath) -> Response:
             sop_uid=path.instance,
             frame=path.frame,
         )
-    return wado.answer_rendered(file, path.frame, request)
+    return pictures.answer_picture(file, path.frame, request)

@@ -61,6 +61,7 @@ PATIENT_PERMISSIONS = frozenset(
         "records:export:read",
         "records:image:read",
         "records:study_view:ask",
+        "records:study:copy",
         "records:visit:disown",
         "consent:grant:read",
         "consent:grant:revoke",

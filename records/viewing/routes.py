@@ -1,15 +1,21 @@
 """The machine interface of views: where a phone opens a study, and the pictures that its page asks for."""
 
+from collections.abc import Iterator
 from urllib.parse import urlencode
+from uuid import UUID
 
 from flask import Response, request, url_for
 
 from core import db
 from core.api import Api
 from core.web import current_actor, present, requires
-from records.dicomweb import media, wado
-from records.viewing import service
-from records.viewing.schemas import PicturePath, StudyViewShown, ViewPath
+from records.dicomweb import media, pictures
+from records.images.service import InstanceFile
+from records.viewing import copies, service
+from records.viewing.schemas import CopyQuery, PicturePath, StudyViewShown, ViewPath
+
+_ZIP = "application/zip"
+_AS_ZIP = {"x-also-produces": [_ZIP]}
 
 api = Api("viewing", tag="Records 健康档案")
 
@@ -51,4 +57,31 @@ def show_picture(path: PicturePath) -> Response:
             sop_uid=path.instance,
             frame=path.frame,
         )
-    return wado.answer_rendered(file, path.frame, request)
+    return pictures.answer_picture(file, path.frame, request)
+
+
+@api.get("/view/<uuid:study_id>/dicom.zip", openapi_extensions=_AS_ZIP)
+@requires("records:study:copy")
+def copy_originals(path: ViewPath, query: CopyQuery) -> Response:
+    """The study as DICOM files, to take away"""
+    files = _open_copy(path.study_id, "dicom", query.use)
+    pieces = copies.write_shared_originals(files) if query.use == "shared" else copies.write_originals(files)
+    return _send(pieces, "study-dicom.zip")
+
+
+@api.get("/view/<uuid:study_id>/jpeg.zip", openapi_extensions=_AS_ZIP)
+@requires("records:study:copy")
+def copy_pictures(path: ViewPath, query: CopyQuery) -> Response:
+    """The study as JPEG pictures, to take away"""
+    files = _open_copy(path.study_id, "jpeg", query.use)
+    return _send(copies.write_pictures(files, shared=query.use == "shared"), "study-jpeg.zip")
+
+
+def _open_copy(study_id: UUID, form: str, use: str) -> list[InstanceFile]:
+    with db.transaction() as session:
+        return service.open_copy(session, current_actor(), study_id=study_id, form=form, use=use)
+
+
+def _send(pieces: Iterator[bytes], name: str) -> Response:
+    headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(pieces, 200, headers, mimetype=_ZIP)

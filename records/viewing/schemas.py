@@ -1,7 +1,7 @@
 """What a view is asked for, and what its page and script get."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -27,6 +27,12 @@ class PicturePath(ViewPath):
     series: str = Field(description="SeriesInstanceUID", max_length=64, pattern=r"^[0-9.]+$")
     instance: str = Field(description="SOPInstanceUID", max_length=64, pattern=r"^[0-9.]+$")
     frame: int = Field(description="from 1", ge=1, le=2**31 - 1)
+
+
+class CopyQuery(Received):
+    use: Literal["own", "shared"] = Field(
+        "own", description="shared: for somebody else, without anything that says whose images they are"
+    )
 
 
 class TicketQuery(Received):

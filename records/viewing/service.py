@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from accounts import service as accounts
 from consent import service as consent
-from core import audit, clock
+from core import audit, clock, limits
 from core.actor import Actor, ActorKind
 from core.errors import Refusal
 from health_card import service as health_card
@@ -23,7 +23,8 @@ from records.viewing.refusals import ViewEnded, ViewTicketInvalid
 
 TICKET_LIFE = timedelta(minutes=1)
 VIEW_LIFE = timedelta(minutes=15)
-_ALLOWS = frozenset({"records:image:read"})
+COPIES_A_MINUTE = 3
+_ALLOWS = frozenset({"records:image:read", "records:study:copy"})
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,26 @@ def list_uids(session: Session, actor: Actor, *, study_ids: Sequence[UUID]) -> l
     if any(not health_card.is_same_person(session, one.person_id, studies[0].person_id) for one in studies[1:]):
         raise ImageNotFound
     return [one.study_instance_uid for one in studies]
+
+
+def open_copy(session: Session, actor: Actor, *, study_id: UUID, form: str, use: str) -> list[InstanceFile]:
+    """All instances of a study, for its patient to take away. What happens to a copy is in his hands from then on.
+
+    :param form: dicom or jpeg; ``use``: own or shared. Both are recorded.
+    :raises ImageNotFound: no such study that the login may see.
+    :raises RateExceeded: the login has taken three copies within a minute.
+    """
+    study = _get_readable(session, actor, study_id)
+    limits.count("study_copy", str(actor.id), per_minute=COPIES_A_MINUTE)
+    audit.record_act(
+        session,
+        actor,
+        "records.study.copied",
+        subject_id=study.person_id,
+        of=("study", study.id),
+        facts={"form": form, "use": use},
+    )
+    return images.list_files(session, actor, study_uid=study.study_instance_uid)
 
 
 def check_standing(session: Session, actor: Actor, *, study_id: UUID) -> None:

@@ -27,6 +27,9 @@ _POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
+# How OHIF calls the arrangement of two studies beside each other.
+_SIDE_BY_SIDE = {"hangingProtocolId": "@ohif/hpCompare"}
+
 
 class ChosenQuery(Received):
     """``beside``: a second study of the same person, of another day or hospital."""
@@ -43,8 +46,8 @@ def open_study(study_id: UUID) -> Response:
         uids = service.list_uids(session, current_actor(), study_ids=[study_id, *([beside] if beside else [])])
     if current_config().ohif_dir is None:
         return cast(Response, redirect(url_for("viewing_pages.show", study_id=study_id), 303))
-    asked = urlencode({"StudyInstanceUIDs": ",".join(uids)}, safe=",")
-    return cast(Response, redirect(f"{url_for('workstation_pages.show')}?{asked}", 303))
+    asked = {"StudyInstanceUIDs": ",".join(uids)} | (_SIDE_BY_SIDE if beside else {})
+    return cast(Response, redirect(f"{url_for('workstation_pages.show')}?{urlencode(asked, safe=',@/')}", 303))
 
 
 @pages.get("/viewer")

@@ -112,6 +112,7 @@ function open(screen, study) {
     screen.remove();
     at("study").remove();
     document.querySelector(".facts").remove();
+    document.querySelector(".copies")?.remove();
     at("why").textContent = WORDS_OF_END[code] ?? "本次查看已结束，请重新打开。";
     at("ended").hidden = false;
   }

@@ -6,7 +6,8 @@ window.config = {
   routerBasename: "/ohif",
   extensions: [],
   modes: [],
-  customizationService: {},
+  // No tour of the program before the first image.
+  customizationService: [{ "ohif.tours": { $set: [] } }],
   showStudyList: false,
   showLoadingIndicator: true,
   showWarningMessageForCrossOrigin: false,
@@ -35,7 +36,8 @@ window.config = {
         dicomUploadEnabled: false,
         singlepart: "bulkdata",
         bulkDataURI: { enabled: true },
-        omitQuotationForMultipartRequest: true,
+        // Decoded, whatever the form in which a frame is stored.
+        acceptHeader: ['multipart/related; type="application/octet-stream"; transfer-syntax=1.2.840.10008.1.2.1'],
       },
     },
   ],

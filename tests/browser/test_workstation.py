@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Response, expect, sync_playwright
 
 from core.config import Config
 from deploy import ohif
@@ -34,21 +34,27 @@ def workstation(committing_city: City, config: Config) -> Iterator[None]:
     committing_city.app.extensions["yimatong.config"] = config
 
 
+def is_frame(reply: Response) -> bool:
+    return "/frames/1" in reply.url
+
+
 def test_a_doctor_compares_two_studies(
     committing_city: City, workstation: None, base_url: str, drawing_browser: Browser
 ) -> None:
     scene = studies.open_scene(committing_city)
-    earlier = scene.send("头部CT 五月", *studies.stack("CT_small.dcm", 4, SeriesDescription="轴位", SeriesNumber=1))
-    later = scene.send("头部CT 七月", *studies.stack("CT_small.dcm", 4, SeriesDescription="轴位", SeriesNumber=1))
+    earlier = scene.send("头部CT 五月", studies.picture("693_J2KR.dcm", SeriesDescription="轴位", SeriesNumber=1))
+    later = scene.send("头部CT 七月", *studies.stack("693_UNCR.dcm", 3, SeriesDescription="轴位", SeriesNumber=1))
     context = drawing_browser.new_context(viewport=DESK_SCREEN, locale="zh-CN", timezone_id="Asia/Shanghai")
     window = Visitor(context.new_page(), base_url)
     window.watch()
     window.sign_in(scene.doctor)
-    window.go(f"/ohif/studies/{later}?beside={earlier}")
-    window.page.wait_for_timeout(int(os.environ.get("OHIF_WAIT", "0")) * 1000)
+    with window.page.expect_response(is_frame, timeout=60_000) as first:
+        window.go(f"/ohif/studies/{later}?beside={earlier}")
+    assert first.value.status == 200
+    expect(window.page.locator(".cornerstone-canvas")).to_have_count(2, timeout=60_000)
+    expect(window.page.get_by_text("头部CT 五月").first).to_be_visible()
     if folder := os.environ.get("YIMATONG_LOOK"):
+        window.page.wait_for_timeout(5000)
         window.page.screenshot(path=Path(folder) / "ohif.png")
-        print(window.page.url, window.complaints[:40])
-    expect(window.page.locator(".cornerstone-canvas").first).to_be_visible(timeout=60_000)
     assert [one for one in window.outside if not one.startswith(("blob:", "data:"))] == []
     context.close()

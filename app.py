@@ -14,6 +14,7 @@ import accounts.administration.ports.routes
 import accounts.administration.routes
 import accounts.apps.pages
 import accounts.apps.routes
+import accounts.apps.service
 import accounts.commands
 import accounts.pages
 import accounts.routes
@@ -89,6 +90,7 @@ from accounts import tokens
 from accounts.identify import identify_request
 from core import (
     api,
+    cross_origin,
     db,
     error_page,
     health,
@@ -105,6 +107,7 @@ from core import (
 )
 from core.actor import SYSTEM
 from core.config import Config, read_config
+from core.cross_origin import CrossOrigin
 from core.storage.commands import commands as file_commands
 from health_card.service.codes import KEY_PURPOSE
 
@@ -214,6 +217,8 @@ def create_app(config: Config | None = None) -> Flask:
     Migrate(app, db.orm, directory=MIGRATIONS, compare_type=True)
     identify = records.viewing.identify.also_by_view(identify_request)
     web.install(app, config, identify, sign_in_page=accounts.pages.SIGN_IN_PAGE)
+    apps_paths = ("/fhir", "/oauth/token", "/oauth/revoke", "/.well-known")
+    cross_origin.install(app, CrossOrigin(apps_paths, accounts.apps.service.is_origin_known))
     pages.install(app)
     health_card.tencent.routes.install(app, open_visit=records.visits.service.open_verified)
     for blueprint in BLUEPRINTS:

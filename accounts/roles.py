@@ -175,6 +175,8 @@ SCOPE_PERMISSIONS: dict[str, frozenset[str]] = {
     "system/Patient.c": frozenset({"health_card:patient:register", FHIR_BUNDLE}),
     "dicomweb.write": frozenset({"records:image:submit"}),
     "billing.write": frozenset({"payments:charge:capture"}),
+    # For a server that answers apps itself and has to know what their tokens are good for.
+    "app_tokens.introspect": frozenset({"accounts:app_token:introspect"}),
     "quarantine.read": frozenset({"records:quarantine:read"}),
     "code_mappings.write": frozenset({"records:item:read", "records:code_mapping:manage"}),
     "quarantine.write": frozenset({"records:quarantine:replay", "records:quarantine:dismiss"}),

@@ -17,10 +17,13 @@ from accounts.refusals import (
     GrantTypeUnsupported,
     PasswordWrong,
     ScopeNotAllowed,
+    SessionEnded,
 )
 from accounts.schemas import (
     ClientForm,
     EnrolledTerminalShown,
+    IntrospectedToken,
+    IntrospectionRequest,
     IssuedToken,
     PasswordChange,
     RefreshRequest,
@@ -38,7 +41,7 @@ from accounts.service.terminal_keys import enrol_terminal_key
 from core import db, limits
 from core.actor import Actor
 from core.api import Api
-from core.errors import Refusal
+from core.errors import NotSignedIn, PermissionMissing, Refusal
 from core.web import current_actor, current_config, present, public, requires
 
 api = Api("accounts", tag="Signing in 登录", url_prefix="/api/v1")
@@ -164,6 +167,16 @@ def revoke_token(form: RevocationRequest) -> Response:
     return Response(status=200)
 
 
+@oauth.post("/oauth/introspect", responses={200: IntrospectedToken})
+@requires("accounts:app_token:introspect")
+def introspect_token(form: IntrospectionRequest) -> Response:
+    """A server of records asks what an app's access token is good for now (RFC 7662)"""
+    issuer = current_config().base_url
+    with db.transaction() as session:
+        facts = apps.introspect_token(session, current_actor(), token=form.token, issuer=issuer)
+    return present(IntrospectedToken.of(facts, issuer=issuer))
+
+
 @oauth.get("/.well-known/oauth-authorization-server")
 @public("metadata that clients read before they can sign in (RFC 8414)")
 def metadata() -> Response:
@@ -230,6 +243,10 @@ _OAUTH_ERRORS: dict[type[Refusal], str] = {
     AppGrantInvalid: "invalid_grant",
     AppGrantReplayed: "invalid_grant",
     AppScopeInvalid: "invalid_scope",
+    # RFC 6750, section 3.1: of who asks what a token is good for.
+    NotSignedIn: "invalid_token",
+    SessionEnded: "invalid_token",
+    PermissionMissing: "insufficient_scope",
 }
 
 

@@ -1,12 +1,12 @@
 """What accounts takes in and gives out."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, model_validator
 
-from accounts.apps.service import AppTokens
+from accounts.apps.service import AppTokens, TokenFacts
 from accounts.service.logins import TokenPair
 from accounts.tokens import AccessToken
 from core.api import Received, Shown
@@ -144,6 +144,37 @@ class IssuedToken(Shown):
             refresh_token=issued.refresh_token,
             patient=issued.person_id,
         )
+
+
+class IntrospectionRequest(Received):
+    """RFC 7662, section 2.1."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    token: str = Field(max_length=4096, description="access token of an app")
+    token_type_hint: str | None = Field(None, max_length=64, description="passed over: there is one kind")
+
+
+class IntrospectedToken(Shown):
+    """RFC 7662, section 2.2; SMART App Launch 2, section 8."""
+
+    active: bool = Field(description="false: it lets nobody do anything, and nothing else is told")
+    scope: str | None = None
+    client_id: str | None = None
+    token_type: Literal["Bearer"] | None = None
+    iss: str | None = None
+    aud: str | None = None
+    iat: int | None = Field(None, description="Unix seconds")
+    exp: int | None = Field(None, description="Unix seconds")
+    patient: UUID | None = Field(None, description="the Patient whose records it may read")
+
+    @classmethod
+    def of(cls, facts: TokenFacts | None, *, issuer: str) -> "IntrospectedToken":
+        told: dict[str, Any] = {"active": facts is not None}
+        if facts is not None:
+            told |= {"scope": facts.scope, "client_id": facts.client_id, "token_type": "Bearer", "iss": issuer}
+            told |= {"aud": issuer, "iat": facts.issued_at, "exp": facts.expires_at, "patient": facts.person_id}
+        return cls.model_validate(told)
 
 
 class RevocationRequest(ClientForm):

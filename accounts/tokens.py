@@ -29,12 +29,14 @@ class AccessToken:
 
 @dataclass(frozen=True)
 class Claims:
-    """What a genuine token says. ``subject_kind``: patient or machine."""
+    """What a genuine token says. ``subject_kind``: patient, machine or app. Times in Unix seconds."""
 
     subject_kind: str
     subject_id: UUID
     session_id: UUID | None
     scopes: tuple[str, ...]
+    issued_at: int
+    expires_at: int
 
 
 def issue_token(
@@ -86,7 +88,12 @@ def read_token(ring: keys.Ring, text: str, *, issuer: str) -> Claims:
         )
         kind, _, subject = claims["sub"].partition(":")
         read = Claims(
-            kind, UUID(subject), UUID(claims["sid"]) if "sid" in claims else None, tuple(claims["scope"].split())
+            kind,
+            UUID(subject),
+            UUID(claims["sid"]) if "sid" in claims else None,
+            tuple(claims["scope"].split()),
+            int(claims["iat"]),
+            int(claims["exp"]),
         )
     except (jwt.InvalidTokenError, KeyError, ValueError) as error:
         raise SessionEnded from error

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from core import observe
+from core import cross_origin, observe
 from core.actor import Actor
 from core.config import Config
 from core.errors import (
@@ -153,6 +153,7 @@ def _begin() -> None:
     observe.begin_request(request.headers.get("X-Request-Id"))
     # Under an outer application context (a shell, a test) g outlives the request.
     g.pop("identity", None)
+    g.pop("cross_origin", None)
     g.started = time.perf_counter()
 
 
@@ -164,6 +165,7 @@ def _check_gate() -> None:
         if request.endpoint == "static":
             return
         raise RuntimeError(f"{request.endpoint} declares neither @requires nor @public")
+    cross_origin.note_origin()
     _check_same_site()
     if guard.permission is None or request.method == "OPTIONS":
         return
@@ -181,6 +183,8 @@ def _check_same_site() -> None:
     """A browser says where a form comes from; other clients say nothing and carry no cookies."""
     origin = request.headers.get("Origin")
     if request.method in _SAFE_METHODS or not origin:
+        return
+    if cross_origin.is_let_in():
         return
     if origin != current_config().base_url and _host_of(origin) != request.host:
         raise CrossSiteRequest
@@ -217,6 +221,7 @@ def _finish(reply: Response) -> Response:
         "Content-Security-Policy",
         "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     )
+    cross_origin.add_headers(reply)
     identity = g.get("identity")
     observe.log.info(
         "request",

@@ -47,11 +47,12 @@ def describe_server(base_url: str) -> dict[str, Any]:
                             "extension": [
                                 {"url": "authorize", "valueUri": f"{base_url}/oauth/authorize"},
                                 {"url": "token", "valueUri": f"{base_url}/oauth/token"},
+                                {"url": "introspect", "valueUri": f"{base_url}/oauth/introspect"},
                                 {"url": "revoke", "valueUri": f"{base_url}/oauth/revoke"},
                             ],
                         }
                     ],
-                    "cors": False,
+                    "cors": True,
                     "service": [
                         {
                             "coding": [{"system": _SECURITY, "code": "SMART-on-FHIR"}],

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.city import City
+from records.fhir import systems
+from tests.support.city import City, resident_id
 from tests.support.entries import call, condition, every_kind, get, matches, named
 from tests.support.fhir import bundle, card, observation, report, report_id_of, send
 
@@ -56,8 +57,25 @@ def collect_everything(city: City) -> dict[str, dict[str, Any]]:
     send(city, machine, bundle(corrected, observation(status="entered-in-error")))
     for one in every_kind(subject):
         note(f"create {one['resourceType']}", call(city, machine.token, "POST", one["resourceType"], one), 201)
-    inside = report(card(patient.card_number), contained=[observation(id="a")], result=[{"reference": "#a"}])
+    part = {"code": {"coding": [{"code": "8480-6"}], "text": "收缩压"}, "valueQuantity": {"value": 121}}
+    somebody = {
+        "resourceType": "Practitioner",
+        "id": "p",
+        "name": [{"text": "钱检验"}],
+        "identifier": [{"value": "2001"}],
+    }
+    inside = report(
+        card(patient.card_number),
+        contained=[observation(id="a"), observation(id="b", valueQuantity=None, component=[part]), somebody],
+        result=[{"reference": "#a"}, {"reference": "#b"}],
+        performer=[{"reference": "#p"}],
+        resultsInterpreter=[{"reference": f"Practitioner/{doctor.id}"}],
+    )
     note("create DiagnosticReport", call(city, machine.token, "POST", "DiagnosticReport", inside), 201)
+    registrant = {"resourceType": "Patient", "name": [{"text": "欧阳测试"}],
+                  "identifier": [{"system": f"{systems.CERTIFICATE}01", "value": resident_id()}],
+                  "telecom": [{"system": "phone", "value": "13900000001"}]}  # fmt: skip
+    note("create Patient", call(city, machine.token, "POST", "Patient", registrant), 201)
     batch = [condition(subject), condition(named("0" * 64)), condition(subject, identifier=None)]
     entries = [{"resource": one, "request": {"method": "POST", "url": "Condition"}} for one in batch]
     note("batch-response", send(city, machine, {"resourceType": "Bundle", "type": "batch", "entry": entries}))
@@ -82,6 +100,14 @@ def collect_everything(city: City) -> dict[str, dict[str, Any]]:
     for reader in (patient, machine):
         for operation in ("$everything?_count=100", "$summary"):
             said[f"{operation} of {type(reader).__name__}"] = get(city, reader.token, f"{person}/{operation}")
+    reads = [{"request": {"method": "GET", "url": url}} for url in (person, f"{person}/$summary", "Patient/1")]
+    note(
+        "batch of reads",
+        call(city, patient.token, "POST", "", {"resourceType": "Bundle", "type": "batch", "entry": reads}),
+    )
+    (grant, *_) = matches(get(city, patient.token, f"Consent?patient={patient.person_id}&status=active"))
+    over, match = grant | {"status": "inactive"}, {"If-Match": f'W/"{grant["meta"]["versionId"]}"'}
+    note("update Consent", call(city, patient.token, "PUT", f"Consent/{grant['id']}", over, **match))
     stranger = city.patient()
     said["empty summary"] = get(city, stranger.token, f"Patient/{stranger.person_id}/$summary")
     refused = {
@@ -89,6 +115,7 @@ def collect_everything(city: City) -> dict[str, dict[str, Any]]:
         "invalid": call(city, machine.token, "POST", "Condition", condition(subject, code=None, bogus=1)),
         "not signed in": city.client.get("/fhir/Patient"),
         "not found": call(city, patient.token, "GET", "Condition/1"),
+        "read only": call(city, machine.token, "POST", "Organization", {"resourceType": "Organization"}),
         "unsupported": call(city, patient.token, "GET", "Condition?bogus=1"),
     }
     return said | {name: json.loads(reply.text) for name, reply in refused.items()}

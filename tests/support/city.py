@@ -30,6 +30,7 @@ from tests.support import dicom
 ALL_SCOPES = [
     "system/*.write",
     "system/Patient.write",
+    "app_tokens.introspect",
     "system/*.read",
     "dicomweb.write",
     "billing.write",

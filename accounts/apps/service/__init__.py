@@ -24,6 +24,8 @@ from accounts.apps.service.authorizations import (
     list_authorizations,
 )
 from accounts.apps.service.identifying import authorized_person_ids, identify_app, lock_authorization
+from accounts.apps.service.introspection import TokenFacts, introspect_token
+from accounts.apps.service.origins import is_origin_known
 from accounts.apps.service.registry import (
     AppDetails,
     AppFile,
@@ -51,6 +53,7 @@ __all__ = [
     "AuthorizationView",
     "OpenedRequest",
     "RequestFile",
+    "TokenFacts",
     "agree",
     "answer_invalid",
     "authenticate_app",
@@ -67,6 +70,8 @@ __all__ = [
     "find_categories",
     "get_asked",
     "identify_app",
+    "introspect_token",
+    "is_origin_known",
     "list_apps",
     "list_authorizations",
     "list_offered",

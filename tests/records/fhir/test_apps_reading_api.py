@@ -230,5 +230,6 @@ def test_discovery_says_what_there_is(scene: Scene) -> None:
     assert told_uris == {
         "authorize": told["authorization_endpoint"],
         "token": told["token_endpoint"],
+        "introspect": told["introspection_endpoint"],
         "revoke": told["revocation_endpoint"],
     }

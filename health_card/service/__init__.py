@@ -38,7 +38,14 @@ from health_card.service.identities import (
     same_person_ids,
     same_persons,
 )
-from health_card.service.numbers import bind_patient_number, find_person, find_persons, get_patient_number
+from health_card.service.numbers import (
+    OWNERS,
+    ask_owners,
+    bind_patient_number,
+    choose_owners,
+    find_person,
+    get_patient_number,
+)
 from health_card.service.persons import (
     HELD_RECORDS,
     Registration,
@@ -55,6 +62,7 @@ from health_card.service.windows import Registrant, register_patient
 __all__ = [
     "GUARDIAN_RELATIONS",
     "HELD_RECORDS",
+    "OWNERS",
     "PHONE_SHAPE",
     "PLAIN_TEXT",
     "SAME_PERSON_IDS",
@@ -76,10 +84,12 @@ __all__ = [
     "Relation",
     "ShownCode",
     "Way",
+    "ask_owners",
     "ask_real_name",
     "bind_patient_number",
     "check_details",
     "check_pin",
+    "choose_owners",
     "compare_with_person",
     "confided_person_ids",
     "consume_confirmation",
@@ -89,7 +99,6 @@ __all__ = [
     "find_holding",
     "find_own_person_id",
     "find_person",
-    "find_persons",
     "find_real_name_state",
     "get_demographics",
     "get_life_stage",

@@ -1,7 +1,8 @@
 """The numbers under which hospitals know persons, and finding a person by what a hospital sends."""
 
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -26,24 +27,17 @@ ORDER BY n.bound_at DESC LIMIT 1
 """
 
 # For many messages at once. Of one identifier at most two owners matter: one is the answer, two are a contradiction.
-_FIND = """
-SELECT array_agg(found.place), array_agg(found.person_id) FROM (
-    SELECT asked.place, owner.person_id
-    FROM unnest(%(n_places)s::int[], %(n_values)s::text[]) asked (place, value) CROSS JOIN LATERAL (
-        SELECT person_id FROM patient_numbers WHERE hospital_id = %(hospital_id)s AND number = asked.value LIMIT 2
-    ) owner
+# Its parameters: ``ask_owners``; what it finds is for ``choose_owners``.
+OWNERS = """
+SELECT asked.place, owner.person_id
+FROM jsonb_to_recordset(%(naming)s) asked (place int, number text, card text, certificate bytea) CROSS JOIN LATERAL (
+    (SELECT person_id FROM patient_numbers WHERE hospital_id = %(hospital_id)s AND number = asked.number LIMIT 2)
     UNION ALL
-    SELECT asked.place, owner.person_id
-    FROM unnest(%(c_places)s::int[], %(c_values)s::text[]) asked (place, value) CROSS JOIN LATERAL (
-        SELECT person_id FROM cards WHERE number = asked.value LIMIT 2
-    ) owner
+    (SELECT person_id FROM cards WHERE number = asked.card LIMIT 2)
     UNION ALL
-    SELECT asked.place, owner.person_id
-    FROM unnest(%(z_places)s::int[], %(z_values)s::bytea[]) asked (place, value) CROSS JOIN LATERAL (
-        SELECT person_id FROM person_certificates
-        WHERE number_index = asked.value AND state <> 'withdrawn' LIMIT 2
-    ) owner
-) found
+    (SELECT person_id FROM person_certificates
+    WHERE number_index = asked.certificate AND state <> 'withdrawn' LIMIT 2)
+) owner
 """
 
 
@@ -111,34 +105,39 @@ class Naming(Protocol):
     def certificates(self) -> Collection[tuple[str, str]]: ...
 
 
-def find_persons(session: Session, actor: Actor, asked: Mapping[int, Naming]) -> dict[int, UUID]:
-    """As ``find_person``, for many at once; only those all of whose identifiers lead to one and the same record."""
-    questions = [(place, *one) for place, naming in asked.items() for one in _questions(naming)]
-    columns = {kind: [(place, value) for place, asked_by, value in questions if asked_by == kind] for kind in "ncz"}
-    row = statements.run(
-        session,
-        _FIND,
-        {f"{kind}_places": [place for place, _ in pairs] for kind, pairs in columns.items()}
-        | {f"{kind}_values": [value for _, value in pairs] for kind, pairs in columns.items()}
-        | {"hospital_id": actor.house_id},
-    )
-    assert row is not None
-    answers = Counter(place for place, _, _ in questions)
-    owners: dict[int, list[UUID]] = {}
-    for place, person_id in zip(row[0] or (), row[1] or (), strict=True):
-        owners.setdefault(place, []).append(person_id)
-    return {place: found[0] for place, found in owners.items() if len(found) == answers[place] and len(set(found)) == 1}
+def ask_owners(actor: Actor, asked: Mapping[int, Naming]) -> dict[str, Any]:
+    """The parameters of ``OWNERS``."""
+    questions = [{"place": place} | one for place, naming in asked.items() for one in _questions(naming)]
+    return {"naming": json.dumps(questions), "hospital_id": actor.house_id}
 
 
-def _questions(naming: Naming) -> Iterator[tuple[str, Any]]:
-    yield from (("n", number) for number in naming.patient_numbers)
-    yield from (("c", number.upper()) for number in naming.card_numbers)
+def choose_owners(asked: Mapping[int, Naming], owners: Iterable[tuple[int, UUID]]) -> dict[int, UUID]:
+    """As ``find_person``, for many at once; only those all of whose identifiers lead to one and the same record.
+
+    :param owners: what ``OWNERS`` has found.
+    """
+    by_place: dict[int, list[UUID]] = {}
+    for place, person_id in owners:
+        by_place.setdefault(place, []).append(person_id)
+    return {
+        place: found[0]
+        for place, found in by_place.items()
+        if len(found) == _count_questions(asked[place]) and len(set(found)) == 1
+    }
+
+
+def _count_questions(naming: Naming) -> int:
+    return len(naming.patient_numbers) + len(naming.card_numbers) + len(naming.certificates)
+
+
+def _questions(naming: Naming) -> Iterator[dict[str, str]]:
+    yield from ({"number": number} for number in naming.patient_numbers)
+    yield from ({"card": number.upper()} for number in naming.card_numbers)
     for kind, number in naming.certificates:
-        try:
-            yield "z", certificate_index(check_certificate(CertificateType(kind), number))
-        except (ValueError, CertificateInvalid):
-            # Asked all the same, and answered by nobody.
-            yield "z", b""
+        # One that is none leads to nobody, which is not the same as not having been given.
+        with suppress(ValueError, CertificateInvalid):
+            index = certificate_index(check_certificate(CertificateType(kind), number))
+            yield {"certificate": f"\\x{index.hex()}"}
 
 
 def _check_bound_already(session: Session, actor: Actor, person_id: UUID, number: str) -> None:

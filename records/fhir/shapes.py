@@ -1,8 +1,8 @@
 """Ordinary results and reports, read without building the models of FHIR: what most messages are made of.
 
-The rules are taken from the models themselves, once, and only what they are certain to accept is read here. Whatever else
-a resource has (extensions, narratives, kinds of values that are rare), and whatever might be wrong with it, is the
-models' to read and to refuse.
+The rules are taken from the models themselves, once, and only what they are certain to accept is read here. Whatever
+else a resource has (extensions, narratives, kinds of values that are rare), and whatever might be wrong with it, is
+the models' to read and to refuse.
 """
 
 import re

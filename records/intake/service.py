@@ -1,6 +1,7 @@
 """Keeping what was sent, recognising a repeat, and setting aside what cannot be filed."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Select, func, select, union_all
 from sqlalchemy.orm import Session
 
-from core import audit, clock, statements, storage
+from core import audit, clock, storage
 from core.actor import Actor
 from core.appending import append_rows
 from core.vault import vault
@@ -18,10 +19,11 @@ from records.refusals import MessageDismissed
 
 BODY = "inbound_messages.body"
 
-_KNOWN = """
-SELECT array_agg(asked.place)
-FROM unnest(%(places)s::int[], %(channels)s::text[], %(keys)s::text[], %(digests)s::bytea[])
-    asked (place, channel, key, digest)
+# The places of those whose key came before, whatever became of it; the caller holds their locks. Of those without a
+# key: which are waiting or were dismissed, by what they say. Its parameters: ``ask_known``.
+KNOWN = """
+SELECT asked.place
+FROM jsonb_to_recordset(%(arrivals)s) asked (place int, channel text, key text, digest bytea)
 WHERE EXISTS (
     SELECT FROM inbound_messages
     WHERE hospital_id = %(hospital_id)s AND channel = asked.channel AND message_key = asked.key AND state = 'accepted'
@@ -102,23 +104,19 @@ def _lock(hospital_id: UUID, channel: str, message_key: str) -> str:
     return f"{hospital_id}/{channel}/{message_key}"
 
 
-def find_known(session: Session, actor: Actor, arrivals: Mapping[int, Arrival]) -> set[int]:
-    """The places of those whose key came before, whatever became of it; the caller holds their locks.
-
-    Of those without a key: which are waiting or were dismissed, by what they say.
-    """
-    row = statements.run(
-        session,
-        _KNOWN,
+def ask_known(actor: Actor, arrivals: Mapping[int, Arrival]) -> dict[str, Any]:
+    """The parameters of ``KNOWN``."""
+    asked = [
         {
-            "places": list(arrivals),
-            "channels": [arrival.channel for arrival in arrivals.values()],
-            "keys": [arrival.message_key for arrival in arrivals.values()],
-            "digests": [_digest(arrival.body) for arrival in arrivals.values()],
-            "hospital_id": actor.house_id,
-        },
-    )
-    return set(row[0] or ()) if row else set()
+            "place": place,
+            "channel": one.channel,
+            "key": one.message_key,
+            # As PostgreSQL reads bytes.
+            "digest": f"\\x{_digest(one.body).hex()}",
+        }
+        for place, one in arrivals.items()
+    ]
+    return {"arrivals": json.dumps(asked), "hospital_id": actor.house_id}
 
 
 def keep_all_accepted(session: Session, actor: Actor, kept: Sequence[Kept]) -> None:

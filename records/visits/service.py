@@ -1,6 +1,6 @@
 """A desk scans a code: the person is identified, a visit opened, and records shared with this hospital for it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -34,6 +34,7 @@ from records.visits.telling import (
 
 __all__ = [
     "DEPARTMENT_NOT_SAID",
+    "LATEST",
     "CheckIn",
     "DisownedVisit",
     "NumberedVisit",
@@ -46,7 +47,6 @@ __all__ = [
     "close_visit",
     "disown_visit",
     "find_latest_visit_id",
-    "find_latest_visit_ids",
     "find_numbered",
     "find_unnamed",
     "get_check_in",
@@ -63,10 +63,12 @@ __all__ = [
 ]
 
 
-_LATEST = statements.compose(
+# As ``find_latest_visit_id``, for many at once. ``{moments}``: a query of ``person_id``, ``at`` and whatever else is to
+# stand beside the ``visit_id``; moments without such a visit are missing. ``hospital_id``: the actor's.
+LATEST = statements.compose(
     """
-SELECT jsonb_agg(jsonb_build_array(asked.place, last.id))
-FROM unnest(%(persons)s::uuid[], %(moments)s::timestamptz[]) WITH ORDINALITY asked (person_id, at, place)
+SELECT asked.*, last.id AS visit_id
+FROM ({moments}) asked
     CROSS JOIN LATERAL (
         SELECT id FROM visits
         WHERE hospital_id = %(hospital_id)s AND person_id IN ({same_person_ids}) AND opened_at <= asked.at
@@ -75,6 +77,7 @@ FROM unnest(%(persons)s::uuid[], %(moments)s::timestamptz[]) WITH ORDINALITY ask
     ) last
 """,
     same_person_ids=health_card.SAME_PERSON_IDS.format("asked.person_id"),
+    moments="{moments}",
 )
 
 
@@ -267,24 +270,6 @@ def find_latest_visit_id(session: Session, actor: Actor, *, person_id: UUID, at:
         .order_by(Visit.opened_at.desc())
         .limit(1)
     )
-
-
-def find_latest_visit_ids(
-    session: Session, actor: Actor, moments: Sequence[tuple[UUID, datetime]]
-) -> dict[tuple[UUID, datetime], UUID]:
-    """As ``find_latest_visit_id``, for many persons and moments at once; those without such a visit are missing."""
-    asked = list(dict.fromkeys(moments))
-    row = statements.run(
-        session,
-        _LATEST,
-        {
-            "persons": [person_id for person_id, _ in asked],
-            "moments": [at for _, at in asked],
-            "hospital_id": actor.house_id,
-        },
-    )
-    found = row[0] if row and row[0] else []
-    return {asked[int(place) - 1]: UUID(visit_id) for place, visit_id in found}
 
 
 def list_visits(

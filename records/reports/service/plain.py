@@ -4,6 +4,7 @@ What needs a decision (a repeat, a next version, a visit that is named, anything
 ``filing.file_reports``, one by one: here nothing is ever refused.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -26,14 +27,40 @@ _LOCK = """
 SELECT count(pg_advisory_xact_lock(hashtextextended(lock, 0))) FROM unnest(%(locks)s::text[]) lock
 """
 
-_KNOWN = """
-SELECT array_agg(asked.place)
-FROM unnest(%(places)s::int[], %(systems)s::text[], %(values)s::text[]) asked (place, system, value)
-WHERE EXISTS (
-    SELECT FROM reports
-    WHERE hospital_id = %(hospital_id)s AND identifier_system = asked.system AND identifier_value = asked.value
+# Whatever filing asks before it writes, asked once for all messages, when their locks are held: what came before, whom
+# they mean, and which visit came last before each report.
+_ASK = statements.compose(
+    """
+WITH report AS MATERIALIZED (
+    SELECT * FROM jsonb_to_recordset(%(reports)s) asked (place int, number int, system text, value text, at timestamptz)
+), owner AS MATERIALIZED ({owners})
+SELECT
+    ARRAY({known_messages}),
+    ARRAY(
+        SELECT report.place FROM report WHERE EXISTS (
+            SELECT FROM reports
+            WHERE hospital_id = %(hospital_id)s
+                AND identifier_system = report.system AND identifier_value = report.value
+        )
+    ),
+    (SELECT jsonb_agg(jsonb_build_array(place, person_id)) FROM owner),
+    (SELECT jsonb_agg(jsonb_build_array(place, number, visit_id)) FROM ({latest}) found)
+""",
+    known_messages=intake.KNOWN,
+    owners=health_card.OWNERS,
+    latest=visits.LATEST.format(
+        moments="SELECT owner.person_id, report.at, report.place, report.number FROM owner JOIN report USING (place)"
+    ),
 )
-"""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is known of messages: which came before, whom they mean, and the last visits by place and report."""
+
+    known: set[int]
+    persons: dict[int, UUID]
+    last_visits: dict[tuple[int, int], UUID]
 
 
 @dataclass(frozen=True)
@@ -64,11 +91,8 @@ def file_plain(session: Session, actor: Actor, offered: Sequence[Offered | None]
     if not chosen:
         return {}
     _lock(session, actor, chosen)
-    for place in intake.find_known(session, actor, {place: one.arrival for place, one in chosen.items()}):
-        del chosen[place]
-    for place in _find_known(session, actor, chosen):
-        chosen.pop(place, None)
-    found = health_card.find_persons(session, actor, {place: one.incoming.subject for place, one in chosen.items()})
+    asked = _ask(session, actor, chosen)
+    found = {place: person_id for place, person_id in asked.persons.items() if place not in asked.known}
     # Whoever is said to be somebody else goes the ordinary way, which looks closer.
     agreeing = health_card.find_agreeing(
         session, {place: (person_id, chosen[place].incoming.subject) for place, person_id in found.items()}
@@ -80,7 +104,7 @@ def file_plain(session: Session, actor: Actor, offered: Sequence[Offered | None]
         for place, one in chosen.items()
         if place in agreeing and _fits(named.get(one.incoming.visit_number or ""), found[place])
     }
-    return _file(session, actor, chosen, found, named)
+    return _file(session, actor, chosen, asked, named) if chosen else {}
 
 
 def _fits(visit: NumberedVisit | None, person_id: UUID) -> bool:
@@ -116,31 +140,32 @@ def _lock(session: Session, actor: Actor, chosen: dict[int, Offered]) -> None:
     statements.run(session, _LOCK, {"locks": locks})
 
 
-def _find_known(session: Session, actor: Actor, chosen: dict[int, Offered]) -> set[int]:
-    asked = [(place, *report.identifier) for place, one in chosen.items() for report in one.incoming.reports]
-    places, systems, values = (list(column) for column in zip(*asked, strict=True)) if asked else ([], [], [])
-    row = statements.run(
-        session,
-        _KNOWN,
-        {"places": places, "systems": systems, "values": values, "hospital_id": actor.house_id},
+def _ask(session: Session, actor: Actor, chosen: dict[int, Offered]) -> _Asked:
+    subjects = {place: one.incoming.subject for place, one in chosen.items()}
+    reports = [
+        {"place": place, "number": number, "system": system, "value": value, "at": report.effective_at.isoformat()}
+        for place, one in chosen.items()
+        for number, report in enumerate(one.incoming.reports)
+        for system, value in [report.identifier]
+    ]
+    values = intake.ask_known(actor, {place: one.arrival for place, one in chosen.items()})
+    values |= health_card.ask_owners(actor, subjects) | {"reports": json.dumps(reports)}
+    row = statements.run(session, _ASK, values)
+    assert row is not None
+    messages, known, owners, latest = row
+    return _Asked(
+        {*messages, *known},
+        health_card.choose_owners(subjects, [(place, UUID(person_id)) for place, person_id in owners or ()]),
+        {(place, number): UUID(visit_id) for place, number, visit_id in latest or ()},
     )
-    return set(row[0] or ()) if row else set()
 
 
 def _file(
-    session: Session,
-    actor: Actor,
-    chosen: dict[int, Offered],
-    persons: dict[int, UUID],
-    named: Mapping[str, NumberedVisit],
+    session: Session, actor: Actor, chosen: dict[int, Offered], asked: _Asked, named: Mapping[str, NumberedVisit]
 ) -> dict[int, str]:
-    ids = {place: new_id() for place in chosen}
+    ids, persons = {place: new_id() for place in chosen}, asked.persons
     filed = {place: [FiledReport(new_id(), 1, True) for _ in one.incoming.reports] for place, one in chosen.items()}
     replies = {place: one.answer(filed[place]) for place, one in chosen.items()}
-    moments = [
-        (persons[place], report.effective_at) for place, one in chosen.items() for report in one.incoming.reports
-    ]
-    under = visits.find_latest_visit_ids(session, actor, moments)
     kept = [intake.Kept(ids[place], one.arrival, persons[place], replies[place]) for place, one in chosen.items()]
     intake.keep_all_accepted(session, actor, kept)
     write_reports(
@@ -152,12 +177,12 @@ def _file(
                 version=1,
                 report=report,
                 person_id=persons[place],
-                visit_id=_visit_of(one, named) or under.get((persons[place], report.effective_at)),
+                visit_id=_visit_of(one, named) or asked.last_visits.get((place, number)),
                 message_id=ids[place],
                 channel=one.arrival.channel,
             )
             for place, one in chosen.items()
-            for report, which in zip(one.incoming.reports, filed[place], strict=True)
+            for number, (report, which) in enumerate(zip(one.incoming.reports, filed[place], strict=True))
         ],
     )
     return replies

@@ -64,7 +64,8 @@ def identify_login(session: Session, *, login_id: UUID, session_id: UUID) -> Act
 
     :raises SessionEnded: it has.
     """
-    return _identify_token(partial(statements.run, session), Claims("patient", login_id, session_id, ()))
+    now = int(clock.now().timestamp())
+    return _identify_token(partial(statements.run, session), Claims("patient", login_id, session_id, (), now, now))
 
 
 def find_actor(text: str, *, issuer: str) -> Actor | None:

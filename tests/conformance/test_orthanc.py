@@ -122,8 +122,8 @@ def test_the_index_is_here_and_the_pixels_stay_there_until_somebody_who_may_asks
     work(app)
     assert len(house.get("/dicomweb/studies").json) == 2
     # A damaged copy is fetched again.
-    for path in fetched(own):
-        path.write_bytes(path.read_bytes()[:-1] + b"?")
+    for copy in fetched(own):
+        copy.write_bytes(copy.read_bytes()[:-1] + b"?")
     assert house.get(dicom.path_of(ct), Accept="application/dicom").data == whole.data
 
 

@@ -52,7 +52,7 @@ def patient(city: City, hospital: Hospital) -> Patient:
     return patient
 
 
-def register(city: City, hospital: Hospital, role: Role = Role.SECURITY_ADMINISTRATOR, **sent: Any) -> TestResponse:
+def register(city: City, hospital: Hospital, *, role: Role = Role.SECURITY_ADMINISTRATOR, **sent: Any) -> TestResponse:
     body = {"base_url": "https://pacs.hospital.test/dicomweb/", "secret": SECRET, "first_day": FIRST_DAY} | sent
     token = city.staff(None, role).token
     return city.client.put(f"{PATH}/{hospital.code}", json=body, headers=bearer(token))
@@ -96,7 +96,7 @@ def rendered(city: City, patient: Patient, image: pydicom.Dataset) -> TestRespon
 def test_the_security_administrator_registers_an_archive_and_nobody_reads_its_secret(
     city: City, hospital: Hospital
 ) -> None:
-    assert register(city, hospital, Role.OPERATOR).json["code"] == "core.permission_missing"
+    assert register(city, hospital, role=Role.OPERATOR).json["code"] == "core.permission_missing"
     unknown = replace(hospital, code="NONE")
     assert register(city, unknown).json["code"] == "accounts.hospital_not_found"
     assert register(city, hospital, username="platform").status_code == 204
@@ -173,13 +173,17 @@ def test_a_certificate_is_proven_by_a_public_authority_or_the_hospitals_own(
     today = str(clock.in_city(clock.now()).date())
     with strange_archive(answering(image), Certificate(tmp_path, "archive", house)) as strange:
         for trusted in (None, another_house):
-            authority = {"authority": trusted.files[0].read_text()} if trusted else {}
-            sent = {"base_url": strange.base_url, "first_day": today} | authority
+            authority: dict[str, Any] = {"authority": trusted.files[0].read_text()} if trusted else {}
+            sent: dict[str, Any] = {"base_url": strange.base_url, "first_day": today} | authority
             assert register(city, hospital, **sent).status_code == 204
             Dispatcher(app, jobs.HANDLERS).run_due()
             archive._CIRCUITS.clear()
         assert strange.asked == [], "who it is was never proven, so it was told no secret"
-        told = {"base_url": strange.base_url, "first_day": today, "authority": house.files[0].read_text()}
+        told: dict[str, Any] = {
+            "base_url": strange.base_url,
+            "first_day": today,
+            "authority": house.files[0].read_text(),
+        }
         assert register(city, hospital, **told).status_code == 204
         Dispatcher(app, jobs.HANDLERS).run_due()
         assert rendered(city, patient, image).status_code == 200

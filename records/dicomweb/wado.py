@@ -9,6 +9,7 @@ from flask import Request, Response
 
 from records.dicomweb import media
 from records.images import render, rendered
+from records.images.dicom import read_header
 from records.images.service import InstanceFile
 
 PIECE_BYTES = 256 * 1024
@@ -22,7 +23,7 @@ def answer_instance(file: InstanceFile, request: Request) -> Response:
     :raises RepresentationNotAvailable: Accept wants another media type or transfer syntax.
     :raises FileDamaged: the file is missing or altered.
     """
-    syntax = file.view.transfer_syntax_uid
+    syntax = _syntax_of(file)
     media_type = media.choose_instance_type(request.headers.get("Accept"), syntax)
     stream = file.open()
     size_bytes = stream.seek(0, io.SEEK_END)
@@ -32,6 +33,14 @@ def answer_instance(file: InstanceFile, request: Request) -> Response:
     reply.content_length = len(before) + size_bytes + len(after)
     reply.headers["Cache-Control"] = CACHE_CONTROL
     return reply
+
+
+def _syntax_of(file: InstanceFile) -> str:
+    """What an archive keeps says for itself in which syntax it is; its index seldom does."""
+    if file.archived is None:
+        return file.view.transfer_syntax_uid
+    with file.open() as stream:
+        return read_header(stream).transfer_syntax_uid
 
 
 def answer_rendered(file: InstanceFile, frame: int, request: Request) -> Response:

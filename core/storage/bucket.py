@@ -26,6 +26,9 @@ _REST_SECONDS = 5.0
 _FULL = {"QuotaExceeded", "XMinioStorageFull", "InsufficientCapacity", "EntityTooLarge"}
 _MISSING = {"NoSuchKey", "404", "NotFound"}
 
+# Reading the description of S3's interface takes a third of a second: once a process.
+SESSION = boto3.session.Session()
+
 T = TypeVar("T")
 
 
@@ -37,7 +40,7 @@ class Bucket:
     def __init__(self, access: BucketAccess) -> None:
         self._bucket = access.bucket
         self._circuit = Circuit(_REST_SECONDS)
-        self._client: Any = boto3.session.Session().client(
+        self._client: Any = SESSION.client(
             "s3",
             endpoint_url=access.url,
             region_name=access.region,

@@ -46,7 +46,8 @@ class Cache:
     def put(self, name: str, content: bytes, *, mode: int = 0o600) -> bool:
         """Keep it; returns whether it is kept."""
         try:
-            new = make_folder(self._folder) / f"new-{new_id()}"
+            # In the drawer itself: what a killed process leaves there is cleared away with the rest.
+            new = self._open_drawer(name) / f"new-{new_id()}"
             descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
@@ -58,9 +59,7 @@ class Cache:
         """As ``put``, for a file that stands on this machine; it is moved. It is gone when it could not be kept."""
         place = self.place(name)
         try:
-            make_folder(self._folder)
-            if not place.parent.is_dir():
-                place.parent.mkdir(mode=self._folder_mode, exist_ok=True)
+            self._open_drawer(name)
             os.utime(new)
             shutil.move(new, place)
             self._make_room(place.parent)
@@ -71,6 +70,12 @@ class Cache:
     def place(self, name: str) -> Path:
         """Where a file of this name lies, if it does."""
         return self._folder / name[: self._digits] / name
+
+    def _open_drawer(self, name: str) -> Path:
+        drawer = make_folder(self._folder) / name[: self._digits]
+        if not drawer.is_dir():
+            drawer.mkdir(mode=self._folder_mode, exist_ok=True)
+        return drawer
 
     def _make_room(self, drawer: Path) -> None:
         held = sorted(((known := entry.stat()).st_mtime, known.st_size, entry.path) for entry in os.scandir(drawer))

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,40 +41,48 @@ class Findings:
     orphans: list[str] = field(default_factory=list)
 
 
-def look_through(session: Session, *, reads: bool = False) -> Findings:
-    """Compare all rows with all stores; nothing is changed.
+@contextmanager
+def named_addresses() -> Iterator[Path]:
+    """A folder for what the rows name (``sort_named``), gone afterwards."""
+    with TemporaryDirectory() as folder:
+        yield Path(folder)
 
+
+def look_through(named_in: Path, *, reads: bool = False) -> Findings:
+    """Compare what the rows name with all stores; nothing is changed. Not inside a transaction: it may take hours.
+
+    :param named_in: what ``sort_named`` has filled.
     :param reads: also read every file and compare it with its name, which takes as long as a copy of the store.
     :raises StorageSilent: a store does not answer.
     """
     findings = Findings()
     latest = clock.now() - ORPHANED_AFTER
-    with TemporaryDirectory() as folder:
-        _sort_named(session, Path(folder))
-        for prefix in PREFIXES:
-            named = _read_named(Path(folder) / prefix)
-            found = [(store, one) for store in stores.everywhere() for one in store.list_files(prefix)]
-            addresses = {one.address for _, one in found}
-            findings.files += len(addresses)
-            findings.missing += [(table, name) for name, table in sorted(named.items()) if name not in addresses]
-            old = {one.address for _, one in found if one.changed_at < latest}
-            findings.orphans += sorted(old - named.keys())
-            if reads:
-                findings.damaged += [one.address for store, one in found if not _is_whole(store, one)]
+    for prefix in PREFIXES:
+        named = _read_named(named_in / prefix)
+        found = [(store, one) for store in stores.everywhere() for one in store.list_files(prefix)]
+        addresses = {one.address for _, one in found}
+        findings.files += len(addresses)
+        findings.missing += [(table, name) for name, table in sorted(named.items()) if name not in addresses]
+        old = {one.address for _, one in found if one.changed_at < latest}
+        findings.orphans += sorted(old - named.keys())
+        if reads:
+            findings.damaged += [one.address for store, one in found if not _is_whole(store, one)]
     return findings
 
 
-def sweep(session: Session) -> int:
-    """Remove what no row names and is older than a day, also what was left half received; returns how many files.
+def record_sweep(session: Session, findings: Findings) -> None:
+    """Record that the orphans are about to be removed."""
+    audit.record_act(session, SYSTEM, "core.files.swept", facts={"files": len(findings.orphans)})
+
+
+def sweep(findings: Findings) -> int:
+    """Remove the orphans, and what was left half received for a day; returns how many files.
 
     :raises StorageSilent: a store does not answer.
     """
-    orphans = look_through(session).orphans
-    for address in orphans:
+    for address in findings.orphans:
         stores.discard(address)
-    swept = len(orphans) + _sweep_incoming()
-    audit.record_act(session, SYSTEM, "core.files.swept", facts={"files": swept})
-    return swept
+    return len(findings.orphans) + _sweep_incoming()
 
 
 def move_home() -> int:
@@ -114,8 +122,8 @@ def _move(store: Store, one: Stored) -> bool:
         path.unlink(missing_ok=True)
 
 
-def _sort_named(session: Session, folder: Path) -> None:
-    """What the rows name, into 256 files: tens of millions of addresses are not held in memory at once."""
+def sort_named(session: Session, folder: Path) -> None:
+    """Write what the rows name into 256 files: tens of millions of addresses are not held in memory at once."""
     with ExitStack() as stack:
         sorted_by = {prefix: stack.enter_context((folder / prefix).open("w")) for prefix in PREFIXES}
         for name, table in Base.metadata.tables.items():

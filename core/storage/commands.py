@@ -15,8 +15,7 @@ commands = AppGroup("files", help="The sealed files: images, documents, lists.")
 @click.option("--read", "reads", is_flag=True, help="Read every file too: its name is the SHA-256 of what it holds.")
 def check(reads: bool) -> None:
     """Say what rows name and no store has, and what no row names. Ends with 1 where something is missing."""
-    with db.snapshot() as session:
-        found = checking.look_through(session, reads=reads)
+    found = _look_through(reads=reads)
     for table, address in found.missing:
         click.echo(f"missing {address} of {table}")
     for address in found.damaged:
@@ -32,12 +31,20 @@ def check(reads: bool) -> None:
 @commands.command("sweep")
 def sweep() -> None:
     """Remove what no row has named for a day, and what was left half received."""
+    found = _look_through()
     with db.transaction() as session:
-        swept = checking.sweep(session)
-    click.echo(f"{swept} files removed")
+        checking.record_sweep(session, found)
+    click.echo(f"{checking.sweep(found)} files removed")
 
 
 @commands.command("move")
 def move() -> None:
     """Bring every file to where new ones are kept (STORAGE_HOME), while the platform serves."""
     click.echo(f"{checking.move_home()} files moved")
+
+
+def _look_through(*, reads: bool = False) -> checking.Findings:
+    with checking.named_addresses() as folder:
+        with db.snapshot() as session:
+            checking.sort_named(session, folder)
+        return checking.look_through(folder, reads=reads)

@@ -12,6 +12,7 @@ from records.dicomweb import media
 from records.dicomweb.media import Offer
 from records.images import pixels, transcoding
 from records.images.details import ADDRESS, NATIVE
+from records.images.dicom import read_header
 from records.images.service import InstanceFile
 
 PIECE_BYTES = 256 * 1024
@@ -57,6 +58,7 @@ def answer_instances(files: Sequence[InstanceFile], request: Request) -> Respons
     :raises ImageNotDecodable: the first one cannot be written in that transfer syntax.
     :raises FileDamaged: the first file is missing or altered.
     """
+    files = [_as_kept(files[0])] if len(files) == 1 else [_without_guess(file) for file in files]
     offer = media.choose(request, _offer_instances(files))
     parts = [_write_instance(file, offer) for file in files]
     return answer_parts(offer, parts)
@@ -87,6 +89,7 @@ def answer_frames(file: InstanceFile, numbers: list[int], request: Request) -> R
     :raises ImageNotDecodable: the first one cannot be read or decoded.
     :raises FileDamaged: the file is missing or altered.
     """
+    file = _as_kept(file)
     offer = media.choose(request, _offer_frames(file.view.transfer_syntax_uid, is_one=len(numbers) == 1))
     read = pixels.read_decoded_frames if offer.syntax == _PLAIN else pixels.read_stored_frames
     return answer_parts(offer, (Part(offer.part_type, iter((frame,))) for frame in read(file, numbers)))
@@ -99,6 +102,7 @@ def answer_bulk(file: InstanceFile, path: str, request: Request) -> Response:
     :raises RepresentationNotAvailable: Accept wants another media type.
     :raises ImageNotFound: there is no such bulk data.
     """
+    file = _as_kept(file)
     if path == _PIXEL_DATA and file.view.transfer_syntax_uid not in NATIVE:
         syntax = file.view.transfer_syntax_uid
         types = dict.fromkeys((_FRAME_TYPES.get(syntax, media.OCTETS), media.OCTETS))
@@ -166,12 +170,30 @@ def _offer_instances(files: Sequence[InstanceFile]) -> list[Offer]:
     ]
 
 
+def _as_kept(file: InstanceFile) -> InstanceFile:
+    """What an archive keeps says for itself in which syntax it is; its index seldom does."""
+    if file.archived is None:
+        return file
+    with file.open() as stream:
+        return _in_syntax(file, read_header(stream).transfer_syntax_uid)
+
+
+def _without_guess(file: InstanceFile) -> InstanceFile:
+    """Of many that an archive keeps none is fetched before its turn: so nobody knows."""
+    return file if file.archived is None else _in_syntax(file, "")
+
+
+def _in_syntax(file: InstanceFile, syntax: str) -> InstanceFile:
+    return replace(file, view=replace(file.view, transfer_syntax_uid=syntax))
+
+
 def _write_instance(file: InstanceFile, offer: Offer) -> Part:
     stored = file.view.transfer_syntax_uid
     # Of a file in a hospital's archive only the header was measured.
     size = file.size_bytes if file.archived is None else None
     if offer.is_stored or offer.syntax in {None, stored}:
-        return Part(f"{media.DICOM}; transfer-syntax={stored}", _read_file(file), size)
+        content_type = f"{media.DICOM}; transfer-syntax={stored}" if stored else media.DICOM
+        return Part(content_type, _read_file(file), size)
     return Part(f"{media.DICOM}; transfer-syntax={offer.syntax}", _transcode(file, offer.syntax or ""))
 
 

@@ -109,6 +109,8 @@ def test_the_index_is_here_and_the_pixels_stay_there_until_somebody_who_may_asks
     assert whole.status_code == 200
     assert len(whole.data) == int(whole.headers["Content-Length"])
     assert pydicom.dcmread(io.BytesIO(whole.data)).PixelData == ct.PixelData
+    as_stored = house.get(dicom.path_of(cine), Accept="application/dicom").headers["Content-Type"]
+    assert as_stored.endswith(f"transfer-syntax={cine.file_meta.TransferSyntaxUID}")
     pictures = {house.get(f"{dicom.path_of(cine)}/frames/{frame}/rendered").data for frame in (1, 2)}
     assert {Image.open(io.BytesIO(picture)).size for picture in pictures} == {(320, 240)}
     assert len(pictures) == 2
@@ -122,8 +124,8 @@ def test_the_index_is_here_and_the_pixels_stay_there_until_somebody_who_may_asks
     work(app)
     assert len(house.get("/dicomweb/studies").json) == 2
     # A damaged copy is fetched again.
-    for path in fetched(own):
-        path.write_bytes(path.read_bytes()[:-1] + b"?")
+    for copy in fetched(own):
+        copy.write_bytes(copy.read_bytes()[:-1] + b"?")
     assert house.get(dicom.path_of(ct), Accept="application/dicom").data == whole.data
 
 

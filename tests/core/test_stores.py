@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from flask import Flask
 
@@ -58,7 +57,7 @@ def read(address: str, key: bytes) -> bytes:
 
 
 def objects(access: BucketAccess) -> dict[str, bytes]:
-    client: Any = boto3.client(
+    client: Any = buckets.SESSION.client(
         "s3",
         endpoint_url=access.url,
         region_name=access.region,

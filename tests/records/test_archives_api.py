@@ -52,7 +52,7 @@ def patient(city: City, hospital: Hospital) -> Patient:
     return patient
 
 
-def register(city: City, hospital: Hospital, role: Role = Role.SECURITY_ADMINISTRATOR, **sent: Any) -> TestResponse:
+def register(city: City, hospital: Hospital, *, role: Role = Role.SECURITY_ADMINISTRATOR, **sent: Any) -> TestResponse:
     body = {"base_url": "https://pacs.hospital.test/dicomweb/", "secret": SECRET, "first_day": FIRST_DAY} | sent
     token = city.staff(None, role).token
     return city.client.put(f"{PATH}/{hospital.code}", json=body, headers=bearer(token))
@@ -96,7 +96,7 @@ def rendered(city: City, patient: Patient, image: pydicom.Dataset) -> TestRespon
 def test_the_security_administrator_registers_an_archive_and_nobody_reads_its_secret(
     city: City, hospital: Hospital
 ) -> None:
-    assert register(city, hospital, Role.OPERATOR).json["code"] == "core.permission_missing"
+    assert register(city, hospital, role=Role.OPERATOR).json["code"] == "core.permission_missing"
     unknown = replace(hospital, code="NONE")
     assert register(city, unknown).json["code"] == "accounts.hospital_not_found"
     assert register(city, hospital, username="platform").status_code == 204
@@ -124,26 +124,26 @@ def test_the_security_administrator_registers_an_archive_and_nobody_reads_its_se
     assert (noted.status_code, noted.json["code"]) == (404, "records.archive_not_found")
 
 
-@pytest.mark.parametrize(
-    "base_url",
-    [
-        "http://pacs.hospital.test/dicomweb",
-        "https://user:password@pacs.hospital.test/",
-        "https://pacs.hospital.test/?x=1",
-        "https://pacs.hospital.test/a/../b",
-        "https://127.0.0.2/dicomweb",
-        "https://[::1]/dicomweb",
-        "https://[::ffff:127.0.0.1]/dicomweb",
-        "https://169.254.169.254/latest",
-        "https://0.0.0.0/",
-        "https://pacs.hospital.test:99999/",
-        "ftp://pacs.hospital.test/",
-        "https://[broken/",
-    ],
-)
-def test_an_address_that_leads_home_or_says_too_much_is_refused(city: City, hospital: Hospital, base_url: str) -> None:
-    refused = register(city, hospital, base_url=base_url)
-    assert (refused.status_code, refused.json["code"]) == (422, "records.archive_address_unfit")
+UNFIT = [
+    "http://pacs.hospital.test/dicomweb",
+    "https://user:password@pacs.hospital.test/",
+    "https://pacs.hospital.test/?x=1",
+    "https://pacs.hospital.test/a/../b",
+    "https://127.0.0.2/dicomweb",
+    "https://[::1]/dicomweb",
+    "https://[::ffff:127.0.0.1]/dicomweb",
+    "https://169.254.169.254/latest",
+    "https://0.0.0.0/",
+    "https://pacs.hospital.test:99999/",
+    "ftp://pacs.hospital.test/",
+    "https://[broken/",
+]
+
+
+def test_an_address_that_leads_home_or_says_too_much_is_refused(city: City, hospital: Hospital) -> None:
+    for base_url in UNFIT:
+        refused = register(city, hospital, base_url=base_url)
+        assert (refused.status_code, refused.json["code"]) == (422, "records.archive_address_unfit"), base_url
     assert listed(city) == []
 
 
@@ -173,13 +173,17 @@ def test_a_certificate_is_proven_by_a_public_authority_or_the_hospitals_own(
     today = str(clock.in_city(clock.now()).date())
     with strange_archive(answering(image), Certificate(tmp_path, "archive", house)) as strange:
         for trusted in (None, another_house):
-            authority = {"authority": trusted.files[0].read_text()} if trusted else {}
-            sent = {"base_url": strange.base_url, "first_day": today} | authority
+            authority: dict[str, Any] = {"authority": trusted.files[0].read_text()} if trusted else {}
+            sent: dict[str, Any] = {"base_url": strange.base_url, "first_day": today} | authority
             assert register(city, hospital, **sent).status_code == 204
             Dispatcher(app, jobs.HANDLERS).run_due()
             archive._CIRCUITS.clear()
         assert strange.asked == [], "who it is was never proven, so it was told no secret"
-        told = {"base_url": strange.base_url, "first_day": today, "authority": house.files[0].read_text()}
+        told: dict[str, Any] = {
+            "base_url": strange.base_url,
+            "first_day": today,
+            "authority": house.files[0].read_text(),
+        }
         assert register(city, hospital, **told).status_code == 204
         Dispatcher(app, jobs.HANDLERS).run_due()
         assert rendered(city, patient, image).status_code == 200
@@ -238,31 +242,29 @@ def too_large(image: pydicom.Dataset, _strange: StrangeArchive) -> Said:
     return 200, {"Content-Type": dicom.CONTENT_TYPE}, dicom.multipart([dicom.to_bytes(image) + bytes(200_000)])
 
 
-@pytest.mark.parametrize(
-    ("said", "code"),
-    [
-        (another, "records.archive_answer_unfit"),
-        (no_image, "records.archive_answer_unfit"),
-        (a_page, "records.archive_answer_unfit"),
-        (led_elsewhere, "records.archive_answer_unfit"),
-        (too_large, "records.archive_answer_unfit"),
-        (cut_off, "records.archive_unavailable"),
-    ],
-)
+LIES = {
+    another: "records.archive_answer_unfit",
+    no_image: "records.archive_answer_unfit",
+    a_page: "records.archive_answer_unfit",
+    led_elsewhere: "records.archive_answer_unfit",
+    too_large: "records.archive_answer_unfit",
+    cut_off: "records.archive_unavailable",
+}
+
+
 def test_what_is_not_the_image_that_was_asked_for_is_not_shown(
-    app: Flask, city: City, own: Config, hospital: Hospital, patient: Patient, monkeypatch: pytest.MonkeyPatch,
-    said: Any, code: str,
-) -> None:  # fmt: skip
+    app: Flask, city: City, own: Config, hospital: Hospital, patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     image = of_today()
     monkeypatch.setattr(archive, "LARGEST_INSTANCE_BYTES", 150_000)
     with strange_archive(answering(image)) as strange:
         index(app, city, hospital, strange.base_url)
-        strange.answer = lambda _path: said(image, strange)
-        refused = rendered(city, patient, image)
-        assert (refused.status_code, refused.json["code"]) == (503, code)
+        for said, code in LIES.items():
+            strange.answer = lambda _path, lie=said: lie(image, strange)  # type: ignore[misc]  # mypy sees two kinds
+            refused = rendered(city, patient, image)
+            assert (refused.status_code, refused.json["code"]) == (503, code), said.__name__
+            assert list((own.storage_dir / "incoming").iterdir()) == [], "nothing of it is left"
         assert not any("elsewhere" in path for path, _ in strange.asked)
-        assert not list((own.storage_dir / "fetched").rglob("*-*"))
-        assert list((own.storage_dir / "incoming").iterdir()) == []
         archive._CIRCUITS.clear()
         strange.answer = answering(image)
         assert rendered(city, patient, image).status_code == 200, "nothing false was kept"

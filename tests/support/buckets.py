@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-import boto3
 from moto.server import ThreadedMotoServer
 
 from core import storage
 from core.config import BucketAccess, Config, StorageHome
 from core.storage import stores
-from core.storage.bucket import Bucket
+from core.storage.bucket import SESSION, Bucket
 
 
 @contextmanager
@@ -24,7 +23,7 @@ def object_store() -> Iterator[BucketAccess]:
         access = BucketAccess(
             f"http://{host}:{port}", f"files-{secrets.token_hex(4)}", "us-east-1", "test", "test-test"
         )
-        client = boto3.client(
+        client = SESSION.client(
             "s3",
             endpoint_url=access.url,
             region_name=access.region,

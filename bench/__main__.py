@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bench import batch_issue, code_verify, desk_scan, fhir_create, mllp_intake, reading
+from bench import batch_issue, code_verify, desk_scan, fhir_create, images, mllp_intake, reading
 from bench.harness import Figure, Settings, describe_machine, ratios
 from core import clock
 from deploy.run import ROOT
@@ -24,6 +24,11 @@ BENCHES: dict[str, Callable[[Settings], list[Figure]]] = {
     "mllp_intake": mllp_intake.measure,
     "mllp_crowded": mllp_intake.measure_crowded,
     "fhir_create": fhir_create.measure,
+    "images_store": images.measure_store,
+    "images_search": images.measure_search,
+    "images_metadata": images.measure_metadata,
+    "images_rendered": images.measure_rendered,
+    "images_frames": images.measure_frames,
 }
 
 

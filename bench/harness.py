@@ -182,6 +182,10 @@ class Machines:
         """CPU seconds so far of a web server and of PostgreSQL, with all their processes."""
         return cpu_seconds(program.process_id), self.database_cpu_seconds()
 
+    def server_cpu_seconds(self, name: str) -> float:
+        """CPU seconds so far of a web server, with all its processes."""
+        return cpu_seconds(self._servers[name][0].process_id)
+
     def database_cpu_seconds(self) -> float:
         """CPU seconds so far of PostgreSQL, with all its processes."""
         return cpu_seconds(self._postgres.process_id)

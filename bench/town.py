@@ -93,6 +93,12 @@ def register_reader(session: Session, config: Config, chance: random.Random, num
     return actor, registered.person_id
 
 
+def register_owner(session: Session, config: Config, chance: random.Random, number: int) -> tuple[Actor, str, UUID]:
+    """As ``register_reader``, and the card's number: what a hospital knows the person by."""
+    actor, registered = _sign_up(session, config, chance, number)
+    return actor, registered.card.number, registered.person_id
+
+
 def _register(session: Session, config: Config, chance: random.Random, number: int) -> str:
     return _sign_up(session, config, chance, number)[1].card.number
 

@@ -92,7 +92,8 @@ def answer_frames(file: InstanceFile, numbers: list[int], request: Request) -> R
     file = _as_kept(file)
     offer = media.choose(request, _offer_frames(file.view.transfer_syntax_uid, is_one=len(numbers) == 1))
     read = pixels.read_decoded_frames if offer.syntax == _PLAIN else pixels.read_stored_frames
-    return answer_parts(offer, (Part(offer.part_type, iter((frame,))) for frame in read(file, numbers)))
+    parts = (Part(offer.part_type, iter((frame,)), len(frame)) for frame in read(file, numbers))
+    return answer_parts(offer, list(parts) if len(numbers) == 1 else parts)
 
 
 def answer_bulk(file: InstanceFile, path: str, request: Request) -> Response:

@@ -9,7 +9,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from core import statements
-from core.db import Base
+from core.db import Base, before_attempt
 
 # In ``session.info``: rows by table that the transaction under way has appended and not written yet.
 _ROWS = "core.appending.rows"
@@ -35,6 +35,9 @@ def write_appended(session: Session) -> None:
     if rows:
         written = {table: json.dumps(of_table) for table, of_table in rows.items()}
         statements.run(session, _write_into(tuple(rows)), written)
+
+
+before_attempt.append(write_appended)
 
 
 @event.listens_for(Session, "after_rollback")

@@ -1,6 +1,6 @@
 """The database: the typed base of all tables, and the two ways to open a transaction."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, cast
@@ -75,12 +75,18 @@ def transaction() -> Iterator[Session]:
         raise kept
 
 
+# What a part of a transaction must not take with it when it is undone (``core.appending``).
+before_attempt: list[Callable[[Session], None]] = []
+
+
 @contextmanager
 def attempt(session: Session) -> Iterator[None]:
     """A part of a transaction that may be refused by itself: its own changes are undone, those before it stay.
 
     A refusal that says so (``keeps_changes``) undoes nothing. It is raised in either case.
     """
+    for write in before_attempt:
+        write(session)
     kept: Refusal | None = None
     with session.begin_nested():
         try:

@@ -112,15 +112,16 @@ def answer_bulk(file: InstanceFile, path: str, request: Request) -> Response:
 def answer_parts(offer: Offer, parts: Iterable[Part]) -> Response:
     """An answer that is made while it is sent; what the first part is refused for is still an answer of its own."""
     boundary, content_type = secrets.token_hex(16), offer.part_type
-    content = (piece for part in parts for piece in part.pieces)
+    content: Iterator[bytes] = (piece for part in parts for piece in part.pieces)
     if offer.is_multipart:
         content_type = f'{media.MULTIPART}; type="{offer.media_type}"; boundary={boundary}'
         content = _write_parts(boundary, parts)
     begun = list(islice(content, 2))
     reply = Response(chain(begun, content), content_type=content_type)
     reply.headers["Cache-Control"] = CACHE_CONTROL
-    if isinstance(parts, list):
-        reply.content_length = _measure(boundary if offer.is_multipart else None, parts)
+    size = _measure(boundary if offer.is_multipart else None, parts) if isinstance(parts, list) else None
+    if size is not None:
+        reply.content_length = size
     return reply
 
 

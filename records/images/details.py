@@ -186,10 +186,9 @@ def _write_elements(found: pydicom.Dataset, path: str) -> Iterator[bytes]:
         # A group's length says nothing about the data (PS3.5, section 7.2), and does not hold for JSON.
         if tag.element == 0:
             continue
-        try:
+        # Whatever a broken value raises, it costs the others nothing.
+        with suppress(Exception):
             yield _write_element(found, tag, path)
-        except Exception:  # noqa: S112  # Whatever a broken value raises, it costs the others nothing.
-            continue
 
 
 def _write_element(found: pydicom.Dataset, tag: BaseTag, path: str) -> bytes:

@@ -51,6 +51,26 @@ def test_a_refusal_that_keeps_changes_commits_and_is_raised_all_the_same(committ
     assert committed_messages() == before + 1
 
 
+def attempt_and(session: Session, error: BaseException | None) -> None:
+    with db.attempt(session):
+        outbox.announce(session, "tests.attempt", {})
+        if error is not None:
+            raise error
+
+
+def test_an_attempt_that_is_refused_undoes_itself_and_nothing_else(committing_app: Flask) -> None:
+    before = committed_messages()
+    with db.transaction() as session:
+        # What is appended and not written yet stays too.
+        outbox.announce(session, "tests.before", {})
+        with pytest.raises(NotSignedIn):
+            attempt_and(session, NotSignedIn())
+        assert count(session) == before + 1
+        with pytest.raises(RefreshTokenReused):
+            attempt_and(session, RefreshTokenReused())
+    assert committed_messages() == before + 2
+
+
 def test_a_transaction_inside_a_transaction_is_a_mistake(committing_app: Flask) -> None:
     before = committed_messages()
 

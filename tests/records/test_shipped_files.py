@@ -14,6 +14,8 @@ from tests.support.city import City, Machine, Patient, bearer
 FILES = dicom.shipped_files()
 # What is known to have no picture that can be shown, and must say so.
 NOT_PICTURES = ("reportsi", "test-SR", "rtplan", "waveform", "TINY_ALPHA", "MR_truncated", "badVR", "embedded-sequence")
+AS_STORED = 'multipart/related; type="application/octet-stream"; transfer-syntax=*'
+PLAIN = "application/dicom; transfer-syntax=1.2.840.10008.1.2.1"
 
 
 def test_there_are_files() -> None:
@@ -52,6 +54,12 @@ def look_at(city: City, token: str, address: str, path: Path) -> None:
     metadata = city.client.get(f"{address}/metadata", headers=bearer(token))
     assert metadata.status_code == 200, metadata.text
     assert city.client.get(address, headers=bearer(token)).status_code == 200
+    # The folders hold one kind of file each, many times over.
+    for suffix, accept in (("/frames/1", AS_STORED), ("", PLAIN)) if path.parent == dicom.SHIPPED else ():
+        reply = city.client.get(f"{address}{suffix}", headers=bearer(token) | {"Accept": accept})
+        assert (reply.status_code, bool(reply.data)) == (200, True) or (
+            reply.status_code == 422 and reply.json["code"] == "records.image_not_decodable"
+        ), (suffix, reply.text[:300])
     picture = city.client.get(f"{address}/rendered", headers=bearer(token))
     if any(name in str(path) for name in NOT_PICTURES):
         assert (picture.status_code, picture.json["code"]) == (422, "records.image_not_decodable")

@@ -26,6 +26,7 @@ import records.news.jobs
 import records.quarantine.jobs
 import records.releasing.jobs
 import records.uploads.jobs
+import records.viewing.jobs
 import records.visits.jobs
 from app import create_app
 from core import key_commands, observe
@@ -50,6 +51,7 @@ HANDLERS: dict[str, Handler] = {
     **records.uploads.jobs.HANDLERS,
     **records.news.jobs.HANDLERS,
     **records.exports.jobs.HANDLERS,
+    **records.viewing.jobs.HANDLERS,
 }
 DISPATCHERS = 2
 

@@ -82,7 +82,7 @@ import records.uploads.routes
 import records.viewing.identify
 import records.viewing.pages
 import records.viewing.routes
-import records.viewing.workstation
+import records.viewing.workstation.pages
 import records.visits.pages
 import records.visits.routes
 import records.visits.service
@@ -179,7 +179,7 @@ PAGES = [
     records.visits.pages.pages,
     records.chart.pages.pages,
     records.viewing.pages.pages,
-    records.viewing.workstation.pages,
+    records.viewing.workstation.pages.pages,
     records.items.pages.pages,
     records.items.house.pages.pages,
     records.news.pages.pages,

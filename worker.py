@@ -29,6 +29,7 @@ import records.pacs.jobs
 import records.quarantine.jobs
 import records.releasing.jobs
 import records.uploads.jobs
+import records.viewing.jobs
 import records.visits.jobs
 from app import create_app
 from core import key_commands, observe
@@ -56,6 +57,7 @@ HANDLERS: dict[str, Handler] = {
     **records.exports.jobs.HANDLERS,
     **records.pacs.jobs.HANDLERS,
     **records.dimse.jobs.HANDLERS,
+    **records.viewing.jobs.HANDLERS,
 }
 DISPATCHERS = 2
 

@@ -10,8 +10,9 @@ from core import db
 from core.api import Api
 from core.web import current_actor, present, requires
 from records.dicomweb import media, pictures
+from records.dicomweb.wado import CACHE_CONTROL
 from records.images.service import InstanceFile
-from records.viewing import copies, service
+from records.viewing import copies, first_looks, service
 from records.viewing.schemas import CopyQuery, PicturePath, StudyViewShown, ViewPath
 
 _ZIP = "application/zip"
@@ -48,6 +49,7 @@ def check_standing(path: ViewPath) -> Response:
 @requires("records:image:read")
 def show_picture(path: PicturePath) -> Response:
     """One frame as JPEG, as `/dicomweb` gives it, for the page of this study alone"""
+    look = pictures.read_look(request.args)
     with db.transaction() as session:
         file = service.open_instance(
             session,
@@ -57,7 +59,15 @@ def show_picture(path: PicturePath) -> Response:
             sop_uid=path.instance,
             frame=path.frame,
         )
-    return pictures.answer_picture(file, path.frame, request)
+        ready = first_looks.find_look(session, file, frame=path.frame, look=look)
+    return pictures.answer_picture(file, path.frame, request) if ready is None else _send_ready(file, path.frame, ready)
+
+
+def _send_ready(file: InstanceFile, frame: int, picture: bytes) -> Response:
+    reply = Response(picture, mimetype=media.JPEG, headers={"Cache-Control": CACHE_CONTROL})
+    reply.set_etag(f"{file.sha256.hex()}-{frame}-first")
+    reply.make_conditional(request)
+    return reply
 
 
 @api.get("/view/<uuid:study_id>/dicom.zip", openapi_extensions=_AS_ZIP)

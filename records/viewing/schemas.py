@@ -8,12 +8,11 @@ from pydantic import Field
 
 from core.api import Received, Shown
 from records.images.service import InstanceView, SeriesView, StudyView
+from records.images.slow import FIRST_LOOK_PIXELS, is_large
 from records.viewing.presets import list_presets
 
 # More than this nobody scrolls through, and a broken header may claim any number.
 MOST_FRAMES = 2000
-# A larger picture is sent to fit this, until somebody looks closer.
-FIRST_LOOK_PIXELS = 1024
 THUMBNAIL_PIXELS = 144
 # The middle of a stack says most; of what comes in few pictures, the first.
 _STACK = 8
@@ -58,7 +57,10 @@ def describe_series(study: StudyView, base: str) -> list[dict[str, Any]]:
             "title": one.description or f"序列 {one.number or position}",
             "kind": " · ".join(text for text in (one.modality, one.body_part) if text),
             "base": f"{base}/series/{one.series_instance_uid}/instances",
-            "images": [[image.sop_instance_uid, min(image.frames, MOST_FRAMES), is_large(image)] for image in pictures],
+            "images": [
+                [image.sop_instance_uid, min(image.frames, MOST_FRAMES), is_large(image.rows, image.columns)]
+                for image in pictures
+            ],
             "count": sum(min(image.frames, MOST_FRAMES) for image in pictures),
             "moves": any(image.frames > 1 for image in pictures),
             "presets": [[preset.name, preset.window] for preset in list_presets(one.modality, one.body_part)],
@@ -71,11 +73,6 @@ def describe_series(study: StudyView, base: str) -> list[dict[str, Any]]:
 def list_pictures(series: SeriesView) -> list[InstanceView]:
     """The instances of a series that are pictures."""
     return [one for one in series.instances or [] if one.rows and one.columns]
-
-
-def is_large(image: InstanceView) -> bool:
-    """Whether a first look needs less than all of its pixels."""
-    return max(image.rows or 0, image.columns or 0) > FIRST_LOOK_PIXELS * 5 // 4
 
 
 def choose_start(series: list[dict[str, Any]]) -> tuple[int, int]:

@@ -10,12 +10,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
-from core import audit, clock, storage
+from core import audit, clock, outbox, storage
 from core.actor import Actor
 from core.errors import Refusal
 from core.ids import new_id
 from core.vault import vault
 from health_card import service as health_card
+from records.images import slow
 from records.images.details import METADATA_CONTEXT
 from records.images.dicom import Header
 from records.images.models import Instance, InstanceDetails, Series, Study
@@ -274,6 +275,8 @@ def _add_instance(session: Session, actor: Actor, series: Series, arrival: FileA
             frame_places=header.details.frames,
         )
     )
+    if slow.is_slow(header.transfer_syntax_uid, header.rows, header.columns):
+        outbox.announce(session, slow.ARRIVED_TOPIC, {"instance_id": str(added)}, wakes=False)
 
 
 def _seal_metadata(staged: storage.Staged, header: Header) -> bytes | None:

@@ -1,0 +1,1 @@
+"""OHIF, the viewer of radiologists."""

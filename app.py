@@ -66,6 +66,8 @@ import records.news.pages
 import records.news.routes
 import records.orders.pages
 import records.orders.routes
+import records.quality.pages
+import records.quality.routes
 import records.quarantine.pages
 import records.quarantine.routes
 import records.releasing.pages
@@ -133,6 +135,7 @@ BLUEPRINTS = [
     records.visits.routes.api,
     records.timeline.routes.api,
     records.life.routes.api,
+    records.quality.routes.api,
     records.releasing.routes.api,
     records.quarantine.routes.api,
     records.uploads.routes.api,
@@ -170,6 +173,7 @@ PAGES = [
     records.items.house.pages.pages,
     records.news.pages.pages,
     records.orders.pages.pages,
+    records.quality.pages.pages,
     records.releasing.pages.pages,
     records.quarantine.pages.pages,
     records.uploads.pages.pages,

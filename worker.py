@@ -25,6 +25,7 @@ import records.dimse.jobs
 import records.exports.jobs
 import records.items.jobs
 import records.news.jobs
+import records.quality.jobs
 import records.quarantine.jobs
 import records.releasing.jobs
 import records.uploads.jobs
@@ -54,6 +55,7 @@ HANDLERS: dict[str, Handler] = {
     **records.news.jobs.HANDLERS,
     **records.exports.jobs.HANDLERS,
     **records.dimse.jobs.HANDLERS,
+    **records.quality.jobs.HANDLERS,
 }
 DISPATCHERS = 2
 

@@ -1,6 +1,6 @@
 """Taking images in and showing them: what other packages and protocols may ask."""
 
-from records.images.service.filing import Filed, file_instance
+from records.images.service.filing import FILED_TOPIC, Filed, file_instance
 from records.images.service.keeping import list_kept
 from records.images.service.reading import (
     InstanceFile,
@@ -17,6 +17,7 @@ from records.images.service.reading import (
 )
 
 __all__ = [
+    "FILED_TOPIC",
     "Filed",
     "InstanceFile",
     "InstanceView",

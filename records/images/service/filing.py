@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
@@ -14,6 +14,7 @@ from core import audit, clock, storage
 from core.actor import Actor
 from core.errors import Refusal
 from core.ids import new_id
+from core.outbox import announce
 from health_card import service as health_card
 from records.images.dicom import Header
 from records.images.models import Instance, Series, Study
@@ -32,6 +33,10 @@ from records.timeline import service as timeline
 from records.visits import service as visits
 
 CHANNEL = "dicomweb"
+FILED_TOPIC = "records.study_grown"
+# A study is looked at when no more of it has come for a while, not with every one of its instances.
+LOOK_EVERY = timedelta(minutes=1)
+LOOK_AFTER = timedelta(seconds=30)
 MEDIA_TYPE = "application/dicom"
 # A study arrives as hundreds of instances: its owner reads of one arrival.
 FOLD = timedelta(minutes=15)
@@ -103,6 +108,7 @@ def file_instance(
     series = _find_or_add_series(session, study, header)
     _add_instance(session, actor, series, staged, header)
     _bring_up_to_date(session, study, series, header)
+    _announce(session, study)
     files.accept_waiting_file(session, actor, _arrival(staged, header), person_id=person_id)
     audit.record_act_once(
         session,
@@ -282,6 +288,14 @@ def _bring_up_to_date(session: Session, study: Study, series: Series, header: He
                 names=names,
             ),
         )
+
+
+def _announce(session: Session, study: Study) -> None:
+    """Once a minute in which something came; done when that minute is over and what came in it is committed."""
+    minute = int(clock.now().timestamp() // LOOK_EVERY.total_seconds())
+    due_at = datetime.fromtimestamp(0, UTC) + (minute + 1) * LOOK_EVERY + LOOK_AFTER
+    payload = {"study_id": str(study.id)}
+    announce(session, FILED_TOPIC, payload, key=f"study_grown/{study.id}/{minute}", due_at=due_at, wakes=False)
 
 
 def _title(modalities: list[str]) -> str:

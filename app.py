@@ -69,6 +69,8 @@ import records.orders.pages
 import records.orders.routes
 import records.pacs.pages
 import records.pacs.routes
+import records.quality.pages
+import records.quality.routes
 import records.quarantine.pages
 import records.quarantine.routes
 import records.releasing.pages
@@ -143,6 +145,7 @@ BLUEPRINTS = [
     records.visits.routes.api,
     records.timeline.routes.api,
     records.life.routes.api,
+    records.quality.routes.api,
     records.releasing.routes.api,
     records.quarantine.routes.api,
     records.uploads.routes.api,
@@ -184,6 +187,7 @@ PAGES = [
     records.items.house.pages.pages,
     records.news.pages.pages,
     records.orders.pages.pages,
+    records.quality.pages.pages,
     records.releasing.pages.pages,
     records.quarantine.pages.pages,
     records.uploads.pages.pages,

@@ -26,6 +26,7 @@ import records.exports.jobs
 import records.items.jobs
 import records.news.jobs
 import records.pacs.jobs
+import records.quality.jobs
 import records.quarantine.jobs
 import records.releasing.jobs
 import records.uploads.jobs
@@ -58,6 +59,7 @@ HANDLERS: dict[str, Handler] = {
     **records.pacs.jobs.HANDLERS,
     **records.dimse.jobs.HANDLERS,
     **records.viewing.jobs.HANDLERS,
+    **records.quality.jobs.HANDLERS,
 }
 DISPATCHERS = 2
 

@@ -143,17 +143,18 @@ class Role(StrEnum):
     OPERATOR = "operator"
     SECURITY_ADMINISTRATOR = "security_administrator"
     AUDIT_ADMINISTRATOR = "audit_administrator"
+    QUALITY_OFFICER = "quality_officer"
 
     @property
     def is_of_hospital(self) -> bool:
-        """Whether it is a role at a hospital; the other three run the platform and exclude each other."""
+        """Whether it is a role at a hospital; the others work for the platform and exclude each other."""
         return self in {Role.REGISTRAR, Role.DOCTOR}
 
 
 class StaffMember(WithId, Base):
     """Somebody who works at a hospital, or for the platform itself (no hospital).
 
-    Of the platform's three roles a living person holds one at most: ``employee_index``, the blind index of the employee
+    Of the platform's roles a living person holds one at most: ``employee_index``, the blind index of the employee
     number, says who is the same person. ``password_expires_at`` is set while the password is one that somebody else
     gave: it opens nothing but the change of itself.
     """

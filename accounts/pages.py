@@ -29,6 +29,7 @@ HOME_PAGES = {
     Role.OPERATOR: "/operator",
     Role.SECURITY_ADMINISTRATOR: "/operator",
     Role.AUDIT_ADMINISTRATOR: "/operator",
+    Role.QUALITY_OFFICER: "/operator/imaging-quality",
 }
 
 

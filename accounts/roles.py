@@ -145,6 +145,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "health_card:card:count",
         "health_card:match:review",
         "health_card:person:merge",
+        "records:quality:read",
+        "records:quality:draw",
     },
     Role.SECURITY_ADMINISTRATOR: _SIGNED_IN
     | {
@@ -157,6 +159,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "records:image_archive:manage",
     },
     Role.AUDIT_ADMINISTRATOR: _SIGNED_IN | {"accounts:overview:read", "accounts:audit:read"},
+    # Who scores what others have drawn: an expert of imaging.
+    Role.QUALITY_OFFICER: _SIGNED_IN | {"records:quality:read", "records:quality:score"},
 }
 
 # SMART Backend Services scopes (system/...) and our own for what FHIR does not name.

@@ -172,9 +172,9 @@ class NewStaff(Received):
 class NewAdministrator(Received):
     username: Username = Field(description="lower-case letters, digits, dot, dash; 3 to 32")
     name: Name
-    role: Literal["operator", "security_administrator", "audit_administrator"]
+    role: Literal["operator", "security_administrator", "audit_administrator", "quality_officer"]
     employee_number: str = Field(
-        min_length=1, max_length=64, description="of the person: one person holds one of the three roles"
+        min_length=1, max_length=64, description="of the person: one person holds one of these roles"
     )
 
 

@@ -1,6 +1,6 @@
 """Taking images in and showing them: what other packages and protocols may ask."""
 
-from records.images.service.filing import ARCHIVED_MEDIA_TYPE, Filed, file_instance, hold_study, is_filed
+from records.images.service.filing import ARCHIVED_MEDIA_TYPE, FILED_TOPIC, Filed, file_instance, hold_study, is_filed
 from records.images.service.keeping import list_kept
 from records.images.service.reading import get_study, list_history
 from records.images.service.retrieving import InstanceFile, get_instance, list_files, list_metadata
@@ -10,6 +10,7 @@ from records.images.service.views import InstanceView, SeriesView, StudyView
 __all__ = [
     "ARCHIVED_MEDIA_TYPE",
     "ATTRIBUTES",
+    "FILED_TOPIC",
     "Criterion",
     "Filed",
     "Hit",

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -35,6 +35,10 @@ from records.timeline import service as timeline
 from records.visits import service as visits
 
 CHANNEL = "dicomweb"
+FILED_TOPIC = "records.study_grown"
+# A study is looked at when no more of it has come for a while, not with every one of its instances.
+LOOK_EVERY = timedelta(minutes=1)
+LOOK_AFTER = timedelta(seconds=30)
 MEDIA_TYPE = "application/dicom"
 # What the house's own archive says of an instance whose pixels stay there: all of its header, as a file.
 ARCHIVED_MEDIA_TYPE = "application/dicom; pixels=archived"
@@ -120,6 +124,7 @@ def file_instance(
     series = _find_or_add_series(session, study, header)
     _add_instance(session, actor, series, arrival, header)
     _bring_up_to_date(session, study, series, header)
+    _announce(session, study)
     files.accept_waiting_file(session, actor, arrival, person_id=person_id)
     audit.record_act_once(
         session,
@@ -324,6 +329,14 @@ def _bring_up_to_date(session: Session, study: Study, series: Series, header: He
                 names=names,
             ),
         )
+
+
+def _announce(session: Session, study: Study) -> None:
+    """Once a minute in which something came; done when that minute is over and what came in it is committed."""
+    minute = int(clock.now().timestamp() // LOOK_EVERY.total_seconds())
+    due_at = datetime.fromtimestamp(0, UTC) + (minute + 1) * LOOK_EVERY + LOOK_AFTER
+    payload = {"study_id": str(study.id)}
+    outbox.announce(session, FILED_TOPIC, payload, key=f"study_grown/{study.id}/{minute}", due_at=due_at, wakes=False)
 
 
 def _title(modalities: list[str]) -> str:

@@ -145,7 +145,7 @@ for _kind in KINDS.values():
         _add_writing(_kind)
 
 
-@api.post("/Patient", operation_id="create_Patient", responses={200: None, 201: None})
+@api.post("/Patient", endpoint="create_Patient", operation_id="create_Patient", responses={200: None, 201: None})
 @requires("health_card:patient:register")
 def register_patient() -> Response:
     """Register the person of a certificate, who stands at this hospital; again: the same person
@@ -157,7 +157,7 @@ def register_patient() -> Response:
     return answers.present_found(shown, 201 if is_new else 200, Location=location)
 
 
-@api.put("/Consent/<resource_id>", operation_id="update_Consent", responses={200: None})
+@api.put("/Consent/<resource_id>", endpoint="update_Consent", operation_id="update_Consent", responses={200: None})
 @requires("consent:grant:revoke")
 def revoke_consent(path: ResourcePath) -> Response:
     """The patient takes a consent back: the Consent as it was read, with the status inactive"""

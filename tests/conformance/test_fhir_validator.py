@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from werkzeug.test import TestResponse
 
 from records.fhir import systems
-from tests.support.city import City, resident_id
+from tests.support.city import City, Machine, Patient, Staff, resident_id
 from tests.support.entries import call, condition, every_kind, get, matches, named
 from tests.support.fhir import bundle, card, observation, report, report_id_of, send
 
@@ -34,6 +35,51 @@ def find_problems(resources: list[dict[str, Any]]) -> list[list[str]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def signed_report(patient: Patient, doctor: Staff) -> dict[str, Any]:
+    """A report with components, and with those who made it."""
+    part = {"code": {"coding": [{"code": "8480-6"}], "text": "收缩压"}, "valueQuantity": {"value": 121}}
+    somebody = {"resourceType": "Practitioner", "id": "p", "name": [{"text": "钱检验"}]}
+    return report(
+        card(patient.card_number),
+        contained=[observation(id="a"), observation(id="b", valueQuantity=None, component=[part]), somebody],
+        result=[{"reference": "#a"}, {"reference": "#b"}],
+        performer=[{"reference": "#p"}, {"identifier": {"value": "2001"}}],
+        resultsInterpreter=[{"reference": f"Practitioner/{doctor.id}"}],
+    )
+
+
+def registrant() -> dict[str, Any]:
+    """Somebody at the window of a hospital."""
+    return {
+        "resourceType": "Patient",
+        "name": [{"text": "欧阳测试"}],
+        "identifier": [{"system": f"{systems.CERTIFICATE}01", "value": resident_id()}],
+        "telecom": [{"system": "phone", "value": "13900000001"}],
+    }
+
+
+def revoke_consent(city: City, patient: Patient) -> TestResponse:
+    """The patient takes back what is in force."""
+    (grant, *_) = matches(get(city, patient.token, f"Consent?patient={patient.person_id}&status=active"))
+    match = {"If-Match": f'W/"{grant["meta"]["versionId"]}"'}
+    return call(city, patient.token, "PUT", f"Consent/{grant['id']}", grant | {"status": "inactive"}, **match)
+
+
+def collect_refusals(city: City, machine: Machine, patient: Patient) -> dict[str, dict[str, Any]]:
+    """How it says no, by why."""
+    refused = {
+        "unreadable": send(city, machine, "{"),
+        "invalid": call(
+            city, machine.token, "POST", "Condition", condition(named(patient.card_number), code=None, bogus=1)
+        ),
+        "not signed in": city.client.get("/fhir/Patient"),
+        "not found": call(city, patient.token, "GET", "Condition/1"),
+        "read only": call(city, machine.token, "POST", "Organization", {"resourceType": "Organization"}),
+        "unsupported": call(city, patient.token, "GET", "Condition?bogus=1"),
+    }
+    return {name: json.loads(reply.text) for name, reply in refused.items()}
+
+
 def collect_everything(city: City) -> dict[str, dict[str, Any]]:
     """Each kind of answer, by what was asked."""
     hospital, patient = city.hospital(), city.patient()
@@ -57,25 +103,8 @@ def collect_everything(city: City) -> dict[str, dict[str, Any]]:
     send(city, machine, bundle(corrected, observation(status="entered-in-error")))
     for one in every_kind(subject):
         note(f"create {one['resourceType']}", call(city, machine.token, "POST", one["resourceType"], one), 201)
-    part = {"code": {"coding": [{"code": "8480-6"}], "text": "收缩压"}, "valueQuantity": {"value": 121}}
-    somebody = {
-        "resourceType": "Practitioner",
-        "id": "p",
-        "name": [{"text": "钱检验"}],
-        "identifier": [{"value": "2001"}],
-    }
-    inside = report(
-        card(patient.card_number),
-        contained=[observation(id="a"), observation(id="b", valueQuantity=None, component=[part]), somebody],
-        result=[{"reference": "#a"}, {"reference": "#b"}],
-        performer=[{"reference": "#p"}],
-        resultsInterpreter=[{"reference": f"Practitioner/{doctor.id}"}],
-    )
+    inside = signed_report(patient, doctor)
     note("create DiagnosticReport", call(city, machine.token, "POST", "DiagnosticReport", inside), 201)
-    registrant = {"resourceType": "Patient", "name": [{"text": "欧阳测试"}],
-                  "identifier": [{"system": f"{systems.CERTIFICATE}01", "value": resident_id()}],
-                  "telecom": [{"system": "phone", "value": "13900000001"}]}  # fmt: skip
-    note("create Patient", call(city, machine.token, "POST", "Patient", registrant), 201)
     batch = [condition(subject), condition(named("0" * 64)), condition(subject, identifier=None)]
     entries = [{"resource": one, "request": {"method": "POST", "url": "Condition"}} for one in batch]
     note("batch-response", send(city, machine, {"resourceType": "Bundle", "type": "batch", "entry": entries}))
@@ -100,25 +129,14 @@ def collect_everything(city: City) -> dict[str, dict[str, Any]]:
     for reader in (patient, machine):
         for operation in ("$everything?_count=100", "$summary"):
             said[f"{operation} of {type(reader).__name__}"] = get(city, reader.token, f"{person}/{operation}")
+    note("create Patient", call(city, machine.token, "POST", "Patient", registrant()), 201)
     reads = [{"request": {"method": "GET", "url": url}} for url in (person, f"{person}/$summary", "Patient/1")]
-    note(
-        "batch of reads",
-        call(city, patient.token, "POST", "", {"resourceType": "Bundle", "type": "batch", "entry": reads}),
-    )
-    (grant, *_) = matches(get(city, patient.token, f"Consent?patient={patient.person_id}&status=active"))
-    over, match = grant | {"status": "inactive"}, {"If-Match": f'W/"{grant["meta"]["versionId"]}"'}
-    note("update Consent", call(city, patient.token, "PUT", f"Consent/{grant['id']}", over, **match))
+    bundled = {"resourceType": "Bundle", "type": "batch", "entry": reads}
+    note("batch of reads", call(city, patient.token, "POST", "", bundled))
+    note("update Consent", revoke_consent(city, patient))
     stranger = city.patient()
     said["empty summary"] = get(city, stranger.token, f"Patient/{stranger.person_id}/$summary")
-    refused = {
-        "unreadable": send(city, machine, "{"),
-        "invalid": call(city, machine.token, "POST", "Condition", condition(subject, code=None, bogus=1)),
-        "not signed in": city.client.get("/fhir/Patient"),
-        "not found": call(city, patient.token, "GET", "Condition/1"),
-        "read only": call(city, machine.token, "POST", "Organization", {"resourceType": "Organization"}),
-        "unsupported": call(city, patient.token, "GET", "Condition?bogus=1"),
-    }
-    return said | {name: json.loads(reply.text) for name, reply in refused.items()}
+    return said | collect_refusals(city, machine, patient)
 
 
 def test_whatever_the_server_says_is_valid_fhir(module_city: City) -> None:

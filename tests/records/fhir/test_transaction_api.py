@@ -332,4 +332,4 @@ def test_the_capability_statement_says_what_is_there(city: City) -> None:
         if rule.endpoint.startswith("fhir.") and interaction in named and kind[:1].isupper():
             routed.add((kind, named[interaction]))
     assert said == routed
-    assert len(said) == 17 * 2 + 11 * 2 + 11 * 2
+    assert len(said) == 17 * 2 + 11 * 2 + 11 * 2 + 2

@@ -79,6 +79,8 @@ def measure(settings: Settings) -> list[Figure]:
             contenders = {
                 name: _contender(running, name, write_requests, settings) for name in ("product", "fhirstarter", "bare")
             }
+            for database_url in (running.product_url, other_url):
+                running.analyse(database_url)
             product, other, bare = alternate("fhir_create", contenders, settings.rounds)
             return [product, other, product, bare]
 

@@ -145,6 +145,11 @@ class Machines:
         self._servers[name] = program, port
         return port
 
+    def analyse(self, database_url: str) -> None:
+        """Let a database know how big its tables have become, as it does by itself within a minute or two."""
+        with psycopg.connect(database_url.replace("+psycopg", "", 1), autocommit=True) as connection:
+            connection.execute("ANALYZE")
+
     def start_worker(self, work: str) -> Program:
         """Start a worker: ``jobs``, or the ``listener`` for HL7 v2 messages."""
         program = self._installation.inside(work, "-m", "worker", work)

@@ -9,7 +9,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from core import statements
-from core.db import Base, before_attempt, copy_rows
+from core.db import Base, before_attempt, copy_lines
 
 # In ``session.info``: what the transaction under way has appended and not written yet.
 _ROWS = "core.appending.rows"
@@ -53,7 +53,8 @@ def write_appended(session: Session) -> None:
         # One after the other, as they were appended: a row may refer to one of a table before it.
         for target, rows in appended.items():
             if target[1] is None:
-                copy_rows(session, target[0], rows)
+                columns = sorted(set[str]().union(*rows))
+                copy_lines(session, target[0], columns, [[row.get(column) for column in columns] for row in rows])
             else:
                 _insert(session, {target: rows})
     elif appended:

@@ -67,7 +67,7 @@ def read_plain(resource: Mapping[str, Any]) -> Element | None:
 
 
 @cache
-def _reader_of(type_name: str) -> _Read:
+def _reader_of(type_name: str) -> Callable[[Any], Element]:
     model: Any = get_fhir_model_class(type_name)
     readers: dict[str, _Read] = {}
     choices: dict[str, str] = {}

@@ -1,5 +1,7 @@
 """The web application: the only module, beside worker.py, that knows every package."""
 
+from core import starting  # isort: split
+
 import os
 from pathlib import Path
 
@@ -99,6 +101,8 @@ from core import (
 from core.actor import SYSTEM
 from core.config import Config, read_config
 from health_card.service.codes import KEY_PURPOSE
+
+starting.end()
 
 BLUEPRINTS = [
     health.api,
@@ -220,6 +224,11 @@ def prepare() -> None:
     """Bring the database to the newest schema, make the keys and items that are missing, rotate old keys.
 
     Safe to repeat."""
+    make_ready()
+
+
+def make_ready() -> None:
+    """What ``prepare`` does; needs an app context."""
     upgrade()
     with db.transaction() as session:
         for purpose in KEY_RINGS:

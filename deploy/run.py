@@ -27,9 +27,9 @@ ROOT = Path(__file__).resolve().parent.parent
 READY_SECONDS = 60.0
 
 # Measured best on two cores: two workers, two threads each (a pool of two database connections each).
-SERVER = ("-m", "deploy.server", "--interface", "wsgi", "--factory", "--workers", "2", "--blocking-threads", "2")
+GRANIAN = ("-m", "granian", "--interface", "wsgi", "--factory", "--workers", "2", "--blocking-threads", "2")
 # A worker that is asked to stop while it still starts never hears it: then it is killed after so many seconds.
-SERVER_LIMITS = (
+GRANIAN_LIMITS = (
     "--workers-kill-timeout",
     "5",
     "--respawn-failed-workers",
@@ -94,7 +94,7 @@ def run_everything(supervisor: Supervisor, folder: Path) -> None:
     say("正在准备数据 … · preparing the data ...")
     supervisor.run_to_end(installation.outside("city", "-m", "simulator.city"))
     address = ("--host", "127.0.0.1", "--port", str(installation.port))
-    server = installation.inside("server", *SERVER, *SERVER_LIMITS, *address)
+    server = installation.inside("server", "-m", "deploy.server", *GRANIAN[2:], *GRANIAN_LIMITS, *address)
     supervisor.start(server)
     supervisor.start(installation.inside("worker", "-m", "worker", "jobs"))
     supervisor.start(installation.inside("listener", "-m", "worker", "listener"))

@@ -50,7 +50,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     Files whose tests really commit come last: what they leave behind is seen by no test that counts rows.
     """
-    slow = {item.path for item in items if "platform" in getattr(item, "fixturenames", ())}
+    slow = {
+        item.path
+        for item in items
+        if "platform" in getattr(item, "fixturenames", ()) or item.path.stem.endswith("_fuzz")
+    }
     committing = {item.path for item in items if "committing_app" in getattr(item, "fixturenames", ())}
     items.sort(key=lambda item: (item.path not in slow, item.path in committing))
 

@@ -1,5 +1,7 @@
 """The web application: the only module, beside worker.py, that knows every package."""
 
+from core import starting  # isort: split
+
 import os
 from pathlib import Path
 
@@ -112,6 +114,8 @@ from core.config import Config, read_config
 from core.cross_origin import CrossOrigin
 from core.storage.commands import commands as file_commands
 from health_card.service.codes import KEY_PURPOSE
+
+starting.end()
 
 BLUEPRINTS = [
     health.api,
@@ -245,6 +249,11 @@ def prepare() -> None:
     """Bring the database to the newest schema, make the keys and items that are missing, rotate old keys.
 
     Safe to repeat."""
+    make_ready()
+
+
+def make_ready() -> None:
+    """What ``prepare`` does; needs an app context."""
     upgrade()
     with db.transaction() as session:
         for purpose in KEY_RINGS:

@@ -39,7 +39,6 @@ GRANIAN_LIMITS = (
     "--http",
     "1",
 )
-APPLICATION = "app:create_app"
 # The simulated WeChat takes messages of any template.
 MESSAGE_TEMPLATES = json.dumps(
     {"*": {"template_id": "demo-notices", "data": {"thing1": "title", "thing2": "hospital", "time3": "time"}}}
@@ -94,10 +93,9 @@ def run_everything(supervisor: Supervisor, folder: Path) -> None:
     supervisor.start(simulator)
     supervisor.wait_until_answering(simulator, f"{installation.simulator_url}/healthz", READY_SECONDS)
     say("正在准备数据 … · preparing the data ...")
-    supervisor.run_to_end(installation.inside("prepare", "-m", "flask", "--app", "app", "prepare"))
     supervisor.run_to_end(installation.outside("city", "-m", "simulator.city"))
     address = ("--host", "127.0.0.1", "--port", str(installation.port))
-    server = installation.inside("server", *GRANIAN, *GRANIAN_LIMITS, *address, APPLICATION)
+    server = installation.inside("server", "-m", "deploy.server", *GRANIAN[2:], *GRANIAN_LIMITS, *address)
     supervisor.start(server)
     supervisor.start(installation.inside("worker", "-m", "worker", "jobs"))
     supervisor.start(installation.inside("listener", "-m", "worker", "listener", "images"))

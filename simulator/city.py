@@ -22,7 +22,7 @@ from accounts import service as accounts
 from accounts.models import Role
 from accounts.roles import SCOPE_PERMISSIONS
 from accounts.wechat import WechatIdentity
-from app import create_app
+from app import create_app, make_ready
 from core import clock, db
 from core.actor import SYSTEM
 from core.config import Config, read_config
@@ -64,14 +64,24 @@ PATIENTS = [
 
 
 def main() -> int:
-    """Make the city, or bring its addresses up to date when it is there. Returns the exit code."""
+    """Prepare the database, make the city, or bring its addresses up to date when it is there. Returns the exit code.
+
+    Both in one process: reading the application takes longer than either.
+    """
     config = read_config(os.environ)
     if config.profile != "demo":
         print("simulator.city: only the demo profile has a demo city", file=sys.stderr)
         return 2
     control = Control(os.environ["SIMULATOR_BASE_URL"], os.environ["SIMULATOR_TOKEN"])
     credentials_file = Path(os.environ["CREDENTIALS_FILE"])
-    with create_app(config).app_context(), db.transaction() as session:
+    with create_app(config).app_context():
+        make_ready()
+        _open_city(config, control, credentials_file)
+    return 0
+
+
+def _open_city(config: Config, control: Control, credentials_file: Path) -> None:
+    with db.transaction() as session:
         kept = _read_kept(session, credentials_file)
         city = kept or _make_city(session, config)
         _open_hospitals(session, config, city)
@@ -87,7 +97,6 @@ def main() -> int:
             control.register_phone(patient["wx_code"], patient["openid"])
         # Written before the commit: if that fails, the next start finds no such hospitals and begins anew.
         _write_private(credentials_file, city)
-    return 0
 
 
 def _read_kept(session: Session, credentials_file: Path) -> dict[str, Any] | None:

@@ -52,6 +52,12 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
 
 
+@cache
+def nodes(module: ast.Module) -> tuple[ast.AST, ...]:
+    """Everything in it; each rule goes through all of it."""
+    return tuple(ast.walk(module))
+
+
 def root_of(path: Path) -> str:
     return path.relative_to(ROOT).parts[0]
 
@@ -62,7 +68,7 @@ def place(path: Path, node: ast.AST | None = None) -> str:
 
 
 def functions(module: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    return (node for node in ast.walk(module) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return (node for node in nodes(module) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 # Sizes and the tree
@@ -176,7 +182,7 @@ def test_every_code_names_its_package_and_says_what_to_do(migrated_app: Flask) -
 def test_every_refusal_class_has_a_code_of_its_own() -> None:
     declared: dict[str, str] = {}
     for path, module in sources(*PRODUCT).items():
-        for node in ast.walk(module):
+        for node in nodes(module):
             if isinstance(node, ast.ClassDef):
                 for line in node.body:
                     if (
@@ -206,7 +212,7 @@ def test_only_core_db_says_commit_or_rollback() -> None:
         place(path, node)
         for path, module in sources(*PRODUCT, "app.py", "worker.py").items()
         if path != ROOT / "core" / "db.py"
-        for node in ast.walk(module)
+        for node in nodes(module)
         if isinstance(node, ast.Attribute) and node.attr in {"commit", "rollback", "begin_nested"}
     ]
     assert said == []
@@ -219,7 +225,7 @@ def test_only_routes_jobs_and_mechanisms_open_transactions() -> None:
         place(path, node)
         for path, module in sources(*(PRODUCT - {"core"})).items()
         if not {path.stem, path.parent.name} & openers
-        for node in ast.walk(module)
+        for node in nodes(module)
         if isinstance(node, ast.Call) and ast.unparse(node.func) in {"db.transaction", "db.snapshot"}
     ]
     assert said == []
@@ -243,7 +249,7 @@ def test_only_the_compositions_read_the_environment() -> None:
         place(path, node)
         for path, module in sources().items()
         if root_of(path) not in allowed and "embedded" not in path.parts
-        for node in ast.walk(module)
+        for node in nodes(module)
         if isinstance(node, ast.Attribute) and ast.unparse(node) in {"os.environ", "os.getenv", "os.environb"}
     ]
     assert readers == []
@@ -277,7 +283,7 @@ def test_a_package_sees_only_the_service_of_another() -> None:
     found = [
         f"{place(path, node)} {ast.unparse(node)}"
         for path, module in sources(*(PRODUCT - {"core"})).items()
-        for node in ast.walk(module)
+        for node in nodes(module)
         if isinstance(node, ast.Import | ast.ImportFrom) and sees_inside_another(root_of(path), node)
     ]
     assert found == []
@@ -295,9 +301,9 @@ def test_what_patients_read_is_asked_of_consent_with_the_item() -> None:
     """Whom a login holds is not enough: single reports and studies may be hidden from it (consent.is_readable)."""
     items, by_person = {"Report", "Study", "TimelineEntry"}, {"held_person_ids", "own_person_ids", "find_holding"}
     readers = {
-        path: {node.attr for node in ast.walk(module) if isinstance(node, ast.Attribute)}
+        path: {node.attr for node in nodes(module) if isinstance(node, ast.Attribute)}
         for path, module in sources("records").items()
-        if items & {alias.name for node in ast.walk(module) if isinstance(node, ast.ImportFrom) for alias in node.names}
+        if items & {alias.name for node in nodes(module) if isinstance(node, ast.ImportFrom) for alias in node.names}
     }
     assert [place(path) for path, names in readers.items() if by_person & names] == []
     assert [place(path) for path, names in readers.items() if "release" in names and "is_readable" not in names] == []
@@ -305,7 +311,7 @@ def test_what_patients_read_is_asked_of_consent_with_the_item() -> None:
 
 
 def imports(module: ast.Module) -> Iterator[tuple[ast.stmt, str]]:
-    for node in ast.walk(module):
+    for node in nodes(module):
         if isinstance(node, ast.Import):
             yield from ((node, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -48,7 +48,7 @@ def ask(fuzz: Fuzz, operation: Any) -> None:
     """
     right = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
     _ask(fuzz, operation, right.map(lambda case: (case, None)), few=1)
-    _ask(fuzz, operation, right.flatmap(lambda case: st.tuples(st.just(case), make_strange(fuzz.scene, case))), few=2)
+    _ask(fuzz, operation, right.flatmap(lambda case: st.tuples(st.just(case), make_strange(fuzz.scene, case))), few=1)
     if fuzz.is_long:
         wrong = operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
         _ask(fuzz, operation, wrong.map(lambda case: (case, None)), few=0)

@@ -68,7 +68,7 @@ class Platform:
 
     def kill(self, program: str) -> None:
         """``kill -9`` of one program's main process: server or worker. One that is being started again is awaited."""
-        mark = {"server": "granian", "worker": "jobs"}[program]
+        mark = {"server": "deploy.server", "worker": "jobs"}[program]
         assert self._process is not None
         gives_up_at = time.monotonic() + _READY_WITHIN_SECONDS
         while time.monotonic() < gives_up_at:

@@ -16,7 +16,8 @@ STATEMENTS = 2000
 
 
 def keep_statements(engine: Engine) -> None:
-    """Let the engine's connections make savepoints cheaply, and keep many prepared statements."""
+    """Let the engine's connections make savepoints cheaply, and keep many prepared statements and compiled ones."""
+    engine.update_execution_options(compiled_cache={})
 
     @event.listens_for(engine, "connect")
     def allow_many(driver: "psycopg.Connection[Any]", _entry: Any) -> None:

@@ -71,7 +71,7 @@ def objects_of(value: Any) -> Iterator[dict[str, Any]]:
 @st.composite
 def resources(draw: st.DrawFn) -> dict[str, Any]:
     """An ordinary resource in which up to three things are strange, missing or more than there should be."""
-    resource = copy.deepcopy(draw(st.sampled_from([OBSERVATION, REPORT])))
+    resource: dict[str, Any] = copy.deepcopy(draw(st.sampled_from([OBSERVATION, REPORT])))
     for _ in range(draw(st.integers(0, 3))):
         place = draw(st.sampled_from(list(objects_of(resource))))
         name = draw(st.one_of(st.sampled_from(sorted(place)), NAMES)) if place else draw(NAMES)

@@ -11,6 +11,7 @@ import io
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tarfile
 from pathlib import Path
@@ -32,13 +33,29 @@ def main() -> int:
     :return: the exit code.
     """
     if not PLACE.is_dir():
-        registry = os.environ.get("NPM_CONFIG_REGISTRY", "https://registry.npmjs.org").rstrip("/")
+        registry = _find_registry()
         print(f"Fetching @ohif/app {VERSION} (50 MB) ...")
         answer = requests.get(f"{registry}/@ohif/app/-/app-{VERSION}.tgz", timeout=_TIMEOUT_SECONDS)
         answer.raise_for_status()
         unpack(answer.content, PLACE)
     print(f"@ohif/app {VERSION} lies in {PLACE}")
     return 0
+
+
+def _find_registry() -> str:
+    """Where npm, or whoever sets NPM_CONFIG_REGISTRY in its place, takes packages from.
+
+    :raises SystemExit: neither says.
+    """
+    told = os.environ.get("NPM_CONFIG_REGISTRY")
+    npm = shutil.which("npm")
+    if told is None and npm is not None:
+        told = subprocess.run([npm, "config", "get", "registry"], check=True, capture_output=True, text=True).stdout
+    if told is None:
+        raise SystemExit(
+            "npm is not installed: set NPM_CONFIG_REGISTRY to the address of the npm registry, and try again"
+        )
+    return told.strip().rstrip("/")
 
 
 def unpack(archive: bytes, place: Path) -> None:

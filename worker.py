@@ -4,6 +4,8 @@
 one wait for those of the other at every statement.
 """
 
+from core import starting  # isort: split
+
 import os
 import signal
 import sys
@@ -32,6 +34,8 @@ from core import key_commands, observe
 from core.config import read_config
 from core.dispatch import Dispatcher, Handler
 from records.hl7v2 import mllp
+
+starting.end()
 
 # Outbox topic -> handler.
 HANDLERS: dict[str, Handler] = {

@@ -5,6 +5,8 @@ what their PACS send by DIMSE.
 one wait for those of the other at every statement.
 """
 
+from core import starting  # isort: split
+
 import os
 import signal
 import sys
@@ -38,6 +40,8 @@ from core.config import read_config
 from core.dispatch import Dispatcher, Handler
 from records.dimse import listener
 from records.hl7v2 import mllp
+
+starting.end()
 
 # Outbox topic -> handler.
 HANDLERS: dict[str, Handler] = {

@@ -4,6 +4,8 @@ Run as ``python -m simulator.city`` with the environment of ``make run``; only t
 services themselves: nobody is signed in yet who could admit a hospital.
 """
 
+from core import starting  # isort: split
+
 import json
 import os
 import secrets
@@ -35,6 +37,8 @@ from payments.service import ProductTerms
 from recognition import service as recognition
 from simulator.control import Control
 from simulator.people import SyntheticPerson, invent_person
+
+starting.end()
 
 HOSPITALS = [("市第一测试医院", 3), ("市第二测试医院", 2), ("测试区卫生院", 1), ("市测试妇幼保健院", 2)]
 ADMINISTRATORS = [

@@ -76,7 +76,7 @@ _REPORT = compose(
     {act} 'records.report.read', person_id, 'report', id, 'own', jsonb_build_object('version', version) FROM found
 )
 SELECT found.id, version, status, category, found.code, code_system, found.name, hospital_id, h.name AS hospital_name,
-    effective_at AS performed_at, is_current, filed_at, false AS is_held
+    effective_at AS performed_at, is_current, filed_at, authors, false AS is_held
 FROM found JOIN hospitals h ON h.id = hospital_id
 """,
     held=_HELD,
@@ -144,8 +144,9 @@ def create_app() -> Flask:
         }
         lines = ask(_LINES, {"report_id": report_id, "version": report["version"]})
         observations = [_judge(line) for line in lines]
-        versions = [filed | {"conclusion_changed": False, "changes": []}]
-        return _present(report | {"observations": observations, "versions": versions, "attachments": []})
+        versions = [filed | {"conclusion_changed": False, "authors_changed": False, "changes": []}]
+        shown = {"authors": report["authors"] or [], "versions": versions, "attachments": []}
+        return _present(report | {"observations": observations} | shown)
 
     @app.get("/fhir/Observation")
     def search_results() -> Response:

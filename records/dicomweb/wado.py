@@ -1,5 +1,6 @@
 """WADO-RS, Retrieve Transaction (PS3.18, section 10.4): instances, their metadata, frames and bulk data."""
 
+import io
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -176,7 +177,9 @@ def _as_kept(file: InstanceFile) -> InstanceFile:
     if file.archived is None:
         return file
     with file.open() as stream:
-        return _in_syntax(file, read_header(stream).transfer_syntax_uid)
+        told = _in_syntax(file, read_header(stream).transfer_syntax_uid)
+        # Of what its index says only the header was measured.
+        return replace(told, size_bytes=stream.seek(0, io.SEEK_END))
 
 
 def _without_guess(file: InstanceFile) -> InstanceFile:
@@ -190,8 +193,7 @@ def _in_syntax(file: InstanceFile, syntax: str) -> InstanceFile:
 
 def _write_instance(file: InstanceFile, offer: Offer) -> Part:
     stored = file.view.transfer_syntax_uid
-    # Of a file in a hospital's archive only the header was measured.
-    size = file.size_bytes if file.archived is None else None
+    size = file.size_bytes if stored else None
     if offer.is_stored or offer.syntax in {None, stored}:
         content_type = f"{media.DICOM}; transfer-syntax={stored}" if stored else media.DICOM
         return Part(content_type, _read_file(file), size)

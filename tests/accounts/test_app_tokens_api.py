@@ -230,8 +230,15 @@ def test_an_apps_token_opens_nothing_but_fhir(here: AppSide, patient: Patient) -
     city, token = here.city, here.tokens(patient)["access_token"]
     for path in ("/api/v1/timeline", "/api/v1/cards", "/api/v1/apps", "/api/v1/grants", "/api/v1/access-log"):
         assert city.client.get(path, headers=bearer(token)).status_code == 403, path
-    for method, path in (("POST", "/fhir"), ("POST", "/fhir/Condition"), ("PUT", "/fhir/Condition/1")):
+    for method, path in (("POST", "/fhir/Condition"), ("PUT", "/fhir/Condition/1")):
         assert city.client.open(path, method=method, headers=bearer(token)).status_code == 403
+    # A batch reads; what it would write is refused by the entry.
+    for kind, expected in (("transaction", (403, [])), ("batch", (200, ["403"]))):
+        entry = {"request": {"method": "POST", "url": "Condition"}, "resource": {"resourceType": "Condition"}}
+        sent = {"resourceType": "Bundle", "type": kind, "entry": [entry]}
+        answer = city.client.post("/fhir", json=sent, headers=bearer(token))
+        statuses = [each["response"]["status"] for each in answer.json.get("entry", [])]
+        assert (answer.status_code, statuses) == expected, kind
     for path in ("AuditEvent", "Consent"):
         assert reads(city, token, path) == 403
 

@@ -27,9 +27,17 @@ pytestmark = pytest.mark.system("orthanc")
 
 
 @pytest.fixture(scope="module")
-def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
+def orthanc_of_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
     with running_orthanc(tmp_path_factory.mktemp("orthanc")) as running:
         yield running
+
+
+@pytest.fixture
+def orthanc(orthanc_of_module: Orthanc) -> Iterator[Orthanc]:
+    """Empty at the beginning of every test."""
+    yield orthanc_of_module
+    for study in orthanc_of_module.ask("GET", "/studies"):
+        orthanc_of_module.ask("DELETE", f"/studies/{study}")
 
 
 @pytest.fixture
@@ -71,12 +79,10 @@ def of_today(name: str = "CT_small.dcm", **attributes: Any) -> pydicom.Dataset:
 
 
 @pytest.fixture
-def house(app: Flask, city: City, own: Config, orthanc: Orthanc) -> Iterator[House]:
+def house(app: Flask, city: City, own: Config) -> House:
     hospital, patient = city.hospital(), city.patient()
     city.bind_number(hospital, patient, "P0001")
-    yield House(city, hospital, patient)
-    for study in orthanc.ask("GET", "/studies"):
-        orthanc.ask("DELETE", f"/studies/{study}")
+    return House(city, hospital, patient)
 
 
 def work(app: Flask) -> None:

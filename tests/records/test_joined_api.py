@@ -1,20 +1,22 @@
-"""Images and their report come by different ways and meet by the accession number; nobody learns of one by the other."""
+"""Images and their report meet by the accession number; nobody learns of one by the other."""
 
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from accounts import service as accounts
-from consent.models import RestrictedItem
-from core import clock, db
+from consent import service as consent
+from consent.models import Sensitivity
+from core import db
 from core.actor import SYSTEM
 from records.fhir import systems
 from records.hl7v2 import jobs
 from records.images.models import Study
+from records.reports.models import Report
 from tests.support import fhir, studies
 from tests.support.browsing import Browser
 from tests.support.city import City, Patient, Staff, bearer
@@ -50,9 +52,8 @@ class Scene:
         """A report by FHIR, of the patient and the hospital of the images."""
         imaging = {"category": [{"coding": [{"system": systems.DIAGNOSTIC_SERVICE, "code": "RAD"}]}]}
         code = {"coding": [{"system": "urn:example:code", "code": "CT1"}], "text": "胸部CT报告"}
-        report = fhir.report(
-            (systems.CARD, self.seen.patient.card_number), conclusion=FOUND, code=code, **(imaging | said)
-        )
+        subject = systems.CARD, self.seen.patient.card_number
+        report = fhir.report(subject, **(imaging | {"conclusion": FOUND, "code": code} | said))
         return UUID(fhir.report_id_of(fhir.send(self.city, self.city.machine(self.seen.home), fhir.bundle(report))))
 
     def tell(self, fields: str, order: str | None = None, section: str = "RAD") -> str:
@@ -119,18 +120,13 @@ def test_what_only_looks_alike_is_not_joined(scene: Scene) -> None:
     assert scene.of_study(scene.seen.patient) == []
 
 
-def restrict(scene: Scene, kind: str, object_id: UUID, **why: Any) -> None:
-    """``sensitivity``: unknown to other hospitals; ``is_held``: unknown to the patient."""
+def restrict(scene: Scene, kind: str, object_id: UUID, sensitivity: Sensitivity | None, *, is_held: bool) -> None:
+    """Sensitive: unknown to other hospitals; held: unknown to the patient."""
     with db.transaction() as session:
-        session.add(
-            RestrictedItem(
-                object_kind=kind,
-                object_id=object_id,
-                person_id=session.scalars(select(Study.person_id).filter_by(id=scene.study_id)).one(),
-                hospital_id=scene.seen.home.id,
-                restricted_at=clock.now(),
-                **({"is_held": False} | why),
-            )
+        person_id = session.scalars(select(Study.person_id).filter_by(id=scene.study_id)).one()
+        hospital_id, of = scene.seen.home.id, (kind, object_id)
+        consent.restrict_item(
+            session, person_id=person_id, hospital_id=hospital_id, of=of, sensitivity=sensitivity, is_held=is_held
         )
 
 
@@ -138,15 +134,15 @@ def test_neither_is_told_of_to_whom_may_not_see_it(scene: Scene) -> None:
     report_id = scene.send(imagingStudy=[{"identifier": accession()}])
     held_id = scene.send(imagingStudy=[{"identifier": accession()}], conclusion="尚未公开")
     patient, doctor, page = scene.seen.patient, scene.seen.doctor, f"/view/{scene.study_id}"
-    restrict(scene, "report", report_id, sensitivity="hiv")
-    restrict(scene, "report", held_id, is_held=True)
+    restrict(scene, "report", report_id, Sensitivity.HIV, is_held=False)
+    restrict(scene, "report", held_id, None, is_held=True)
     assert [one["id"] for one in scene.of_study(doctor)] == [str(held_id)]
     assert [one["id"] for one in scene.of_study(patient)] == [str(report_id)]
     for who, seen, unseen in ((doctor, "尚未公开", FOUND), (patient, FOUND, "尚未公开")):
         shown = scene.get(page, who)
         assert (shown.status_code, seen in shown.text, unseen in shown.text) == (200, True, False)
     assert scene.of_report(held_id, doctor) != []
-    restrict(scene, "study", scene.study_id, sensitivity="hiv")
+    restrict(scene, "study", scene.study_id, Sensitivity.HIV, is_held=False)
     assert scene.of_report(held_id, doctor) == []
     assert scene.of_report(report_id, patient) != []
 
@@ -192,6 +188,6 @@ def test_fhir_gives_the_number_back_and_refuses_what_is_none(scene: Scene) -> No
 
 def test_a_version_keeps_its_number(scene: Scene) -> None:
     report_id = scene.send(imagingStudy=[{"identifier": accession()}])
-    for change in ("accession_number = NULL", "authors = NULL"):
+    for column in (Report.accession_number, Report.authors):
         with pytest.raises(IntegrityError, match="append-only"), db.transaction() as session:
-            session.execute(text(f"UPDATE reports SET {change} WHERE id = :id"), {"id": report_id})
+            session.execute(update(Report).where(Report.id == report_id).values({column: None}))

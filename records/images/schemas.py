@@ -54,7 +54,7 @@ class StudyShown(Shown):
     instance_count: int
     series: list[SeriesShown]
     reports: list[StudyReportShown] = Field(
-        description="of the examination, by its accession number: those that the reader may see; newest first"
+        description="of the examination, by its accession number: what the reader may see; newest first"
     )
 
 

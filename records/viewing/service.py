@@ -25,7 +25,7 @@ from records.viewing.refusals import ViewEnded, ViewTicketInvalid
 TICKET_LIFE = timedelta(minutes=1)
 VIEW_LIFE = timedelta(minutes=15)
 COPIES_A_MINUTE = 3
-_ALLOWS = frozenset({"records:image:read", "records:study:copy", "records:report:read"})
+_ALLOWS = frozenset({"records:image:read", "records:study:copy"})
 # Of a study with more, the others are found on the timeline.
 _MOST_REPORTS = 5
 

@@ -107,17 +107,25 @@ def test_hl7_says_it_in_one_of_three_fields(scene: Scene, fields: str) -> None:
 
 
 def test_what_only_looks_alike_is_not_joined(scene: Scene) -> None:
+    home, patient = scene.seen.home, scene.seen.patient
     other_person, elsewhere = scene.city.patient("李测试"), scene.city.hospital("市第三测试医院")
-    mine = (systems.CARD, scene.seen.patient.card_number)
-    number = [{"system": "urn:example:ris", "value": NUMBER}]
-    for hospital, subject in [(scene.seen.home, (systems.CARD, other_person.card_number)), (elsewhere, mine)]:
-        report = fhir.report(subject, identifier=number, category=None)
-        assert fhir.send(scene.city, scene.city.machine(hospital), fhir.bundle(report)).status_code == 200
-    # Another number is said; a specimen has this one; and what stands in the field is no number.
-    scene.send(imagingStudy=[{"identifier": accession("A1")}], identifier=[number[0] | {"system": "urn:example:2"}])
+    # Who may see everything there is.
+    doctor = scene.city.staff(home)
+    for person in (patient, other_person):
+        scene.city.visit(doctor, person, home)
+    number = {"system": "urn:example:ris", "value": NUMBER}
+    for hospital, person in [(home, other_person), (elsewhere, patient)]:
+        report = fhir.report((systems.CARD, person.card_number), identifier=[number], category=None)
+        report_id = fhir.report_id_of(fhir.send(scene.city, scene.city.machine(hospital), fhir.bundle(report)))
+        assert scene.of_report(report_id, doctor) == []
+    # Another number is said; specimens have this one; and what stands in the field is no number.
+    scene.send(imagingStudy=[{"identifier": accession("A1")}], identifier=[number | {"system": "urn:example:2"}])
+    laboratory = [{"coding": [{"system": systems.DIAGNOSTIC_SERVICE, "code": "LAB"}]}]
+    specimen_id = scene.send(imagingStudy=[{"identifier": accession()}], category=laboratory)
+    assert scene.of_report(specimen_id, doctor) == []
     assert scene.tell(f"{NUMBER}||", section="LAB") == "AA"
     assert scene.tell(f"{'9' * 65}||") == "AA"
-    assert scene.of_study(scene.seen.patient) == []
+    assert scene.of_study(doctor) == []
 
 
 def restrict(scene: Scene, kind: str, object_id: UUID, sensitivity: Sensitivity | None, *, is_held: bool) -> None:

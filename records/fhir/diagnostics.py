@@ -10,6 +10,7 @@ from fhir.resources.R4B.codeableconcept import CodeableConcept
 
 from core import clock
 from records.fhir import systems
+from records.fhir.accession import read_accession_number
 from records.fhir.authoring import read_authors
 from records.fhir.entries import read_encounter_ids
 from records.fhir.observations import read_coding, translate_observation
@@ -70,8 +71,8 @@ def translate_report(part: Part, waiting: dict[str, Part]) -> tuple[Draft, dict[
     report, at = part.model, part.at
     if report.status not in STATUSES:
         raise FhirInvalid((f"{at}.status", f"One of {', '.join(STATUSES)} is expected."))
-    if report.presentedForm or report.imagingStudy or report.media:
-        raise FhirContentUnsupported((at, "presentedForm, imagingStudy and media are not taken in."))
+    if report.presentedForm or report.media:
+        raise FhirContentUnsupported((at, "presentedForm and media are not taken in."))
     lines: dict[str, int] = {}
     observations: list[IncomingObservation] = []
     carried: list[Carried] = []
@@ -100,7 +101,13 @@ def translate_report(part: Part, waiting: dict[str, Part]) -> tuple[Draft, dict[
     wish = read_wish(part)
     translated = _report(part, wish, STATUSES[report.status], read_identifier(part), report.category)
     authors = read_authors(part, results)
-    translated = replace(translated, observations=tuple(observations), conclusion=report.conclusion, authors=authors)
+    translated = replace(
+        translated,
+        observations=tuple(observations),
+        conclusion=report.conclusion,
+        authors=authors,
+        accession_number=read_accession_number(part),
+    )
     return Draft(translated, tuple(carried), bases=read_bases(part)), lines
 
 

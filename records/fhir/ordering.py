@@ -10,11 +10,9 @@ from sqlalchemy.orm import Session
 
 from core.actor import Actor
 from records.entries.models import RecordEntry
-from records.fhir.parts import Part, check_length
+from records.fhir.parts import Part, check_length, kinds_of
 from records.orders.service import Answer
 
-# HL7 table 0203: who gave the number out.
-_IDENTIFIER_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _REQUEST = re.compile("ServiceRequest/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
 
@@ -57,14 +55,10 @@ def _read_bases(part: Part) -> Iterator[Basis]:
     for number, reference in enumerate(part.sent.get("basedOn") or []):
         request = _REQUEST.fullmatch(reference.get("reference") or "")
         identifier = reference.get("identifier") or {}
-        value = identifier.get("value")
-        if value:
+        value, kinds = identifier.get("value"), kinds_of(identifier)
+        # An accession number is the examination's, not the order's.
+        if value and "ACSN" not in kinds:
             check_length(f"{part.at}.basedOn[{number}].identifier", value)
-            kinds = {
-                coding.get("code")
-                for coding in (identifier.get("type") or {}).get("coding") or []
-                if coding.get("system") == _IDENTIFIER_TYPE
-            }
             yield Basis(filler_number=value) if "FILL" in kinds else Basis(placer_number=value)
         elif request:
             yield Basis(request_id=UUID(request[1]))

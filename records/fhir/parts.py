@@ -12,6 +12,8 @@ from records.fhir.refusals import FhirContentUnsupported, FhirIfMatchMissing, Fh
 from records.reports.incoming import LONGEST_IDENTIFIER
 
 _VERSION = re.compile(r'(?:W/)?"([1-9][0-9]{0,8})"')
+# HL7 table 0203: what a number is, and who gave it out.
+IDENTIFIER_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _POSITION = re.compile(r"[1-9][0-9]{0,3}")
 
 
@@ -90,6 +92,12 @@ def read_identifier(part: Part) -> tuple[str, str]:
             check_length(f"{part.at}.identifier", system, value)
             return system, value
     raise FhirInvalid((f"{part.at}.identifier", "The sender's identifier of it, with its system, is expected."))
+
+
+def kinds_of(identifier: Mapping[str, Any]) -> set[str]:
+    """What an identifier is, by the codes of HL7 table 0203."""
+    codings = (identifier.get("type") or {}).get("coding") or []
+    return {coding["code"] for coding in codings if coding.get("system") == IDENTIFIER_TYPE and coding.get("code")}
 
 
 def check_length(at: str, *texts: str) -> None:

@@ -10,6 +10,7 @@ from records.hl7v2.refusals import MessageNotUnderstood
 from records.hl7v2.results import read_code, read_document, read_moment, translate_observation
 from records.intake.subjects import Subject
 from records.reports.incoming import (
+    LONGEST_ACCESSION_NUMBER,
     LONGEST_IDENTIFIER,
     MOST_OBSERVATIONS,
     Incoming,
@@ -17,7 +18,7 @@ from records.reports.incoming import (
     IncomingReport,
     categorise,
 )
-from records.reports.models import ObservationStatus, ReportStatus
+from records.reports.models import ObservationStatus, ReportCategory, ReportStatus
 
 # The assigning authority of what the platform itself gave out (card numbers, visit ids).
 PLATFORM = "YIMATONG"
@@ -40,6 +41,8 @@ _STATUSES = {
     "C": ReportStatus.CORRECTED,
     "X": ReportStatus.CANCELLED,
 }
+# Placer field 1 (IHE Radiology TF-2, 4.4), and where systems in the field write it instead.
+_ACCESSION_FIELDS = (18, 20, 19)
 _UNFINISHED = {ObservationStatus.REGISTERED.value, ObservationStatus.PRELIMINARY.value}
 
 
@@ -115,10 +118,11 @@ def _translate_order(order: _Order) -> IncomingReport:
     effective_at = next((at for at in (read_moment(order.obr, 7), *taken_at, issued_at) if at is not None), None)
     if effective_at is None:
         raise MessageNotUnderstood("OBR-7", "The time of the observation is expected.")
+    category = categorise(order.obr.component(24) or "LAB")
     return IncomingReport(
         identifier=read_identifier(order.obr),
         status=_read_status(order.obr, observations).value,
-        category=categorise(order.obr.component(24) or "LAB").value,
+        category=category.value,
         code=code,
         code_system=code_system,
         name=name,
@@ -128,7 +132,14 @@ def _translate_order(order: _Order) -> IncomingReport:
         observations=observations,
         attachments=tuple(read_document(obx) for obx, _ in documents),
         authors=read_authors(order.obr, (obx for obx, _ in order.results)),
+        accession_number=None if category is ReportCategory.LABORATORY else _read_accession_number(order.obr),
     )
+
+
+def _read_accession_number(obr: Segment) -> str | None:
+    """The first that is given. Fields for anybody's use may also hold what is no number: that says nothing."""
+    said = next((number for field in _ACCESSION_FIELDS if (number := obr.component(field).strip())), None)
+    return said if said and len(said) <= LONGEST_ACCESSION_NUMBER else None
 
 
 def _is_document(obx: Segment) -> bool:

@@ -36,6 +36,12 @@ class SeriesShown(Shown):
     instances: list[InstanceShown]
 
 
+class StudyReportShown(Shown):
+    id: UUID = Field(description="of GET /api/v1/reports/{report_id}")
+    name: str
+    status: str = Field(description="preliminary, final, amended, corrected, cancelled")
+
+
 class StudyShown(Shown):
     id: UUID
     study_instance_uid: str
@@ -47,14 +53,18 @@ class StudyShown(Shown):
     series_count: int
     instance_count: int
     series: list[SeriesShown]
+    reports: list[StudyReportShown] = Field(
+        description="of the examination, by its accession number: what the reader may see; newest first"
+    )
 
 
 def show_study(study: StudyView) -> StudyShown:
     """A study with ready-made addresses."""
     base = f"/dicomweb/studies/{study.study_instance_uid}/series"
     return StudyShown(
-        **{name: getattr(study, name) for name in StudyShown.model_fields if name != "series"},
+        **{name: getattr(study, name) for name in StudyShown.model_fields if name not in {"series", "reports"}},
         series=[_show_series(one, f"{base}/{one.series_instance_uid}/instances") for one in study.series or []],
+        reports=[StudyReportShown.model_validate(one) for one in study.reports],
     )
 
 

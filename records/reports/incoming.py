@@ -34,6 +34,8 @@ MOST_OBSERVATIONS = 2000
 ATTACHMENT_TYPES = {"application/pdf": b"%PDF-", "image/jpeg": b"\xff\xd8\xff", "image/png": b"\x89PNG\r\n\x1a\n"}
 ATTACHMENT_ENDINGS = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
 LONGEST_IDENTIFIER = 255
+# DICOM has 16 characters for it; systems in the field take more.
+LONGEST_ACCESSION_NUMBER = 64
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 _MOST_DIGITS = 38
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
@@ -77,6 +79,7 @@ class IncomingReport:
     :ivar target: set when it has to be the next version of exactly this one.
     :ivar keeps_existing: a report with this identifier stays as it is (a conditional create).
     :ivar authors: see ``authors.keep_authors``.
+    :ivar accession_number: under which the hospital made the examination, where it says one (``records.joining``).
     """
 
     identifier: tuple[str, str]
@@ -94,6 +97,7 @@ class IncomingReport:
     target: Target | None = None
     keeps_existing: bool = False
     authors: dict[str, Any] | None = None
+    accession_number: str | None = None
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ class Report(Base):
 
     The sender knows the report by its business identifier (FHIR DiagnosticReport.identifier, HL7 v2 OBR-3). What a
     version says is never changed or deleted: triggers of the migration refuse it. ``authors``: see
-    ``records.reports.authors``.
+    ``records.reports.authors``; ``accession_number``: see ``records.joining``.
     """
 
     __tablename__ = "reports"
@@ -63,6 +63,7 @@ class Report(Base):
         CheckConstraint("category IN ('laboratory', 'imaging', 'other')", name="category"),
         CheckConstraint("status IN ('preliminary', 'final', 'amended', 'corrected', 'cancelled')", name="status"),
         CheckConstraint("jsonb_typeof(authors) = 'object'", name="authors"),
+        CheckConstraint("length(accession_number) BETWEEN 1 AND 64", name="accession_number"),
         Index("uq_reports_current", "id", unique=True, postgresql_where=text("is_current")),
         # A person's reports, newest first, and with the observations' key also one item over time.
         Index(
@@ -90,6 +91,7 @@ class Report(Base):
     name: Mapped[str]
     conclusion: Mapped[str | None]
     authors: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    accession_number: Mapped[str | None]
 
 
 class Observation(Base):

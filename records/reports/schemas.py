@@ -96,6 +96,11 @@ class AuthorShown(Shown):
     staff_id: UUID | None = Field(description="of somebody with an account here; left out: only said by the hospital")
 
 
+class ReportStudyShown(Shown):
+    id: UUID = Field(description="of GET /api/v1/studies/{study_id}, and of the page /view/{study_id}")
+    title: str = Field(description="as on the timeline")
+
+
 class ReportShown(Shown):
     model_config = ConfigDict(
         json_schema_extra={
@@ -159,6 +164,7 @@ class ReportShown(Shown):
                     {"number": 1, "title": "检验报告单", "content_type": "application/pdf", "size_bytes": 48213}
                 ],
                 "authors": [{"role": "interpreter", "name": "李审核", "number": "1007", "staff_id": None}],
+                "studies": [],
             }
         }
     )
@@ -184,3 +190,6 @@ class ReportShown(Shown):
         description="documents that came inside the report, as the hospital made them"
     )
     authors: list[AuthorShown] = Field(description="who made it, as the hospital says; performers first")
+    studies: list[ReportStudyShown] = Field(
+        description="images of the examination, by its accession number: what the reader may see; newest first"
+    )

@@ -18,6 +18,7 @@ from records.images import service as images
 from records.images.models import Study
 from records.images.service import InstanceFile, StudyView
 from records.refusals import ImageNotFound
+from records.reports import service as reports
 from records.viewing.models import ImageView
 from records.viewing.refusals import ViewEnded, ViewTicketInvalid
 
@@ -25,6 +26,8 @@ TICKET_LIFE = timedelta(minutes=1)
 VIEW_LIFE = timedelta(minutes=15)
 COPIES_A_MINUTE = 3
 _ALLOWS = frozenset({"records:image:read", "records:study:copy"})
+# Of a study with more, the others are found on the timeline.
+_MOST_REPORTS = 5
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,15 @@ class Ticket:
 
 @dataclass(frozen=True)
 class Viewing:
-    """A study and whose it is: on a screen with several windows nobody may mistake one patient for another."""
+    """A study and whose it is: on a screen with several windows nobody may mistake one patient for another.
+
+    ``reports``: what it was found to show, as far as the reader may see it.
+    """
 
     study: StudyView
     person: health_card.Demographics
     is_own: bool
+    reports: list[reports.ReportView]
 
 
 def ask_view(session: Session, actor: Actor, *, study_id: UUID) -> Ticket:
@@ -86,7 +93,9 @@ def enter_view(session: Session, *, study_id: UUID, ticket: str) -> str:
 
 
 def identify_view(session: Session, *, study_id: UUID, token: str) -> Actor:
-    """The login behind a view, allowed nothing but to look at images. The caller shows it those of this study only.
+    """The login behind a view, allowed nothing but to look at images and their reports.
+
+    The caller shows it those of this study only.
 
     :raises ViewEnded: the view is over, is of another study, or the sign-in behind it has ended.
     """
@@ -104,7 +113,7 @@ def identify_view(session: Session, *, study_id: UUID, token: str) -> Actor:
 
 
 def read_study(session: Session, actor: Actor, *, study_id: UUID) -> Viewing:
-    """The study with all its series, and whose it is.
+    """The study with all its series, whose it is, and its reports, each recorded as read.
 
     :raises ImageNotFound: no such study that the actor may see.
     """
@@ -112,7 +121,8 @@ def read_study(session: Session, actor: Actor, *, study_id: UUID) -> Viewing:
     # Only now: the line above has decided that the actor may see this person's study, and recorded it.
     person_id = _get_readable(session, actor, study_id).person_id
     person = health_card.get_demographics(session, person_id, masked=False)
-    return Viewing(shown, person, is_own=actor.kind is ActorKind.PATIENT)
+    said = [reports.get_report(session, actor, one.id) for one in shown.reports[:_MOST_REPORTS]]
+    return Viewing(shown, person, is_own=actor.kind is ActorKind.PATIENT, reports=said)
 
 
 def list_uids(session: Session, actor: Actor, *, study_ids: Sequence[UUID]) -> list[str]:

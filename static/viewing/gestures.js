@@ -93,7 +93,7 @@ export class Gestures {
   }
 
   #key(event) {
-    if (event.target.closest("input, select, button") && event.key !== "Escape") {
+    if (event.target.closest("input, select, button, .reports") && event.key !== "Escape") {
       return;
     }
     const box = this.stage.getBoundingClientRect();

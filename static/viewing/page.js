@@ -28,6 +28,9 @@ function open(screen, study) {
     ),
   );
   const state = { series: study.start[0], position: study.start[1], window: study.series.map(() => ""), isClose: false };
+  if (matchMedia("(max-height: 480px)").matches) {
+    screen.querySelectorAll(".reports details").forEach((report) => report.removeAttribute("open"));
+  }
   let timer = 0;
   let isOver = false;
 

@@ -65,6 +65,7 @@ class ReportRow(NamedTuple):
     name: str
     conclusion: str | None
     authors: dict[str, Any] | None
+    accession_number: str | None
 
 
 class LineRow(NamedTuple):

@@ -1,5 +1,6 @@
 """Showing images to those who may see them. Every query names the actor; every opened study or series is recorded."""
 
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from core.actor import Actor
 from health_card import service as health_card
 from records.images.models import Instance, Series, Study
 from records.images.service.views import FOLD, InstanceView, SeriesView, StudyView
+from records.joining import service as joining
 from records.refusals import ImageNotFound
 from records.timeline import service as timeline
 
@@ -28,7 +30,9 @@ def get_study(session: Session, actor: Actor, study_id: UUID) -> StudyView:
         for one in _list_series(session, study)
     ]
     timeline.mark_seen(session, actor, object_id=study.id)
-    return _view_studies(session, [study], series)[0]
+    examination = joining.Examination(study.hospital_id, study.person_id, study.accession_number)
+    reports = joining.list_reports(session, actor, examination)
+    return replace(_view_studies(session, [study], series)[0], reports=tuple(reports))
 
 
 def list_history(

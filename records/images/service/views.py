@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from records.joining.service import JoinedReport
+
 # A scroll through a series asks for every one of its images: the patient reads of one look.
 FOLD = timedelta(minutes=15)
 
@@ -36,7 +38,10 @@ class SeriesView:
 
 @dataclass(frozen=True)
 class StudyView:
-    """One study; ``series`` in their order, None where they were not asked for."""
+    """One study; ``series`` in their order, None where they were not asked for.
+
+    ``reports``: of its examination, as far as the reader may see them; of ``get_study`` only.
+    """
 
     id: UUID
     study_instance_uid: str
@@ -48,3 +53,4 @@ class StudyView:
     series_count: int
     instance_count: int
     series: list[SeriesView] | None = None
+    reports: tuple[JoinedReport, ...] = ()

@@ -1,6 +1,6 @@
 """Reading one report: the same for the patient and for a doctor with whom it is shared."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -16,10 +16,11 @@ from core import clock, statements, storage
 from core.actor import Actor
 from health_card import service as health_card
 from records.items import service as items
+from records.joining import service as joining
 from records.refusals import AttachmentNotFound, ReportNotFound
 from records.reports.authors import Author, list_authors
 from records.reports.incoming import LOINC, IncomingObservation
-from records.reports.models import Observation, Report, ReportAttachment, ReportStatus
+from records.reports.models import Observation, Report, ReportAttachment, ReportCategory, ReportStatus
 from records.reports.service.versions import Version, VersionView, list_versions
 from records.timeline import service as timeline
 
@@ -98,7 +99,7 @@ class ReportView:
     """One version of a report, and what all its versions changed.
 
     ``performed_at``: when the specimen was taken or the examination done. ``is_held``: only for a hospital; the patient
-    does not see it yet.
+    does not see it yet. ``studies``: its images, as far as the reader may see them; of ``get_report`` only.
     """
 
     id: UUID
@@ -121,6 +122,7 @@ class ReportView:
     sensitivity: str | None
     attachments: list[AttachmentView]
     authors: list[Author]
+    studies: tuple[joining.JoinedStudy, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,8 @@ class _ReportRow(NamedTuple):
     name: str
     effective_at: datetime
     authors: dict[str, Any] | None
+    accession_number: str | None
+    identifier_value: str
     hospital_name: str
     is_held: bool
     sensitivity: str | None
@@ -178,7 +182,7 @@ def get_report(
     report = _load(session, actor, report_id, version=version)
     _release(session, actor, report, action)
     timeline.mark_seen(session, actor, object_id=report.id, version=report.version)
-    return _show(session, report)
+    return replace(_show(session, report), studies=_list_studies(session, actor, report))
 
 
 def list_history(
@@ -332,6 +336,15 @@ def _show(session: Session, report: _ReportRow) -> ReportView:
         attachments=[AttachmentView(*line) for line in report.attachments],
         authors=list_authors(report.authors),
     )
+
+
+def _list_studies(session: Session, actor: Actor, report: _ReportRow) -> tuple[joining.JoinedStudy, ...]:
+    # Asked here as well: most reports are a laboratory's, which have no images.
+    if report.category == ReportCategory.LABORATORY:
+        return ()
+    number = report.accession_number or report.identifier_value
+    examination = joining.Examination(report.hospital_id, report.person_id, number)
+    return tuple(joining.list_studies(session, actor, examination))
 
 
 def _version_of(row: _ReportRow) -> Version:

@@ -24,7 +24,18 @@ FILED_TOPIC = "records.reports_filed"
 CHANGED_TOPIC = "records.report_filed"
 
 OBSERVED = tuple(IncomingObservation.__dataclass_fields__)
-REPORTED = ("status", "category", "code", "code_system", "name", "effective_at", "issued_at", "conclusion", "authors")
+REPORTED = (
+    "status",
+    "category",
+    "code",
+    "code_system",
+    "name",
+    "effective_at",
+    "issued_at",
+    "conclusion",
+    "authors",
+    "accession_number",
+)
 
 
 @dataclass(frozen=True)

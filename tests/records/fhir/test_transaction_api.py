@@ -55,6 +55,7 @@ def test_a_report_is_filed_and_the_patient_reads_it_exactly_as_sent(city: City) 
         "issued_at": "2026-03-20T02:00:00Z",
         "attachments": [],
         "authors": [],
+        "studies": [],
     }
     assert lines[0] == {
         "position": 1,

@@ -45,6 +45,7 @@ def test_one_order_is_one_report() -> None:
         "target": None,
         "keeps_existing": False,
         "authors": None,
+        "accession_number": None,
         "observations": (
             {
                 "status": "final",

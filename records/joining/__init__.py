@@ -1,0 +1,1 @@
+"""What belongs together though it came by different ways: the images of an examination and its report."""

@@ -145,7 +145,7 @@ def create_app() -> Flask:
         lines = ask(_LINES, {"report_id": report_id, "version": report["version"]})
         observations = [_judge(line) for line in lines]
         versions = [filed | {"conclusion_changed": False, "authors_changed": False, "changes": []}]
-        shown = {"authors": report["authors"] or [], "versions": versions, "attachments": []}
+        shown = {"authors": report["authors"] or [], "versions": versions, "studies": [], "attachments": []}
         return _present(report | {"observations": observations} | shown)
 
     @app.get("/fhir/Observation")

@@ -183,6 +183,13 @@ def app(migrated_app: Flask) -> Iterator[Flask]:
         keys.forget_rings()
 
 
+@pytest.fixture(autouse=True)
+def _leave_the_module_as_it_was(request: pytest.FixtureRequest) -> None:
+    """A test that asks only for what its module made is rolled back too."""
+    if "module_app" in request.fixturenames:
+        request.getfixturevalue("app")
+
+
 def _count_anew() -> None:
     # The tests of a module share persons, whose tries would add up; what was counted ends by itself after a minute.
     limiter = limits._limiter

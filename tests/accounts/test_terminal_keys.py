@@ -18,18 +18,23 @@ from records.visits.models import Visit
 from tests.conftest import SteppingClock
 from tests.support.administration import Desk, code_of, count
 from tests.support.browsing import Browser
-from tests.support.city import City, Hospital, Staff
+from tests.support.city import City, Hospital, Patient, Staff
 from tests.support.terminals import ENROL, SCAN, Terminal, enrolment_code, hashed, terminal_id_of
 
 
-@pytest.fixture
-def hospital(city: City) -> Hospital:
-    return city.hospital()
+@pytest.fixture(scope="module")
+def hospital(module_city: City) -> Hospital:
+    return module_city.hospital()
 
 
-@pytest.fixture
-def staff(city: City, hospital: Hospital) -> Staff:
-    return city.staff(hospital, Role.REGISTRAR)
+@pytest.fixture(scope="module")
+def staff(module_city: City, hospital: Hospital) -> Staff:
+    return module_city.staff(hospital, Role.REGISTRAR)
+
+
+@pytest.fixture(scope="module")
+def patient(module_city: City) -> Patient:
+    return module_city.patient()
 
 
 @pytest.fixture
@@ -55,7 +60,7 @@ def test_thumbprints_are_those_of_the_standard() -> None:
 
 @pytest.mark.parametrize("algorithm", ["ES256", "EdDSA"])
 def test_a_terminal_brings_its_key_and_scans_with_proof(
-    city: City, hospital: Hospital, staff: Staff, algorithm: str
+    city: City, patient: Patient, hospital: Hospital, staff: Staff, algorithm: str
 ) -> None:
     require_keys(hospital)
     terminal = Terminal(city, algorithm)
@@ -65,27 +70,29 @@ def test_a_terminal_brings_its_key_and_scans_with_proof(
     assert reply.status_code == 201
     assert (reply.json["code"], reply.json["hospital_id"]) == ("W01", str(hospital.id))
     assert reply.json["thumbprint"] == thumbprint(terminal.jwk)
-    assert terminal.scan(staff, hospital, city.code(city.patient())).status_code == 201
+    assert terminal.scan(staff, hospital, city.code(patient)).status_code == 201
 
 
-def test_a_terminal_without_a_key_scans_where_none_is_required(city: City, hospital: Hospital, staff: Staff) -> None:
-    code = city.code(city.patient())
+def test_a_terminal_without_a_key_scans_where_none_is_required(
+    city: City, patient: Patient, hospital: Hospital, staff: Staff
+) -> None:
+    code = city.code(patient)
     assert Terminal(city).scan(staff, hospital, code, proof="").status_code == 201
 
 
 def test_where_keys_are_required_a_terminal_without_one_scans_nothing(
-    city: City, hospital: Hospital, staff: Staff
+    city: City, patient: Patient, hospital: Hospital, staff: Staff
 ) -> None:
     require_keys(hospital)
-    reply = Terminal(city).scan(staff, hospital, city.code(city.patient()))
+    reply = Terminal(city).scan(staff, hospital, city.code(patient))
     assert code_of(reply) == (403, "accounts.terminal_key_missing")
     assert count(Visit, hospital_id=hospital.id) == 0
 
 
 def test_a_terminal_with_a_key_scans_nothing_without_proof(
-    city: City, hospital: Hospital, staff: Staff, terminal: Terminal
+    city: City, patient: Patient, hospital: Hospital, staff: Staff, terminal: Terminal
 ) -> None:
-    reply = terminal.scan(staff, hospital, city.code(city.patient()), proof="")
+    reply = terminal.scan(staff, hospital, city.code(patient), proof="")
     assert code_of(reply) == (401, "accounts.terminal_proof_missing")
     assert reply.headers["WWW-Authenticate"].startswith("DPoP")
     assert count(Visit, hospital_id=hospital.id) == 0
@@ -117,18 +124,18 @@ def wrong_claims(base_url: str, now: int) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("wrong", wrong_claims("", 0))
 def test_a_proof_with_wrong_claims_is_refused(
-    city: City, hospital: Hospital, staff: Staff, terminal: Terminal, wrong: str
+    city: City, patient: Patient, hospital: Hospital, staff: Staff, terminal: Terminal, wrong: str
 ) -> None:
     claims = wrong_claims(city.config.base_url, int(clock.now().timestamp()))[wrong]
-    reply = terminal.scan(staff, hospital, city.code(city.patient()), **claims)
+    reply = terminal.scan(staff, hospital, city.code(patient), **claims)
     assert code_of(reply) == (401, "accounts.terminal_proof_invalid")
     assert count(Visit, hospital_id=hospital.id) == 0
 
 
 def test_a_proof_of_another_form_or_key_is_refused(
-    city: City, hospital: Hospital, staff: Staff, terminal: Terminal
+    city: City, patient: Patient, hospital: Hospital, staff: Staff, terminal: Terminal
 ) -> None:
-    other, code = Terminal(city), city.code(city.patient())
+    other, code = Terminal(city), city.code(patient)
     bound: dict[str, Any] = {"ath": hashed(staff.token), "code_hash": hashed(code)}
     borrowed = Terminal(city)
     borrowed.jwk = terminal.jwk
@@ -157,9 +164,9 @@ def test_a_proof_of_another_form_or_key_is_refused(
 
 
 def test_a_proof_is_good_once_and_what_is_kept_of_it_is_forgotten(
-    city: City, hospital: Hospital, staff: Staff, terminal: Terminal, stepping_clock: SteppingClock
+    city: City, patient: Patient, hospital: Hospital, staff: Staff, terminal: Terminal, stepping_clock: SteppingClock
 ) -> None:
-    code = city.code(city.patient())
+    code = city.code(patient)
     proof = terminal.prove(SCAN, ath=hashed(staff.token), code_hash=hashed(code))
     assert terminal.scan(staff, hospital, code, proof=proof).status_code == 201
     for _ in range(2):
@@ -167,18 +174,18 @@ def test_a_proof_is_good_once_and_what_is_kept_of_it_is_forgotten(
         assert code_of(reply) == (401, "accounts.terminal_proof_invalid")
         stepping_clock.forward(seconds=120)
     stepping_clock.forward(seconds=1)
-    assert terminal.scan(staff, hospital, city.code(city.patient())).status_code == 201
+    assert terminal.scan(staff, hospital, city.code(patient)).status_code == 201
     with db.transaction() as session:
         key_id = session.scalar(select(TerminalKey.id).filter_by(thumbprint=thumbprint(terminal.jwk)))
     assert count(SpentProof, key_id=key_id) == 1
 
 
 def test_the_desk_page_takes_a_proof_bound_to_the_token_of_its_forms(
-    city: City, hospital: Hospital, staff: Staff, terminal: Terminal
+    city: City, patient: Patient, hospital: Hospital, staff: Staff, terminal: Terminal
 ) -> None:
     desk = Browser(city.app)
     desk.sign_in(staff)
-    code = city.code(city.patient())
+    code = city.code(patient)
     form = {"code": code, "terminal": "W01", "department": "0300", "medical_step": "010101", "visit_kind": "O"}
     without = desk.post("/desk", form)
     assert (without.status_code, "accounts.terminal_proof_missing" in without.text) == (401, True)
@@ -233,9 +240,9 @@ def test_two_terminals_never_have_one_key(city: City, hospital: Hospital, termin
 
 
 def test_a_replaced_or_revoked_key_is_worthless_at_once(
-    city: City, hospital: Hospital, staff: Staff, terminal: Terminal
+    city: City, patient: Patient, hospital: Hospital, staff: Staff, terminal: Terminal
 ) -> None:
-    operator, code = Desk(city, Role.OPERATOR), city.code(city.patient())
+    operator, code = Desk(city, Role.OPERATOR), city.code(patient)
     newer = Terminal(city).enrol_as(hospital)
     assert code_of(terminal.scan(staff, hospital, code)) == (401, "accounts.terminal_proof_invalid")
     require_keys(hospital)
@@ -247,21 +254,23 @@ def test_a_replaced_or_revoked_key_is_worthless_at_once(
 
 
 def test_a_terminal_switched_off_brings_no_key_and_scans_nothing(
-    city: City, hospital: Hospital, staff: Staff, terminal: Terminal
+    city: City, patient: Patient, hospital: Hospital, staff: Staff, terminal: Terminal
 ) -> None:
     code = enrolment_code(hospital)
     off = Desk(city, Role.OPERATOR).ask("PUT", f"/terminals/{terminal_id_of(hospital)}", is_enabled=False)
     assert off.status_code == 204
     assert code_of(Terminal(city).enrol(code)) == (401, "accounts.enrolment_code_invalid")
-    reply = terminal.scan(staff, hospital, city.code(city.patient()))
+    reply = terminal.scan(staff, hospital, city.code(patient))
     assert code_of(reply) == (422, "accounts.terminal_unknown")
 
 
-def test_another_hospitals_key_proves_nothing_here(city: City, hospital: Hospital, terminal: Terminal) -> None:
+def test_another_hospitals_key_proves_nothing_here(
+    city: City, patient: Patient, hospital: Hospital, terminal: Terminal
+) -> None:
     elsewhere = city.hospital()
     stranger = Terminal(city).enrol_as(elsewhere)
     staff = city.staff(hospital)
-    reply = stranger.scan(staff, hospital, city.code(city.patient()))
+    reply = stranger.scan(staff, hospital, city.code(patient))
     assert code_of(reply) == (401, "accounts.terminal_proof_invalid")
 
 

@@ -39,16 +39,27 @@ def told(patient: Patient) -> list[tuple[str, Any]]:
         return [(kind, hospital_id) for kind, hospital_id in session.execute(mine)]
 
 
-@pytest.fixture
-def desk(city: City) -> Desk:
-    return Desk(city)
+@pytest.fixture(scope="module")
+def desk_of_module(module_city: City) -> Desk:
+    return Desk(module_city)
 
 
 @pytest.fixture
-def patient(city: City) -> Patient:
+def desk(desk_of_module: Desk, city: City) -> Desk:
+    return desk_of_module
+
+
+@pytest.fixture(scope="module")
+def patient_of_module(module_city: City) -> Patient:
+    city = module_city
     made = city.patient()
     assert put_pin(city, made.token, PIN).status_code == 204
     return made
+
+
+@pytest.fixture
+def patient(patient_of_module: Patient, city: City) -> Patient:
+    return patient_of_module
 
 
 def test_the_phone_sets_a_new_pin_without_the_old_one(city: City, desk: Desk, patient: Patient) -> None:

@@ -1,11 +1,11 @@
-"""However many charges come at once, the limit holds and each intent has one effect."""
+"""However many charges or people signing up come at once, the limit holds and each intent has one effect."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from werkzeug.test import TestResponse
 
-from tests.payments.till import Notifier, Till, findings, new_key, sign_up
+from tests.payments.till import Notifier, Till, findings, make_product, new_key, sign_up
 from tests.support.city import City
 
 
@@ -90,3 +90,12 @@ def test_charges_and_payments_at_the_same_moment_lose_nothing(committing_city: C
         assert {reply.status_code for reply in charged} == {201}
     assert till.line()["drawn_fen"] == 1000 - 10 * 50 + 10 * 30
     assert findings() == []
+
+
+def test_20_threads_signing_up_open_one_line(committing_city: City) -> None:
+    city = committing_city
+    patient, code = city.patient(), make_product(city)
+    with ThreadPoolExecutor(20) as pool:
+        replies = list(pool.map(lambda _: sign_up(city, patient, code), range(20)))
+    assert sorted(reply.status_code for reply in replies) == [200] * 19 + [201]
+    assert len({reply.json["line_id"] for reply in replies}) == 1

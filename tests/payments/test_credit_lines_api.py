@@ -1,7 +1,5 @@
 """Signing up for credit."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 from sqlalchemy import select, update
 
@@ -15,10 +13,9 @@ from tests.payments.till import AGREEMENT_VERSION, PIN, Till, make_product, sign
 from tests.support.city import City, Patient, bearer
 
 
-@pytest.fixture
-def till(city: City) -> Till:
-    """For the test alone: other tests here commit."""
-    return Till.open(city)
+@pytest.fixture(scope="module")
+def patient(module_city: City) -> Patient:
+    return module_city.patient()
 
 
 def change_product(code: str, **values: object) -> None:
@@ -26,8 +23,8 @@ def change_product(code: str, **values: object) -> None:
         session.execute(update(CreditProduct).where(CreditProduct.code == code).values(**values))
 
 
-def test_signing_up_gives_the_products_limit_and_again_the_same_line(city: City) -> None:
-    patient, code = city.patient(), make_product(city, limit_fen=500_000)
+def test_signing_up_gives_the_products_limit_and_again_the_same_line(city: City, patient: Patient) -> None:
+    code = make_product(city, limit_fen=500_000)
     first, again = sign_up(city, patient, code), sign_up(city, patient, code)
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json == again.json
@@ -43,17 +40,17 @@ def test_signing_up_gives_the_products_limit_and_again_the_same_line(city: City)
     assert lines == [first.json]
 
 
-def test_products_on_offer_are_listed_without_those_withdrawn(city: City) -> None:
+def test_products_on_offer_are_listed_without_those_withdrawn(city: City, patient: Patient) -> None:
     offered, withdrawn = make_product(city), make_product(city)
     change_product(withdrawn, is_offered=False)
-    products = city.client.get("/api/v1/credit/products", headers=bearer(city.patient().token)).json["products"]
+    products = city.client.get("/api/v1/credit/products", headers=bearer(patient.token)).json["products"]
     codes = {product["code"] for product in products}
     assert offered in codes
     assert withdrawn not in codes
 
 
-def test_another_agreement_version_is_refused_and_the_one_in_force_named(city: City) -> None:
-    patient, code = city.patient(), make_product(city)
+def test_another_agreement_version_is_refused_and_the_one_in_force_named(city: City, patient: Patient) -> None:
+    code = make_product(city)
     reply = sign_up(city, patient, code, "2025-9")
     assert (reply.status_code, reply.json["code"]) == (409, "payments.agreement_version_wrong")
     assert reply.json["current_version"] == AGREEMENT_VERSION
@@ -67,10 +64,10 @@ def test_a_new_agreement_version_leaves_the_line_that_exists(till: Till) -> None
 
 
 @pytest.mark.parametrize("withdrawn", [True, False])
-def test_a_product_that_is_not_offered_is_not_found(city: City, withdrawn: bool) -> None:
+def test_a_product_that_is_not_offered_is_not_found(city: City, patient: Patient, withdrawn: bool) -> None:
     code = make_product(city) if withdrawn else "NO-SUCH"
     change_product(code, is_offered=False)
-    reply = sign_up(city, city.patient(), code)
+    reply = sign_up(city, patient, code)
     assert (reply.status_code, reply.json["code"]) == (404, "payments.product_not_offered")
 
 
@@ -81,8 +78,8 @@ def test_a_login_without_a_confirmed_person_cannot_sign_up(city: City) -> None:
     assert (reply.status_code, reply.json["code"]) == (409, "payments.person_not_confirmed")
 
 
-def test_nobody_signs_up_without_the_pin(city: City) -> None:
-    patient, body = city.patient(), {"product_code": make_product(city), "agreement_version": AGREEMENT_VERSION}
+def test_nobody_signs_up_without_the_pin(city: City, patient: Patient) -> None:
+    body = {"product_code": make_product(city), "agreement_version": AGREEMENT_VERSION}
     expected = [
         ({}, (422, "core.malformed_request")),
         ({"pin": PIN}, (409, "health_card.pin_not_set")),
@@ -175,12 +172,3 @@ def test_entries_show_charges_and_repayments_with_the_balance_after_each(till: T
     actions = [row["action"] for row in log]
     assert actions.count("payments.charge.captured") == 2
     assert "payments.entries.read" in actions
-
-
-def test_20_threads_signing_up_open_one_line(committing_city: City) -> None:
-    city = committing_city
-    patient, code = city.patient(), make_product(city)
-    with ThreadPoolExecutor(20) as pool:
-        replies = list(pool.map(lambda _: sign_up(city, patient, code), range(20)))
-    assert sorted(reply.status_code for reply in replies) == [200] * 19 + [201]
-    assert len({reply.json["line_id"] for reply in replies}) == 1

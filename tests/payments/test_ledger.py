@@ -1,11 +1,10 @@
 """What is booked balances, stays, and is checked against what it books."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
 import pytest
-from flask import Flask
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.orm import Session
@@ -13,24 +12,24 @@ from sqlalchemy.orm import Session
 from core import clock, db
 from core.ids import new_id
 from payments import ledger
-from payments.models import CreditLine, JournalKind, LedgerEntry, LedgerJournal
+from payments.models import CreditLine, JournalKind, LedgerEntry
 from tests.payments.till import Notifier, Till, findings
 from tests.support.city import City
 
 
-@pytest.fixture
-def till(city: City) -> Till:
-    """For the test alone: other tests here commit."""
-    return Till.open(city)
-
-
-@pytest.fixture
-def busy(till: Till, notifier: Notifier) -> Till:
-    """A charge of 1000, 600 of it repaid."""
+@pytest.fixture(scope="module")
+def busy_of_module(module_city: City, notifier: Notifier) -> Till:
+    till = Till.open(module_city)
     till.capture(1000)
     assert till.post(notifier.tell(till.transaction_of(till.open_order(600)))).status_code == 204
     assert findings() == []
     return till
+
+
+@pytest.fixture
+def busy(busy_of_module: Till, city: City) -> Till:
+    """A charge of 1000, 600 of it repaid."""
+    return busy_of_module
 
 
 @contextmanager
@@ -118,46 +117,6 @@ def test_what_was_booked_cannot_be_changed(busy: Till, table: str, statement: st
         check_now(session)
     with pytest.raises(DatabaseError, match="append-only"), db.transaction() as session:
         session.execute(text(statement.format(table, column, column)))
-
-
-def add_journal(session: Session, entry_count: int, *amounts_fen: int) -> UUID:
-    journal = LedgerJournal(kind=JournalKind.CHARGE, source_id=new_id(), entry_count=entry_count, posted_at=clock.now())
-    session.add(journal)
-    session.flush()
-    add_entries(session, journal.id, *amounts_fen)
-    return journal.id
-
-
-def add_entries(session: Session, journal_id: UUID, *amounts_fen: int) -> None:
-    account_id = ledger._open_account(session, ledger.clearing("test"))
-    for amount_fen in amounts_fen:
-        session.add(LedgerEntry(journal_id=journal_id, account_id=account_id, amount_fen=amount_fen))
-    session.flush()
-
-
-@pytest.mark.parametrize(
-    "write",
-    [
-        lambda session: add_journal(session, 2, 100, -99),
-        lambda session: add_journal(session, 3, 100, -100),
-        lambda session: add_journal(session, 2),
-    ],
-    ids=["unbalanced", "an entry short", "empty"],
-)
-def test_the_database_itself_refuses_a_journal_that_does_not_balance(
-    committing_app: Flask, write: Callable[[Session], object]
-) -> None:
-    with pytest.raises(IntegrityError, match="summing to"), db.transaction() as session:
-        write(session)
-
-
-def test_a_booked_journal_takes_no_further_entries_even_when_they_balance(committing_city: City) -> None:
-    till = Till.open(committing_city)
-    charge_id = UUID(till.capture(1000).json["charge_id"])
-    with db.transaction() as session:
-        journal_id = session.scalars(select(LedgerJournal.id).filter_by(source_id=charge_id)).one()
-    with pytest.raises(IntegrityError, match="summing to"), db.transaction() as session:
-        add_entries(session, journal_id, 50, -50)
 
 
 def test_one_cause_is_booked_once(till: Till) -> None:

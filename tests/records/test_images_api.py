@@ -52,8 +52,9 @@ class Scene:
         return [row for row in rows if row["action"] == action]
 
 
-@pytest.fixture
-def scene(city: City) -> Scene:
+@pytest.fixture(scope="module")
+def scene_of_module(module_city: City) -> Scene:
+    city = module_city
     patient, hospital_a, hospital_b = city.patient(), city.hospital(), city.hospital("市第二测试医院")
     city.bind_number(hospital_a, patient, "P0001")
     pacs, doctor = city.machine(hospital_a), city.staff(hospital_b)
@@ -63,6 +64,11 @@ def scene(city: City) -> Scene:
     )  # fmt: skip
     assert city.store(pacs, image).status_code == 200
     return Scene(city, patient, hospital_a, hospital_b, pacs, doctor, image)
+
+
+@pytest.fixture
+def scene(scene_of_module: Scene, city: City) -> Scene:
+    return scene_of_module
 
 
 def every_path(scene: Scene) -> list[str]:
@@ -240,9 +246,12 @@ def test_what_is_no_picture_says_so(scene: Scene) -> None:
 
 
 def test_a_damaged_file_is_said_to_be_damaged(scene: Scene, config: Config) -> None:
-    for stored in (config.storage_dir / "objects").glob("*/*"):
+    objects, image = config.storage_dir / "objects", dicom.make_image(PatientID="P0001")
+    before = set(objects.glob("*/*"))
+    assert scene.city.store(scene.pacs, image).status_code == 200
+    for stored in set(objects.glob("*/*")) - before:
         stored.write_bytes(stored.read_bytes()[:-1] + b"\0")
-    reply = scene.get(f"{scene.path}/rendered", scene.patient)
+    reply = scene.get(f"{dicom.path_of(image)}/rendered", scene.patient)
     assert (reply.status_code, reply.json["code"]) == (503, "core.file_damaged")
 
 

@@ -28,9 +28,10 @@ def read(city: City, token: str, patient: Patient, query: str = "", item: str = 
     return city.client.get(f"/api/v1/persons/{patient.person_id}/trends/{item}{query}", headers=bearer(token))
 
 
-@pytest.fixture
-def patient(city: City) -> Patient:
+@pytest.fixture(scope="module")
+def patient_of_module(module_city: City) -> Patient:
     """Glucose from two hospitals: in three units, one a bound, one withdrawn, one corrected, one cancelled."""
+    city = module_city
     patient, here, there = city.patient(), city.hospital("甲医院"), city.hospital("乙医院")
     first, second = city.machine(here), city.machine(there)
     map_code(city, second.token, code="G01", item="LAB-GLU")
@@ -44,6 +45,11 @@ def patient(city: City) -> Patient:
     file_report(city, first, patient, fhir.observation(), **day(5), status="cancelled")
     file_report(city, first, patient, fhir.observation(status="cancelled"), **day(6))
     return patient
+
+
+@pytest.fixture
+def patient(patient_of_module: Patient, city: City) -> Patient:
+    return patient_of_module
 
 
 def test_it_is_one_line_across_hospitals_and_units(city: City, patient: Patient) -> None:

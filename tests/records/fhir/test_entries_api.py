@@ -17,19 +17,19 @@ from tests.support.entries import call, condition, every_kind, get, identified, 
 from tests.support.fhir import bundle, card, observation, refusal_of, report, send
 
 
-@pytest.fixture
-def hospital(city: City) -> Hospital:
-    return city.hospital()
+@pytest.fixture(scope="module")
+def hospital(module_city: City) -> Hospital:
+    return module_city.hospital()
 
 
-@pytest.fixture
-def machine(city: City, hospital: Hospital) -> Machine:
-    return city.machine(hospital)
+@pytest.fixture(scope="module")
+def machine(module_city: City, hospital: Hospital) -> Machine:
+    return module_city.machine(hospital)
 
 
-@pytest.fixture
-def patient(city: City) -> Patient:
-    return city.patient()
+@pytest.fixture(scope="module")
+def patient(module_city: City) -> Patient:
+    return module_city.patient()
 
 
 def entry(resource: dict[str, Any], **request: Any) -> dict[str, Any]:

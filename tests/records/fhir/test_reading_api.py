@@ -42,9 +42,14 @@ class Scene:
         self.entries = dict(one["response"]["location"].split("/")[:2] for one in json.loads(reply.text)["entry"][3:])
 
 
+@pytest.fixture(scope="module")
+def scene_of_module(module_city: City) -> Scene:
+    return Scene(module_city)
+
+
 @pytest.fixture
-def scene(city: City) -> Scene:
-    return Scene(city)
+def scene(scene_of_module: Scene, city: City) -> Scene:
+    return scene_of_module
 
 
 def validate(resource: dict[str, Any]) -> None:

@@ -9,8 +9,23 @@ from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 from fhir.resources.R4B.operationoutcome import OperationOutcome
 
 from records.fhir import systems
-from tests.support.city import City, bearer
+from tests.support.city import City, Hospital, Machine, Patient, bearer
 from tests.support.fhir import bundle, card, observation, refusal_of, report, report_id_of, send
+
+
+@pytest.fixture(scope="module")
+def hospital(module_city: City) -> Hospital:
+    return module_city.hospital("市中心测试医院")
+
+
+@pytest.fixture(scope="module")
+def machine(module_city: City, hospital: Hospital) -> Machine:
+    return module_city.machine(hospital)
+
+
+@pytest.fixture(scope="module")
+def patient(module_city: City) -> Patient:
+    return module_city.patient()
 
 
 def read(city: City, token: str, report_id: str) -> dict[str, Any]:
@@ -19,9 +34,9 @@ def read(city: City, token: str, report_id: str) -> dict[str, Any]:
     return dict(reply.get_json())
 
 
-def test_a_report_is_filed_and_the_patient_reads_it_exactly_as_sent(city: City) -> None:
-    hospital, patient = city.hospital("市中心测试医院"), city.patient()
-    machine = city.machine(hospital)
+def test_a_report_is_filed_and_the_patient_reads_it_exactly_as_sent(
+    city: City, hospital: Hospital, patient: Patient, machine: Machine
+) -> None:
     exact = json.dumps(bundle(report(card(patient.card_number)), observation(), observation("718-7", "血红蛋白")))
     reply = send(city, machine, exact.replace('"value": 7.2', '"value": 7.20'))
     assert reply.status_code == 200, reply.text
@@ -77,8 +92,9 @@ def test_a_report_is_filed_and_the_patient_reads_it_exactly_as_sent(city: City) 
     ]
 
 
-def test_the_same_bundle_again_gets_the_same_answer_and_files_nothing(city: City) -> None:
-    patient, machine = city.patient(), city.machine(city.hospital())
+def test_the_same_bundle_again_gets_the_same_answer_and_files_nothing(
+    city: City, patient: Patient, machine: Machine
+) -> None:
     body = bundle(report(card(patient.card_number)), observation())
     first, again = send(city, machine, body), send(city, machine, body)
     assert again.data == first.data
@@ -87,8 +103,9 @@ def test_the_same_bundle_again_gets_the_same_answer_and_files_nothing(city: City
     assert read(city, patient.token, report_id_of(first))["version"] == 1
 
 
-def test_a_used_bundle_identifier_with_other_content_is_refused_and_kept(city: City) -> None:
-    patient, machine = city.patient(), city.machine(city.hospital())
+def test_a_used_bundle_identifier_with_other_content_is_refused_and_kept(
+    city: City, patient: Patient, machine: Machine
+) -> None:
     body = bundle(report(card(patient.card_number)), observation())
     send(city, machine, body)
     other = body | {"entry": bundle(report(card(patient.card_number)), observation())["entry"]}
@@ -97,8 +114,7 @@ def test_a_used_bundle_identifier_with_other_content_is_refused_and_kept(city: C
     assert [message["reason"] for message in waiting] == ["records.message_key_reused"]
 
 
-def test_a_correction_is_the_next_version_of_the_same_report(city: City) -> None:
-    patient, machine = city.patient(), city.machine(city.hospital())
+def test_a_correction_is_the_next_version_of_the_same_report(city: City, patient: Patient, machine: Machine) -> None:
     sent = report(card(patient.card_number))
     first = send(city, machine, bundle(sent, observation()))
     corrected = sent | {"status": "corrected", "issued": "2026-03-20T12:00:00+08:00"}
@@ -111,8 +127,7 @@ def test_a_correction_is_the_next_version_of_the_same_report(city: City) -> None
     assert [(item["object_id"], item["status"]) for item in items] == [(report_id_of(first), "corrected")]
 
 
-def test_the_same_report_in_a_new_message_makes_no_version(city: City) -> None:
-    patient, machine = city.patient(), city.machine(city.hospital())
+def test_the_same_report_in_a_new_message_makes_no_version(city: City, patient: Patient, machine: Machine) -> None:
     sent = report(card(patient.card_number))
     send(city, machine, bundle(sent, observation()))
     again = json.loads(send(city, machine, bundle(sent, observation())).text)
@@ -137,8 +152,9 @@ def test_the_same_report_in_a_new_message_makes_no_version(city: City) -> None:
         ({"note": [{"text": "已复查"}], "valueString": "+"}, {"note": "已复查", "text": "+"}),
     ],
 )
-def test_every_kind_of_value_is_shown(city: City, changes: dict[str, Any], shown: dict[str, str]) -> None:
-    patient, machine = city.patient(), city.machine(city.hospital())
+def test_every_kind_of_value_is_shown(
+    city: City, patient: Patient, machine: Machine, changes: dict[str, Any], shown: dict[str, str]
+) -> None:
     plain = {"valueQuantity": None, "referenceRange": None, "interpretation": None}
     reply = send(city, machine, bundle(report(card(patient.card_number)), observation(**plain | changes)))
     (line,) = read(city, patient.token, report_id_of(reply))["observations"]
@@ -147,8 +163,9 @@ def test_every_kind_of_value_is_shown(city: City, changes: dict[str, Any], shown
     assert {"unit": "g"} | line == {"unit": "g"} | common | shown
 
 
-def test_several_reference_ranges_are_shown_and_none_is_used_as_a_bound(city: City) -> None:
-    patient, machine = city.patient(), city.machine(city.hospital())
+def test_several_reference_ranges_are_shown_and_none_is_used_as_a_bound(
+    city: City, patient: Patient, machine: Machine
+) -> None:
     ranges = [
         {"low": {"value": 130}, "high": {"value": 175}, "type": {"text": "男"}},
         {"text": "115-150", "type": {"text": "女"}},
@@ -159,17 +176,16 @@ def test_several_reference_ranges_are_shown_and_none_is_used_as_a_bound(city: Ci
     assert "reference_low" not in line
 
 
-def test_a_withdrawn_result_loses_its_value_in_the_new_version(city: City) -> None:
-    patient, machine = city.patient(), city.machine(city.hospital())
+def test_a_withdrawn_result_loses_its_value_in_the_new_version(city: City, patient: Patient, machine: Machine) -> None:
     withdrawn = observation(status="entered-in-error")
     reply = send(city, machine, bundle(report(card(patient.card_number), status="corrected"), withdrawn))
     (line,) = read(city, patient.token, report_id_of(reply))["observations"]
     assert (line["status"], "value" in line) == ("entered-in-error", False)
 
 
-def test_a_subject_may_be_named_by_patient_number_or_certificate(city: City) -> None:
-    hospital, patient = city.hospital(), city.patient()
-    machine = city.machine(hospital)
+def test_a_subject_may_be_named_by_patient_number_or_certificate(
+    city: City, hospital: Hospital, patient: Patient, machine: Machine
+) -> None:
     city.visit(city.staff(hospital), patient, hospital, patient_number="MZ000777")
     for subject in (
         (systems.PATIENT_NUMBER, "MZ000777"),
@@ -196,8 +212,7 @@ UNREADABLE: list[str | bytes] = [
 
 
 @pytest.mark.parametrize("body", UNREADABLE, ids=range(len(UNREADABLE)))
-def test_what_is_not_strict_json_is_unreadable(city: City, body: str | bytes) -> None:
-    machine = city.machine(city.hospital())
+def test_what_is_not_strict_json_is_unreadable(city: City, machine: Machine, body: str | bytes) -> None:
     assert refusal_of(send(city, machine, body)) == (400, "records.fhir_unreadable")
 
 
@@ -205,14 +220,12 @@ def test_what_is_not_strict_json_is_unreadable(city: City, body: str | bytes) ->
     "content_type",
     ["application/fhir+xml", "text/plain", "", "application/fhir+json; charset=gb18030", "multipart/form-data"],
 )
-def test_another_media_type_is_refused(city: City, content_type: str) -> None:
-    machine = city.machine(city.hospital())
+def test_another_media_type_is_refused(city: City, machine: Machine, content_type: str) -> None:
     reply = send(city, machine, "{}", **{"Content-Type": content_type})
     assert refusal_of(reply) == (415, "records.fhir_media_type_unsupported")
 
 
-def test_a_body_that_is_too_large_is_refused(city: City) -> None:
-    machine = city.machine(city.hospital())
+def test_a_body_that_is_too_large_is_refused(city: City, machine: Machine) -> None:
     assert refusal_of(send(city, machine, b" " * (4 * 1024 * 1024 + 1))) == (413, "core.http_error")
 
 
@@ -265,8 +278,9 @@ INVALID = [
 
 
 @pytest.mark.parametrize("spoil", INVALID, ids=range(len(INVALID)))
-def test_what_does_not_conform_is_invalid_and_nothing_is_written(city: City, spoil: Any) -> None:
-    patient, machine = city.patient(), city.machine(city.hospital())
+def test_what_does_not_conform_is_invalid_and_nothing_is_written(
+    city: City, patient: Patient, machine: Machine, spoil: Any
+) -> None:
     body = bundle(report(card(patient.card_number)), observation())
     spoil(body)
     reply = send(city, machine, json.dumps(body))
@@ -293,17 +307,16 @@ UNSUPPORTED = [
 
 
 @pytest.mark.parametrize("spoil", UNSUPPORTED, ids=range(len(UNSUPPORTED)))
-def test_what_would_have_to_be_dropped_is_refused(city: City, spoil: Any) -> None:
-    patient, machine = city.patient(), city.machine(city.hospital())
+def test_what_would_have_to_be_dropped_is_refused(city: City, patient: Patient, machine: Machine, spoil: Any) -> None:
     body = bundle(report(card(patient.card_number)), observation())
     spoil(body)
     assert refusal_of(send(city, machine, body)) == (422, "records.fhir_content_unsupported")
 
 
-def test_nobody_signed_in_and_no_permission_are_outcomes_too(city: City) -> None:
+def test_nobody_signed_in_and_no_permission_are_outcomes_too(city: City, hospital: Hospital) -> None:
     anonymous = city.client.post("/fhir", json={})
     assert refusal_of(anonymous) == (401, "core.not_signed_in")
-    imaging = city.machine(city.hospital(), scopes=["dicomweb.write"])
+    imaging = city.machine(hospital, scopes=["dicomweb.write"])
     assert refusal_of(send(city, imaging, "{}")) == (403, "core.permission_missing")
 
 

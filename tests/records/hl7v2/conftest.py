@@ -46,10 +46,17 @@ class Speaking:
             return [str(reason) for reason in session.scalars(mine.order_by(InboundMessage.id))]
 
 
-@pytest.fixture
-def speaking(city: City) -> Speaking:
+@pytest.fixture(scope="module")
+def speaking_of_module(module_city: City) -> Speaking:
+    city = module_city
     hospital, patient = city.hospital(), city.patient("张测试")
     with db.transaction() as session:
         accounts.open_mllp_port(session, SYSTEM, hospital_id=hospital.id, port=PORT)
     city.bind_number(hospital, patient, "MZ1")
     return Speaking(city, hospital, patient)
+
+
+@pytest.fixture
+def speaking(speaking_of_module: Speaking, city: City) -> Speaking:
+    """Each test finds it as it was opened."""
+    return speaking_of_module

@@ -27,19 +27,19 @@ def receive_one(port: int, body: bytes) -> bytes | None:
     return answers[0] if answers else None
 
 
-@pytest.fixture
-def hospital(city: City) -> Hospital:
+@pytest.fixture(scope="module")
+def hospital(module_city: City) -> Hospital:
     """A hospital whose messages arrive at PORT."""
-    hospital = city.hospital("市中心测试医院")
+    hospital = module_city.hospital("市中心测试医院")
     with db.transaction() as session:
         accounts.open_mllp_port(session, SYSTEM, hospital_id=hospital.id, port=PORT)
     return hospital
 
 
-@pytest.fixture
-def patient(city: City, hospital: Hospital) -> Patient:
+@pytest.fixture(scope="module")
+def patient(module_city: City, hospital: Hospital) -> Patient:
     """A patient whom the hospital knows as MZ1."""
-    patient = city.patient()
+    city, patient = module_city, module_city.patient()
     city.visit(city.staff(hospital), patient, hospital, patient_number="MZ1")
     return patient
 

@@ -23,9 +23,19 @@ from tests.support.city import City, Patient, bearer
 AT_ONCE = ["fhir", "hl7v2", "dicomweb"]
 
 
+@pytest.fixture(scope="module")
+def house_of_module(module_city: City) -> House:
+    return House(module_city)
+
+
 @pytest.fixture
-def house(city: City) -> House:
-    return House(city)
+def house(house_of_module: House, city: City) -> House:
+    return house_of_module
+
+
+@pytest.fixture(scope="module")
+def patient(module_city: City) -> Patient:
+    return module_city.patient()
 
 
 _OF_ITS_OWN = {"id", "object_id", "person_id", "is_unread", "versions"}
@@ -46,8 +56,8 @@ def lines(city: City, patient: Patient) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("channel", AT_ONCE)
-def test_a_replay_files_what_a_first_arrival_files(city: City, house: House, channel: str) -> None:
-    late, first = city.patient(), city.patient()
+def test_a_replay_files_what_a_first_arrival_files(city: City, house: House, patient: Patient, channel: str) -> None:
+    late, first = patient, city.patient()
     send_late = house.compose(channel, "LATE")
     assert send_late() in {"records.person_not_matched", "refused"}
     (waiting,) = house.waiting()
@@ -66,8 +76,7 @@ def test_a_replay_files_what_a_first_arrival_files(city: City, house: House, cha
     assert (refused.status_code, refused.json["code"]) == (409, "records.message_not_waiting")
 
 
-def test_a_report_of_a_list_that_waits_is_filed_as_any(city: City, house: House) -> None:
-    patient = city.patient()
+def test_a_report_of_a_list_that_waits_is_filed_as_any(city: City, house: House, patient: Patient) -> None:
     city.bind_number(house.hospital, patient, "P1")
     upload = house.upload(write_upload(ROW | {"report_number": "R1"}))
     with db.transaction() as session:
@@ -84,8 +93,9 @@ def test_a_report_of_a_list_that_waits_is_filed_as_any(city: City, house: House)
 
 
 @pytest.mark.parametrize("channel", AT_ONCE)
-def test_what_was_dismissed_is_kept_and_not_taken_in_again(city: City, house: House, channel: str) -> None:
-    patient = city.patient()
+def test_what_was_dismissed_is_kept_and_not_taken_in_again(
+    city: City, house: House, patient: Patient, channel: str
+) -> None:
     transmit = house.compose(channel, "P1")
     transmit()
     (waiting,) = house.waiting()
@@ -178,9 +188,9 @@ STEPS = st.lists(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(steps=STEPS)
-def test_every_message_is_accepted_waits_or_was_dismissed(city: City, steps: list[tuple[str, int]]) -> None:
-    house = House(city) if not hasattr(city, "house") else city.house
-    city.house = house  # type: ignore[attr-defined]
+def test_every_message_is_accepted_waits_or_was_dismissed(
+    city: City, house: House, steps: list[tuple[str, int]]
+) -> None:
     patients = [city.patient("张小明") for _ in AT_ONCE]
     numbers = [f"N{patient.card_number[:8]}" for patient in patients]
     transmit = [house.compose(channel, number) for channel, number in zip(AT_ONCE, numbers, strict=True)]

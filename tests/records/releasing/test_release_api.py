@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from accounts.models import Role
 from consent import service as consent
@@ -17,7 +17,7 @@ from records.releasing.models import ReleaseRule
 from records.reports.incoming import LOINC
 from records.timeline import service as timeline
 from tests.conftest import SteppingClock
-from tests.support import fhir
+from tests.support import dicom, fhir
 from tests.support.administration import Desk, code_of, count
 from tests.support.browsing import Browser
 from tests.support.city import City, Hospital, Machine, Patient, Staff, bearer
@@ -70,9 +70,14 @@ class Ward:
         return found.pop()
 
 
+@pytest.fixture(scope="module")
+def ward_of_module(module_city: City) -> Ward:
+    return Ward(module_city)
+
+
 @pytest.fixture
-def ward(city: City) -> Ward:
-    return Ward(city)
+def ward(ward_of_module: Ward, city: City) -> Ward:
+    return ward_of_module
 
 
 def test_a_held_report_waits_for_the_doctor_of_its_house(ward: Ward) -> None:
@@ -141,6 +146,27 @@ def test_a_sensitive_report_without_a_visit_is_not_shown_unless_a_doctor_release
     assert (line["sensitivity"], line["is_held"], line["visit"]["department"]) == ("hiv", False, "0300")
     assert ward.release(alone).status_code == 204
     assert ward.sees(alone)
+
+
+def test_a_later_series_labels_its_study(city: City) -> None:
+    home, patient = city.hospital(), city.patient()
+    city.bind_number(home, patient, "MZ1")
+    plain = dicom.make_image(PatientID="MZ1", SpecificCharacterSet="ISO_IR 192", SeriesDescription="平扫")
+    second = dicom.make_image(
+        PatientID="MZ1",
+        SpecificCharacterSet="ISO_IR 192",
+        SeriesDescription="人工流产术后",
+        StudyInstanceUID=plain.StudyInstanceUID,
+    )
+    shown = []
+    for image in (plain, second):
+        assert city.store(city.machine(home), image).status_code == 200
+        lines = city.client.get("/api/v1/timeline", headers=bearer(patient.token)).json["items"]
+        shown.append([line.get("sensitivity") for line in lines])
+    # Without a visit what newly became sensitive waits for a doctor of the house.
+    assert shown == [[None], []]
+    with db.snapshot() as session:
+        assert [*session.scalars(text("SELECT sensitivity FROM restricted_items"))] == ["reproductive"]
 
 
 def test_a_correction_hides_nothing_that_was_read_and_takes_no_label_away(ward: Ward) -> None:

@@ -79,8 +79,9 @@ def send_sensitive(city: City, home: Hospital, patient: Patient, canary: str) ->
     return fhir.report_id_of(reply)
 
 
-@pytest.fixture
-def scene(city: City) -> Scene:
+@pytest.fixture(scope="module")
+def scene_of_module(module_city: City) -> Scene:
+    city = module_city
     household = Household.open(city)
     open_everything(city)
     minor = household.minor()
@@ -99,6 +100,11 @@ def scene(city: City) -> Scene:
     visit_id = city.visit(doctor, minor, treating)
     city.visit(home_doctor, minor, home)
     return Scene(household, minor, treating, doctor, visit_id, home_doctor, report_id, study, canary)
+
+
+@pytest.fixture
+def scene(scene_of_module: Scene, city: City) -> Scene:
+    return scene_of_module
 
 
 def fill(rule: Rule, scene: Scene) -> str | None:
@@ -223,27 +229,6 @@ def test_what_was_filed_before_the_list_knew_it_is_labelled_slice_by_slice(
     assert len(done) >= 4 + 2 + 3
     assert scene.listed(scene.mother) == [harmless]
     assert len(scene.listed(scene.minor)) == 6
-
-
-def test_a_later_series_labels_its_study(city: City) -> None:
-    home, patient = city.hospital(), city.patient()
-    city.bind_number(home, patient, "MZ1")
-    plain = dicom.make_image(PatientID="MZ1", SpecificCharacterSet="ISO_IR 192", SeriesDescription="平扫")
-    second = dicom.make_image(
-        PatientID="MZ1",
-        SpecificCharacterSet="ISO_IR 192",
-        SeriesDescription="人工流产术后",
-        StudyInstanceUID=plain.StudyInstanceUID,
-    )
-    shown = []
-    for image in (plain, second):
-        assert city.store(city.machine(home), image).status_code == 200
-        lines = city.client.get("/api/v1/timeline", headers=bearer(patient.token)).json["items"]
-        shown.append([line.get("sensitivity") for line in lines])
-    # Without a visit what newly became sensitive waits for a doctor of the house.
-    assert shown == [[None], []]
-    with db.snapshot() as session:
-        assert [*session.scalars(text("SELECT sensitivity FROM restricted_items"))] == ["reproductive"]
 
 
 def announced() -> set[tuple[str, str]]:

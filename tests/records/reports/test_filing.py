@@ -20,6 +20,21 @@ from tests.support.city import City, Hospital, Machine, Patient, bearer
 from tests.support.fhir import bundle, card, observation, refusal_of, report, report_id_of, send
 
 
+@pytest.fixture(scope="module")
+def hospital(module_city: City) -> Hospital:
+    return module_city.hospital()
+
+
+@pytest.fixture(scope="module")
+def machine(module_city: City, hospital: Hospital) -> Machine:
+    return module_city.machine(hospital)
+
+
+@pytest.fixture(scope="module")
+def patient(module_city: City) -> Patient:
+    return module_city.patient()
+
+
 def timeline_of(city: City, patient: Patient) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = city.client.get("/api/v1/timeline", headers=bearer(patient.token)).json["items"]
     return items
@@ -30,8 +45,7 @@ def waiting_at(city: City, machine: Machine) -> list[tuple[str, str]]:
     return [(message["reason"], message["channel"]) for message in messages]
 
 
-def test_nobody_known_goes_to_quarantine_whole(city: City) -> None:
-    machine = city.machine(city.hospital())
+def test_nobody_known_goes_to_quarantine_whole(city: City, machine: Machine) -> None:
     body = json.dumps(bundle(report(card("F" * 64)), observation()), ensure_ascii=False).encode()
     assert refusal_of(send(city, machine, body)) == (422, "records.person_not_matched")
     assert waiting_at(city, machine) == [("records.person_not_matched", "fhir")]
@@ -41,32 +55,33 @@ def test_nobody_known_goes_to_quarantine_whole(city: City) -> None:
         assert "葡萄糖".encode() not in (message.body_sealed or b"")
 
 
-def test_a_contradicting_subject_is_filed_under_nobody(city: City) -> None:
-    machine, one, other = city.machine(city.hospital()), city.patient(), city.patient("李测试")
+def test_a_contradicting_subject_is_filed_under_nobody(city: City, patient: Patient, machine: Machine) -> None:
+    one, other = patient, city.patient("李测试")
     result = observation(subject={"identifier": {"system": systems.CARD, "value": other.card_number}})
     reply = send(city, machine, bundle(report(card(one.card_number)), result))
     assert refusal_of(reply) == (422, "records.person_not_matched")
     assert timeline_of(city, one) == timeline_of(city, other) == []
 
 
-def test_an_identifier_that_leads_to_nobody_contradicts_one_that_leads_to_somebody(city: City) -> None:
-    machine, patient = city.machine(city.hospital()), city.patient()
+def test_an_identifier_that_leads_to_nobody_contradicts_one_that_leads_to_somebody(
+    city: City, patient: Patient, machine: Machine
+) -> None:
     result = observation(subject={"identifier": {"system": systems.PATIENT_NUMBER, "value": "unknown"}})
     reply = send(city, machine, bundle(report(card(patient.card_number)), result))
     assert refusal_of(reply) == (422, "records.person_not_matched")
     assert timeline_of(city, patient) == []
 
 
-def test_another_hospitals_patient_number_leads_to_nobody(city: City) -> None:
-    here, there, patient = city.hospital(), city.hospital(), city.patient()
+def test_another_hospitals_patient_number_leads_to_nobody(city: City, patient: Patient, machine: Machine) -> None:
+    there = city.hospital()
     city.visit(city.staff(there), patient, there, patient_number="MZ1")
-    reply = send(city, city.machine(here), bundle(report((systems.PATIENT_NUMBER, "MZ1")), observation()))
+    reply = send(city, machine, bundle(report((systems.PATIENT_NUMBER, "MZ1")), observation()))
     assert refusal_of(reply) == (422, "records.person_not_matched")
 
 
-def test_sent_again_it_waits_once_and_leaves_quarantine_when_the_person_is_known(city: City) -> None:
-    hospital, patient = city.hospital(), city.patient()
-    machine = city.machine(hospital)
+def test_sent_again_it_waits_once_and_leaves_quarantine_when_the_person_is_known(
+    city: City, hospital: Hospital, patient: Patient, machine: Machine
+) -> None:
     body = bundle(report((systems.PATIENT_NUMBER, "MZ42")), observation())
     send(city, machine, body)
     send(city, machine, body)
@@ -77,8 +92,8 @@ def test_sent_again_it_waits_once_and_leaves_quarantine_when_the_person_is_known
     assert [item["object_id"] for item in timeline_of(city, patient)] == [report_id]
 
 
-def test_all_reports_of_a_message_are_filed_or_none(city: City) -> None:
-    machine, one, other = city.machine(city.hospital()), city.patient(), city.patient("李测试")
+def test_all_reports_of_a_message_are_filed_or_none(city: City, patient: Patient, machine: Machine) -> None:
+    one, other = patient, city.patient("李测试")
     taken = report(card(other.card_number))
     send(city, machine, bundle(taken, observation()))
     body = bundle(report(card(one.card_number)), observation())
@@ -89,8 +104,9 @@ def test_all_reports_of_a_message_are_filed_or_none(city: City) -> None:
     assert waiting_at(city, machine) == [("records.report_of_another_person", "fhir")]
 
 
-def test_two_reports_in_one_message_are_two_lines_of_the_timeline(city: City) -> None:
-    machine, patient = city.machine(city.hospital()), city.patient()
+def test_two_reports_in_one_message_are_two_lines_of_the_timeline(
+    city: City, patient: Patient, machine: Machine
+) -> None:
     body = bundle(report(card(patient.card_number)), observation())
     body["entry"] += bundle(report(card(patient.card_number)), observation(), observation())["entry"]
     reply = send(city, machine, body)
@@ -109,8 +125,9 @@ def test_two_reports_in_one_message_are_two_lines_of_the_timeline(city: City) ->
         ({"status": "cancelled"}, False),
     ],
 )
-def test_what_is_outdated_never_becomes_current(city: City, changes: dict[str, Any], refused: bool) -> None:
-    machine, patient = city.machine(city.hospital()), city.patient()
+def test_what_is_outdated_never_becomes_current(
+    city: City, patient: Patient, machine: Machine, changes: dict[str, Any], refused: bool
+) -> None:
     sent = report(card(patient.card_number))
     report_id = report_id_of(send(city, machine, bundle(sent, observation())))
     later = {name: value for name, value in (sent | changes).items() if value is not None}
@@ -123,8 +140,7 @@ def test_what_is_outdated_never_becomes_current(city: City, changes: dict[str, A
     assert read.json["version"] == (1 if refused else 2)
 
 
-def test_a_final_report_follows_a_preliminary_one(city: City) -> None:
-    machine, patient = city.machine(city.hospital()), city.patient()
+def test_a_final_report_follows_a_preliminary_one(city: City, patient: Patient, machine: Machine) -> None:
     sent = report(card(patient.card_number), status="partial")
     report_id = report_id_of(send(city, machine, bundle(sent, observation(status="preliminary"))))
     send(city, machine, bundle(sent | {"status": "final"}, observation()))
@@ -132,8 +148,7 @@ def test_a_final_report_follows_a_preliminary_one(city: City) -> None:
     assert (read["version"], read["status"], read["observations"][0]["status"]) == (2, "final", "final")
 
 
-def test_one_more_zero_is_another_result(city: City) -> None:
-    machine, patient = city.machine(city.hospital()), city.patient()
+def test_one_more_zero_is_another_result(city: City, patient: Patient, machine: Machine) -> None:
     sent = report(card(patient.card_number))
     first = json.dumps(bundle(sent, observation()))
     second = json.dumps(bundle(sent, observation())).replace('"value": 7.2,', '"value": 7.20,')
@@ -141,8 +156,8 @@ def test_one_more_zero_is_another_result(city: City) -> None:
     assert json.loads(send(city, machine, second).text)["entry"][0]["response"]["etag"] == 'W/"2"'
 
 
-def test_the_same_identifier_at_another_hospital_is_another_report(city: City) -> None:
-    patient, sent = city.patient(), {"identifier": [{"system": "urn:example:lis", "value": "1"}]}
+def test_the_same_identifier_at_another_hospital_is_another_report(city: City, patient: Patient) -> None:
+    sent = {"identifier": [{"system": "urn:example:lis", "value": "1"}]}
     for _ in range(2):
         send(city, city.machine(city.hospital()), bundle(report(card(patient.card_number), **sent), observation()))
     assert len(timeline_of(city, patient)) == 2
@@ -166,22 +181,23 @@ def checked_in(city: City, hospital: Hospital, patient: Patient) -> UUID:
     return city.visit(city.staff(hospital), patient, hospital)
 
 
-def test_a_report_stands_under_the_visit_that_it_names_or_the_latest_one(city: City, stepping_clock: Any) -> None:
-    hospital, patient = city.hospital(), city.patient()
+def test_a_report_stands_under_the_visit_that_it_names_or_the_latest_one(
+    city: City, hospital: Hospital, patient: Patient, machine: Machine, stepping_clock: Any
+) -> None:
     first = checked_in(city, hospital, patient)
     stepping_clock.forward(minutes=2)
     second = checked_in(city, hospital, patient)
     stepping_clock.forward(minutes=2)
-    machine = city.machine(hospital)
     named = report(card(patient.card_number), encounter=named_visit(first), **recent())
     unnamed = report(card(patient.card_number), **recent())
     assert visit_of(report_id_of(send(city, machine, bundle(named, observation())))) == first
     assert visit_of(report_id_of(send(city, machine, bundle(unnamed, observation())))) == second
 
 
-def test_a_visit_that_is_not_the_persons_at_this_hospital_is_refused(city: City) -> None:
-    here, there, patient, other = city.hospital(), city.hospital(), city.patient(), city.patient("李测试")
-    machine = city.machine(here)
+def test_a_visit_that_is_not_the_persons_at_this_hospital_is_refused(
+    city: City, hospital: Hospital, patient: Patient, machine: Machine
+) -> None:
+    here, there, other = hospital, city.hospital(), city.patient("李测试")
     wrong = [checked_in(city, here, other), checked_in(city, there, patient), uuid4()]
     for visit_id in wrong:
         reply = send(city, machine, bundle(report(card(patient.card_number), encounter=named_visit(visit_id))))
@@ -190,9 +206,11 @@ def test_a_visit_that_is_not_the_persons_at_this_hospital_is_refused(city: City)
     assert timeline_of(city, patient) == []
 
 
-def test_a_doctor_reads_under_a_grant_only_and_learns_nothing_otherwise(city: City) -> None:
-    here, there, patient = city.hospital(), city.hospital("市第二测试医院"), city.patient()
-    report_id = report_id_of(send(city, city.machine(here), bundle(report(card(patient.card_number)), observation())))
+def test_a_doctor_reads_under_a_grant_only_and_learns_nothing_otherwise(
+    city: City, patient: Patient, machine: Machine
+) -> None:
+    there = city.hospital("市第二测试医院")
+    report_id = report_id_of(send(city, machine, bundle(report(card(patient.card_number)), observation())))
     doctor = city.staff(there)
     hidden = city.client.get(f"/api/v1/reports/{report_id}", headers=bearer(doctor.token))
     nothing = city.client.get(f"/api/v1/reports/{uuid4()}", headers=bearer(doctor.token))
@@ -211,17 +229,15 @@ def test_a_doctor_reads_under_a_grant_only_and_learns_nothing_otherwise(city: Ci
     assert (read["purpose"], read["grant_id"]) == ("treatment", grant["id"])
 
 
-def test_another_patient_learns_nothing(city: City) -> None:
-    patient, other = city.patient(), city.patient("李测试")
-    machine = city.machine(city.hospital())
+def test_another_patient_learns_nothing(city: City, patient: Patient, machine: Machine) -> None:
+    other = city.patient("李测试")
     report_id = report_id_of(send(city, machine, bundle(report(card(patient.card_number)), observation())))
     reply = city.client.get(f"/api/v1/reports/{report_id}", headers=bearer(other.token))
     assert (reply.status_code, reply.json["code"]) == (404, "records.report_not_found")
     assert city.client.get(f"/api/v1/reports/{report_id}", headers=bearer(machine.token)).status_code == 403
 
 
-def test_filing_leaves_an_audit_row_without_content(city: City) -> None:
-    patient, machine = city.patient(), city.machine(city.hospital())
+def test_filing_leaves_an_audit_row_without_content(city: City, patient: Patient, machine: Machine) -> None:
     report_id = report_id_of(send(city, machine, bundle(report(card(patient.card_number)), observation())))
     with db.transaction() as session:
         (entry,) = session.scalars(
@@ -231,8 +247,9 @@ def test_filing_leaves_an_audit_row_without_content(city: City) -> None:
         assert entry.facts == {"version": 1, "status": "final", "category": "laboratory"}
 
 
-def test_the_database_keeps_earlier_versions_and_refuses_to_change_what_was_said(city: City) -> None:
-    patient, machine = city.patient(), city.machine(city.hospital())
+def test_the_database_keeps_earlier_versions_and_refuses_to_change_what_was_said(
+    city: City, patient: Patient, machine: Machine
+) -> None:
     sent = report(card(patient.card_number))
     report_id = UUID(report_id_of(send(city, machine, bundle(sent, observation()))))
     send(city, machine, bundle(sent | {"status": "corrected"}, observation(valueInteger=5, valueQuantity=None)))
@@ -258,9 +275,10 @@ def test_the_database_keeps_earlier_versions_and_refuses_to_change_what_was_said
             session.execute(statement)
 
 
-def test_results_that_count_are_found_by_code(city: City) -> None:
-    here, there, patient = city.hospital(), city.hospital("市第二测试医院"), city.patient()
-    machine = city.machine(here)
+def test_results_that_count_are_found_by_code(
+    city: City, hospital: Hospital, patient: Patient, machine: Machine
+) -> None:
+    here, there = hospital, city.hospital("市第二测试医院")
     counted = report_id_of(send(city, machine, bundle(report(card(patient.card_number)), observation())))
     for changes, result in [
         ({"status": "preliminary"}, observation()),

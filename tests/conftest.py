@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import pytest
 from flask import Flask
+from hypothesis import settings
 from limits.storage import RedisStorage
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
@@ -34,6 +35,11 @@ SYSTEM_PROGRAMS = {
     "dcmtk": "/usr/bin/storescu",
     "fhir-validator": str(Path(__file__).parent / "conformance" / "validator" / "node_modules" / "@medplum" / "core"),
 }
+
+# The same examples every time: what is red here was made red by a change. FUZZ_EXAMPLES asks for others.
+settings.register_profile("suite", derandomize=True, database=None, deadline=None)
+if "FUZZ_EXAMPLES" not in os.environ:
+    settings.load_profile("suite")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -5,7 +5,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Column, Connection, DateTime, LargeBinary, Table, Uuid, select
 from sqlalchemy.dialects.postgresql import JSONB
@@ -146,6 +146,7 @@ def test_merge_then_unmerge_is_the_identity(city: City) -> None:
 
     @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
     @given(histories, st.integers(0, 9))
+    @example([("scan", 0, 0), ("merge", 0, 1), ("report", 1, 1), ("merge", 1, 2)], 1)
     def check(history: list[tuple[str, int, int]], order: int) -> None:
         outcomes = []
         for with_merges in (True, False):

@@ -73,6 +73,7 @@ def test_a_page_of_a_registered_app_may_ask_and_read(city: City, patient: Patien
         ORIGIN.replace("https", "http"),
         f"{ORIGIN}:444",
         f"{ORIGIN}/",
+        f"{ORIGIN}/back",
         ORIGIN.upper(),
         "null",
         "https://",

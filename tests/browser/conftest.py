@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, ViewportSize, sync_playwright
 from werkzeug.serving import make_server
 
 from tests.support.city import City, Staff
 
 DESK_SCREEN: ViewportSize = {"width": 1366, "height": 768}
 PHONE_SCREEN: ViewportSize = {"width": 390, "height": 844}
+PROGRAM = "/usr/bin/chromium"
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",
@@ -78,11 +79,17 @@ def base_url(committing_city: City) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def chromium() -> Iterator[BrowserType]:
+    """What starts browsers: one a process, a second one beside it is refused."""
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=QUIET)
-        yield running
-        running.close()
+        yield playwright.chromium
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: BrowserType) -> Iterator[Browser]:
+    running = chromium.launch(executable_path=PROGRAM, args=QUIET)
+    yield running
+    running.close()
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Response, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserType, Response, expect
 
 from core.config import Config
 from deploy import ohif
-from tests.browser.conftest import DESK_SCREEN, QUIET, Visitor
+from tests.browser.conftest import DESK_SCREEN, PROGRAM, QUIET, Visitor
 from tests.support import studies
 from tests.support.city import City
 
@@ -18,13 +18,12 @@ pytestmark = [pytest.mark.system("chromium"), pytest.mark.system("ohif")]
 
 
 @pytest.fixture
-def drawing_browser() -> Iterator[Browser]:
+def drawing_browser(chromium: BrowserType) -> Iterator[Browser]:
     """A browser that draws in three dimensions without such hardware."""
-    with sync_playwright() as playwright:
-        options = [*(option for option in QUIET if option != "--disable-gpu"), "--enable-unsafe-swiftshader"]
-        running = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=options)
-        yield running
-        running.close()
+    options = [*(option for option in QUIET if option != "--disable-gpu"), "--enable-unsafe-swiftshader"]
+    running = chromium.launch(executable_path=PROGRAM, args=options)
+    yield running
+    running.close()
 
 
 @pytest.fixture

@@ -298,6 +298,7 @@ class _Server(ThreadedAssociationServer):
     def __init__(self, *arguments: Any, limits: Limits, certificates: tuple[bytes, ...], **named: Any) -> None:
         self._limits = limits
         self._fingerprints = {hashlib.sha256(one).digest() for one in certificates}
+        self._connected: set[threading.Thread] = set()
         self.conversing: set[threading.Thread] = set()
         super().__init__(*arguments, **named)
 
@@ -310,9 +311,16 @@ class _Server(ThreadedAssociationServer):
         return opened, address
 
     def verify_request(self, _request: Any, _client_address: Any) -> bool:
-        return len(self.conversing) < self._limits.connections
+        return len(self._connected) < self._limits.connections
 
     def finish_request(self, request: Any, client_address: Any) -> None:
+        self._connected.add(threading.current_thread())
+        try:
+            self._converse(request, client_address)
+        finally:
+            self._connected.discard(threading.current_thread())
+
+    def _converse(self, request: Any, client_address: Any) -> None:
         if self.ssl_context is not None:
             request = self.ssl_context.wrap_socket(request, server_side=True)
             # Not one that a registered certificate has signed: the registered one.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -42,15 +42,18 @@ def check_study(session: Session, study_id: UUID) -> None:
     study = session.get(Study, study_id)
     if study is None:
         return
-    seen = [(series, _check_series(session, study, series)) for series in _list_series(session, study)]
-    if not any(one.facts for _, one in seen):
+    is_first = not session.scalar(select(exists().where(CheckedSeries.study_id == study_id)))
+    seen = [_check_series(session, study, series) for series in _list_series(session, study)]
+    new = [facts for one in seen for facts in one.facts.values()]
+    if not new:
         return
-    new = [facts for _, one in seen for facts in one.facts.values()]
+    whole = _Place(study, "study", study.id)
     told = max((facts.told_in_study or 0 for facts in new), default=0)
     if told:
-        _put(session, _Place(study, "study", study.id), "study_cut", told > study.instance_count, told=told)
-    is_unverified = not any(facts.is_verifiable for facts in new)
-    _put(session, _Place(study, "study", study.id), "patient_unverified", is_unverified)
+        _put(session, whole, "study_cut", told > study.instance_count, told=told)
+    # One that says whom it shows speaks for those that do not; what came before is not read again.
+    if is_first or any(facts.is_verifiable for facts in new):
+        _put(session, whole, "patient_unverified", not any(facts.is_verifiable for facts in new))
 
 
 def _list_series(session: Session, study: Study) -> list[Series]:
@@ -70,8 +73,11 @@ def _check_series(session: Session, study: Study, series: Series) -> _Seen:
         _put(session, place, "spacing_missing", facts.lacks_spacing)
     whole = _Place(study, "series", series.id, series)
     read = seen.facts.values()
-    _put(session, whole, "laterality_missing", any(facts.lacks_laterality for facts in read))
-    _put(session, whole, "no_picture", bool(read) and all(facts.lacks_picture for facts in read))
+    if any(facts.lacks_laterality for facts in read):
+        _put(session, whole, "laterality_missing", True)
+    has_picture = any(not facts.lacks_picture for facts in read)
+    if has_picture or before is None:
+        _put(session, whole, "no_picture", bool(read) and not has_picture)
     told = seen.told("told_in_series")
     if told:
         _put(session, whole, "series_cut", told > series.instance_count, told=told, have=series.instance_count)

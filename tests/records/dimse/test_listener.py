@@ -5,7 +5,8 @@ import secrets
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ from tests.records.hl7v2.test_mllp_tls import ours
 from tests.support import dicom
 from tests.support.certificates import Certificate
 from tests.support.city import City
-from tests.support.dimse import Receiving, serving
+from tests.support.dimse import QUICK, Receiving, serving
 from tests.support.ports import opened_dicom_port
 
 __all__ = ["ours"]
@@ -260,7 +261,8 @@ def test_a_broken_peer_is_dropped_and_leaves_nothing(receiving: Receiving, confi
 
 def incoming(config: Config) -> set[Path]:
     """What is arriving, or was when a process of another test was killed."""
-    return set((config.storage_dir / "incoming").iterdir())
+    folder = config.storage_dir / "incoming"
+    return set(folder.iterdir()) if folder.is_dir() else set()
 
 
 def begin_store(opened: Any, image: Dataset) -> None:
@@ -282,6 +284,30 @@ def test_one_hospital_has_no_more_associations_than_it_may(receiving: Receiving)
         with receiving.association() as refused:
             assert refused.is_rejected
         assert one.send_c_echo().Status == 0
+
+
+def test_who_does_not_finish_a_handshake_takes_a_place(
+    committing_app: Flask, committing_city: City, ours: Certificate, tmp_path: Path
+) -> None:
+    hospital, limits = committing_city.hospital(), replace(QUICK, connections=2, wait_seconds=60.0)
+    with opened_dicom_port(hospital.id) as port:
+        with db.transaction() as session:
+            certificate = Certificate(tmp_path, "known").files[0].read_bytes()
+            accounts.trust_dicom_certificate(session, SYSTEM, hospital_id=hospital.id, certificate=certificate)
+        with serving(committing_app, limits), ExitStack() as opened:
+            wait_until(lambda: can_connect(port))
+            for _ in range(limits.connections):
+                opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+            wait_until(lambda: is_turned_away(port))
+
+
+def is_turned_away(port: int) -> bool:
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as peer:
+        peer.settimeout(0.05)
+        try:
+            return peer.recv(1) == b""
+        except TimeoutError:
+            return False
 
 
 def test_the_same_data_set_again_is_the_same_file(receiving: Receiving) -> None:

@@ -118,6 +118,25 @@ def test_a_gap_and_a_cut_close_when_the_rest_arrives(scene: Scene) -> None:
     assert scene.found(first) == []
 
 
+def test_what_came_before_is_not_forgotten_when_more_arrives(scene: Scene) -> None:
+    same = {"StudyInstanceUID": generate_uid(), "SeriesInstanceUID": generate_uid(), "BodyPartExamined": "KNEE"}
+    scene.send(image(**same))
+    scene.send(image(**same, InstanceNumber=2, ImageLaterality="L", PatientName=None))
+    assert scene.found(image(**same)) == [("series", "laterality_missing", {})]
+    scene.send(image(**same, InstanceNumber=3, ImageLaterality="L", Rows=None))
+    assert ("series", "no_picture", {}) not in scene.found(image(**same))
+
+
+def test_a_name_that_comes_later_verifies_the_study(scene: Scene) -> None:
+    uid = generate_uid()
+    scene.send(image(StudyInstanceUID=uid, PatientName=None))
+    nameless, named = (image(StudyInstanceUID=uid, PatientName=name) for name in (None, "ZHANG^CESHI"))
+    scene.send(nameless)
+    assert scene.found(nameless) == [("study", "patient_unverified", {})]
+    scene.send(named)
+    assert scene.found(nameless) == []
+
+
 def test_marks_count_the_series_of_each_device_and_day(scene: Scene) -> None:
     scene.send(image(), image(PixelSpacing=None), image(StationName="DR-02", StudyDate="20260302"))
     asked = {"since": "2026-03-01", "until": "2026-03-31", "hospital_id": str(scene.hospital.id)}

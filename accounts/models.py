@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 from sqlalchemy.types import Text
 
 from core.db import Base, WithId
@@ -257,33 +257,51 @@ class SpentAssertion(Base):
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
-class MllpEndpoint(Base):
-    """The port on which one hospital's HL7 v2 messages arrive: the port says whose they are."""
+class Port(Base):
+    """Where one hospital's systems send something of one kind: the port says whose it is."""
 
-    __tablename__ = "mllp_endpoints"
+    __abstract__ = True
 
     hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"), primary_key=True)
     port: Mapped[int] = mapped_column(unique=True)
     is_enabled: Mapped[bool] = mapped_column(default=True)
 
 
-class MllpCertificate(Base):
+class PortCertificate(Base):
     """A certificate by which a hospital's system proves itself at its port. A port that has one speaks TLS only.
 
     ``fingerprint``: SHA-256 of ``certificate`` (X.509, DER). A port may have several, so that one can be renewed.
     """
 
-    __tablename__ = "mllp_certificates"
-    __table_args__ = (CheckConstraint("octet_length(fingerprint) = 32", name="fingerprint"),)
+    __abstract__ = True
 
-    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("mllp_endpoints.hospital_id"), primary_key=True)
+    hospital_id: Mapped[UUID]
     fingerprint: Mapped[bytes] = mapped_column(primary_key=True)
     certificate: Mapped[bytes]
     trusted_at: Mapped[datetime]
 
+    @declared_attr.directive
+    @classmethod
+    def __table_args__(cls) -> tuple[CheckConstraint, ...]:
+        return (CheckConstraint("octet_length(fingerprint) = 32", name="fingerprint"),)
 
-class DicomEndpoint(Base):
-    """The port on which one hospital's images arrive by DIMSE (PS3.7, PS3.8): the port says whose they are.
+
+class MllpEndpoint(Port):
+    """The port on which one hospital's HL7 v2 messages arrive."""
+
+    __tablename__ = "mllp_endpoints"
+
+
+class MllpCertificate(PortCertificate):
+    """Of a system that sends HL7 v2 messages."""
+
+    __tablename__ = "mllp_certificates"
+
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("mllp_endpoints.hospital_id"), primary_key=True)
+
+
+class DicomEndpoint(Port):
+    """The port on which one hospital's images arrive by DIMSE (PS3.7, PS3.8).
 
     ``called_ae_title``: what the platform is called there. ``calling_ae_titles``: the systems that may speak.
     ``reply_host`` and ``reply_port``: where a storage commitment is answered; without them, on the association that
@@ -296,25 +314,15 @@ class DicomEndpoint(Base):
         CheckConstraint("(reply_host IS NULL) = (reply_port IS NULL)", name="reply"),
     )
 
-    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"), primary_key=True)
-    port: Mapped[int] = mapped_column(unique=True)
     called_ae_title: Mapped[str]
     calling_ae_titles: Mapped[list[str]] = mapped_column(ARRAY(Text()))
     reply_host: Mapped[str | None]
     reply_port: Mapped[int | None]
-    is_enabled: Mapped[bool] = mapped_column(default=True)
 
 
-class DicomCertificate(Base):
-    """A certificate by which a hospital's PACS proves itself. A port that has one speaks TLS only.
-
-    ``fingerprint``: SHA-256 of ``certificate`` (X.509, DER). A port may have several, so that one can be renewed.
-    """
+class DicomCertificate(PortCertificate):
+    """Of a PACS."""
 
     __tablename__ = "dicom_certificates"
-    __table_args__ = (CheckConstraint("octet_length(fingerprint) = 32", name="fingerprint"),)
 
     hospital_id: Mapped[UUID] = mapped_column(ForeignKey("dicom_endpoints.hospital_id"), primary_key=True)
-    fingerprint: Mapped[bytes] = mapped_column(primary_key=True)
-    certificate: Mapped[bytes]
-    trusted_at: Mapped[datetime]

@@ -259,15 +259,15 @@ class MllpPortChosen(MllpPortReceived):
     hospital_code: Code
 
 
-class MllpCertificateReceived(Received):
+class PortCertificateReceived(Received):
     certificate: str = Field(max_length=16_384, description="X.509 as PEM, without its private key")
 
 
-class MllpCertificatePath(HospitalPath):
+class PortCertificatePath(HospitalPath):
     fingerprint: str = Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256")
 
 
-class MllpCertificateShown(Shown):
+class PortCertificateShown(Shown):
     fingerprint: str = Field(description="SHA-256, 64 hexadecimal digits")
     subject: str
     valid_from: datetime
@@ -282,7 +282,7 @@ class MllpPortShown(Shown):
     hospital_name: str
     port: int
     is_enabled: bool
-    certificates: list[MllpCertificateShown] = Field(description="none: the port speaks without TLS")
+    certificates: list[PortCertificateShown] = Field(description="none: the port speaks without TLS")
 
 
 class MllpPorts(Shown):

@@ -11,7 +11,6 @@ from accounts.service.dicom_ports import (
     identify_dicom_port,
     list_dicom_lines,
     open_dicom_port,
-    trust_dicom_certificate,
 )
 from accounts.service.discovery import describe_sign_in
 from accounts.service.hospitals import (
@@ -25,13 +24,8 @@ from accounts.service.hospitals import (
 )
 from accounts.service.logins import get_openid, identify_wechat, refresh_session, sign_in_login
 from accounts.service.machines import issue_machine_token
+from accounts.service.mllp_ports import identify_mllp_port, list_mllp_ports, open_mllp_port
 from accounts.service.names import Practitioner, describe_actors, list_practitioners
-from accounts.service.ports import (
-    identify_mllp_port,
-    list_mllp_ports,
-    open_mllp_port,
-    trust_mllp_certificate,
-)
 from accounts.service.secrets import hash_secret, new_secret
 from accounts.service.sessions import (
     end_session,
@@ -111,6 +105,4 @@ __all__ = [
     "send_message",
     "sign_in_login",
     "sign_in_staff",
-    "trust_dicom_certificate",
-    "trust_mllp_certificate",
 ]

@@ -7,7 +7,7 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from accounts.models import DicomCertificate, MllpCertificate
+from accounts.models import PortCertificate
 from accounts.refusals import CertificateExpired, CertificateUnreadable
 from core import clock
 
@@ -44,7 +44,7 @@ def read_certificate(written: bytes) -> tuple[bytes, bytes]:
     return as_der, hashlib.sha256(as_der).digest()
 
 
-def show_certificate(row: MllpCertificate | DicomCertificate) -> CertificateFile:
+def show_certificate(row: PortCertificate) -> CertificateFile:
     """What is shown of a trusted one."""
     read = x509.load_der_x509_certificate(row.certificate)
     return CertificateFile(

@@ -53,7 +53,7 @@ def register_client(
     :raises ClientIdTaken: the client_id is in use.
     """
     load_hospital(session, hospital_id)
-    checked, known = _check_keys(jwks), _check_scopes(scopes)
+    checked, known = check_client_keys(jwks), _check_scopes(scopes)
     row_id = session.scalar(
         insert(MachineClient)
         .values(
@@ -96,7 +96,7 @@ def replace_client_keys(session: Session, actor: Actor, row_id: UUID, *, jwks: M
     :raises ClientKeysInvalid: private, weak, nameless or unknown keys.
     """
     client = _load(session, row_id)
-    client.jwks = _check_keys(jwks)
+    client.jwks = check_client_keys(jwks)
     facts = {"keys": len(client.jwks["keys"])}
     audit.record_act(session, actor, "accounts.client.keys_replaced", of=("machine_client", row_id), facts=facts)
 
@@ -131,7 +131,11 @@ def _load(session: Session, row_id: UUID) -> MachineClient:
     return client
 
 
-def _check_keys(jwks: Mapping[str, Any]) -> dict[str, Any]:
+def check_client_keys(jwks: Mapping[str, Any]) -> dict[str, Any]:
+    """The public keys of a hospital system or an app, as they are kept.
+
+    :raises ClientKeysInvalid: private, weak, nameless or unknown keys.
+    """
     try:
         return check_key_set(jwks, ALGORITHMS)
     except ValueError as error:

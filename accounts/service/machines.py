@@ -1,14 +1,14 @@
 """Hospital systems sign in with a signed assertion (OAuth 2 client credentials, private_key_jwt)."""
 
-from sqlalchemy import delete, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from accounts.assertions import Assertion, check_assertion, read_claimed_client
+from accounts.assertions import check_assertion, read_claimed_client
 from accounts.models import Hospital, MachineClient, SpentAssertion
 from accounts.refusals import ClientAssertionInvalid, ScopeNotAllowed
+from accounts.service.spending import is_first_use
 from accounts.tokens import MACHINE_LIFE, AccessToken, issue_token
-from core import audit, clock
+from core import audit
 from core.actor import Actor, ActorKind
 
 
@@ -30,7 +30,8 @@ def issue_machine_token(
     granted = tuple(scope.split()) if scope else tuple(client.scopes)
     if not set(granted) <= set(client.scopes):
         raise ScopeNotAllowed
-    _spend(session, client, proven)
+    if not is_first_use(session, SpentAssertion.client_id, client.id, jti=proven.jti, expires_at=proven.expires_at):
+        raise ClientAssertionInvalid
     token = issue_token(
         session, issuer=issuer, subject_kind="machine", subject_id=client.id, life=MACHINE_LIFE, scopes=granted
     )
@@ -49,18 +50,3 @@ def _find_client(session: Session, client_id: str) -> MachineClient:
     if client is None:
         raise ClientAssertionInvalid
     return client
-
-
-def _spend(session: Session, client: MachineClient, proven: Assertion) -> None:
-    """Use up the jti: the primary key decides, so of two at the same moment one is refused."""
-    spent = session.scalar(
-        insert(SpentAssertion)
-        .values(client_id=client.id, jti=proven.jti, expires_at=proven.expires_at)
-        .on_conflict_do_nothing()
-        .returning(SpentAssertion.jti)
-    )
-    if spent is None:
-        raise ClientAssertionInvalid
-    session.execute(
-        delete(SpentAssertion).where(SpentAssertion.client_id == client.id, SpentAssertion.expires_at < clock.now())
-    )

@@ -1,74 +1,105 @@
-"""The ports at which hospitals send HL7 v2 messages, and the certificates by which their systems prove themselves."""
+"""What the ports of hospitals have in common, whatever is sent to them: numbers, closing, certificates."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, select, true, union_all
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from accounts.models import DicomEndpoint, Hospital, MllpCertificate, MllpEndpoint
-from accounts.refusals import (
-    MllpCertificateNotFound,
-    MllpLastCertificate,
-    MllpPortNotOpen,
-    MllpPortTaken,
+from accounts import refusals
+from accounts.models import (
+    DicomCertificate,
+    DicomEndpoint,
+    Hospital,
+    MllpCertificate,
+    MllpEndpoint,
+    Port,
+    PortCertificate,
 )
-from accounts.roles import MLLP_PERMISSIONS
 from accounts.service import certificates
 from accounts.service.certificates import CertificateFile
 from accounts.service.hospitals import load_hospital
-from core import audit, clock, statements
-from core.actor import Actor, ActorKind
+from core import audit, clock
+from core.actor import Actor
+from core.errors import Conflict, NotFound
 
-# Asked for every group of messages, hence by hand.
-_PORT = """
-SELECT hospital.id FROM mllp_endpoints port JOIN hospitals hospital ON hospital.id = port.hospital_id
-WHERE port.port = %(port)s AND port.is_enabled AND hospital.is_enabled
-"""
+OnePort = TypeVar("OnePort", bound=Port)
 
 
 @dataclass(frozen=True)
-class MllpPortFile:
-    """A hospital's port. ``is_enabled``: it is listened on, as long as the hospital is admitted."""
+class PortKind:
+    """What is sent to a port. ``port_word`` and ``certificate_word``: how the actions on them begin."""
 
-    hospital_id: UUID
-    hospital_code: str
-    hospital_name: str
-    port: int
-    is_enabled: bool
-    certificates: list[CertificateFile]
+    ports: type[Port]
+    certificates: type[PortCertificate]
+    port_word: str
+    certificate_word: str
+    not_open: type[NotFound]
+    taken: type[Conflict]
+    certificate_not_found: type[NotFound]
+    last_certificate: type[Conflict]
 
 
-def open_mllp_port(session: Session, actor: Actor, *, hospital_id: UUID, port: int) -> None:
-    """Give a hospital a port of its own for HL7 v2 messages, or another one in place of it.
+MESSAGES = PortKind(
+    ports=MllpEndpoint,
+    certificates=MllpCertificate,
+    port_word="accounts.mllp_port",
+    certificate_word="accounts.mllp_certificate",
+    not_open=refusals.MllpPortNotOpen,
+    taken=refusals.MllpPortTaken,
+    certificate_not_found=refusals.MllpCertificateNotFound,
+    last_certificate=refusals.MllpLastCertificate,
+)
+IMAGES = PortKind(
+    ports=DicomEndpoint,
+    certificates=DicomCertificate,
+    port_word="accounts.dicom_port",
+    certificate_word="accounts.dicom_certificate",
+    not_open=refusals.DicomPortNotOpen,
+    taken=refusals.DicomPortTaken,
+    certificate_not_found=refusals.DicomCertificateNotFound,
+    last_certificate=refusals.DicomLastCertificate,
+)
+KINDS = (MESSAGES, IMAGES)
+
+
+def check_number(session: Session, kind: PortKind, *, hospital_id: UUID, port: int) -> None:
+    """A number may be given to a hospital for this kind; until this transaction ends nobody else is given one.
 
     :raises HospitalNotFound: no such hospital.
-    :raises MllpPortTaken: it is another hospital's, or one for images.
+    :raises Conflict: ``kind.taken``: it is another hospital's, or a port for something else.
     """
-    lock_ports(session)
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("mllp_ports", 0))))
     load_hospital(session, hospital_id)
-    others = select(MllpEndpoint.hospital_id).where(MllpEndpoint.port == port, MllpEndpoint.hospital_id != hospital_id)
-    of_images = select(DicomEndpoint.hospital_id).where(DicomEndpoint.port == port)
-    if session.scalar(others.union_all(of_images).limit(1)) is not None:
-        raise MllpPortTaken
-    session.merge(MllpEndpoint(hospital_id=hospital_id, port=port, is_enabled=True))
-    audit.record_act(session, actor, "accounts.mllp_port.opened", of=("hospital", hospital_id), facts={"port": port})
+    takers = union_all(
+        *(
+            select(each.ports.hospital_id).where(
+                each.ports.port == port, each.ports.hospital_id != hospital_id if each is kind else true()
+            )
+            for each in KINDS
+        )
+    )
+    if session.scalar(takers.limit(1)) is not None:
+        raise kind.taken
 
 
-def close_mllp_port(session: Session, actor: Actor, *, hospital_id: UUID) -> None:
+def close_port(session: Session, actor: Actor, kind: PortKind, *, hospital_id: UUID) -> None:
     """Listen at a hospital's port no more; it stays the hospital's own. Closed already: nothing changes.
 
-    :raises MllpPortNotOpen: the hospital has no port.
+    :raises NotFound: ``kind.not_open``: the hospital has no port.
     """
-    endpoint = _lock_endpoint(session, hospital_id)
-    if endpoint.is_enabled:
-        endpoint.is_enabled = False
-        facts = {"port": endpoint.port}
-        audit.record_act(session, actor, "accounts.mllp_port.closed", of=("hospital", hospital_id), facts=facts)
+    port = _lock_port(session, kind, hospital_id)
+    if port.is_enabled:
+        port.is_enabled = False
+        facts = {"port": port.port}
+        audit.record_act(session, actor, f"{kind.port_word}.closed", of=("hospital", hospital_id), facts=facts)
 
 
-def trust_mllp_certificate(session: Session, actor: Actor, *, hospital_id: UUID, certificate: bytes) -> bytes:
+def trust_certificate(
+    session: Session, actor: Actor, kind: PortKind, *, hospital_id: UUID, certificate: bytes
+) -> bytes:
     """From now on the hospital's port speaks TLS only, with systems that prove themselves by this certificate.
 
     A hospital may have several, so that one can be renewed. Trusting one again changes nothing.
@@ -77,95 +108,70 @@ def trust_mllp_certificate(session: Session, actor: Actor, *, hospital_id: UUID,
     :returns: its fingerprint (SHA-256).
     :raises CertificateUnreadable: it is none.
     :raises CertificateExpired: its time is over.
-    :raises MllpPortNotOpen: the hospital has no port.
+    :raises NotFound: ``kind.not_open``: the hospital has no port.
     """
     written, fingerprint = certificates.read_certificate(certificate)
-    _lock_endpoint(session, hospital_id)
+    _lock_port(session, kind, hospital_id)
     session.execute(
-        insert(MllpCertificate)
+        insert(kind.certificates)
         .values(hospital_id=hospital_id, fingerprint=fingerprint, certificate=written, trusted_at=clock.now())
         .on_conflict_do_nothing()
     )
     facts = {"fingerprint": fingerprint.hex()}
-    audit.record_act(session, actor, "accounts.mllp_certificate.trusted", of=("hospital", hospital_id), facts=facts)
+    audit.record_act(session, actor, f"{kind.certificate_word}.trusted", of=("hospital", hospital_id), facts=facts)
     return fingerprint
 
 
-def distrust_mllp_certificate(session: Session, actor: Actor, *, hospital_id: UUID, fingerprint: str) -> None:
+def distrust_certificate(
+    session: Session, actor: Actor, kind: PortKind, *, hospital_id: UUID, fingerprint: str
+) -> None:
     """Who proves himself by this certificate is not heard any more.
 
     :param fingerprint: SHA-256, 64 hexadecimal digits.
-    :raises MllpPortNotOpen: the hospital has no port.
-    :raises MllpCertificateNotFound: not one of the hospital's.
-    :raises MllpLastCertificate: without it the port, which is open, would speak in clear.
+    :raises NotFound: ``kind.not_open``: the hospital has no port; ``kind.certificate_not_found``: not one of its own.
+    :raises Conflict: ``kind.last_certificate``: without it the port, which is open, would speak in clear.
     """
-    endpoint = _lock_endpoint(session, hospital_id)
-    trusted = {row.fingerprint.hex(): row for row in session.scalars(_certificates_of(hospital_id))}
+    port = _lock_port(session, kind, hospital_id)
+    known = select(kind.certificates).where(kind.certificates.hospital_id == hospital_id)
+    trusted = {row.fingerprint.hex(): row for row in session.scalars(known)}
     if fingerprint not in trusted:
-        raise MllpCertificateNotFound
-    if endpoint.is_enabled and len(trusted) == 1:
-        raise MllpLastCertificate
+        raise kind.certificate_not_found
+    if port.is_enabled and len(trusted) == 1:
+        raise kind.last_certificate
     session.delete(trusted[fingerprint])
     facts = {"fingerprint": fingerprint}
-    audit.record_act(session, actor, "accounts.mllp_certificate.removed", of=("hospital", hospital_id), facts=facts)
+    audit.record_act(session, actor, f"{kind.certificate_word}.removed", of=("hospital", hospital_id), facts=facts)
 
 
-def list_mllp_files(session: Session) -> list[MllpPortFile]:
-    """All ports with their certificates, by hospital code."""
-    found = session.execute(
-        select(MllpEndpoint, Hospital.code, Hospital.name)
-        .join(Hospital, Hospital.id == MllpEndpoint.hospital_id)
-        .order_by(Hospital.code)
-    ).tuples()
-    trusted: dict[UUID, list[CertificateFile]] = {}
-    for row in session.scalars(select(MllpCertificate).order_by(MllpCertificate.trusted_at)):
-        trusted.setdefault(row.hospital_id, []).append(certificates.show_certificate(row))
-    return [
-        MllpPortFile(each.hospital_id, code, name, each.port, each.is_enabled, trusted.get(each.hospital_id, []))
-        for each, code, name in found
-    ]
+def show_certificates(session: Session, kind: PortKind) -> dict[UUID, list[CertificateFile]]:
+    """What is trusted, by hospital, in the order in which it was trusted."""
+    shown: dict[UUID, list[CertificateFile]] = {}
+    for row in session.scalars(select(kind.certificates).order_by(kind.certificates.trusted_at)):
+        shown.setdefault(row.hospital_id, []).append(certificates.show_certificate(row))
+    return shown
 
 
-def list_mllp_ports(session: Session) -> dict[int, tuple[bytes, ...]]:
-    """The ports to listen on now, each with the certificates (DER) that its hospital proves itself by.
-
-    A port with none speaks without TLS.
-    """
+def list_trusted(session: Session, kind: PortKind) -> dict[UUID, tuple[bytes, ...]]:
+    """What is trusted (DER), by hospital."""
     trusted: dict[UUID, list[bytes]] = {}
-    for hospital_id, certificate in session.execute(select(MllpCertificate.hospital_id, MllpCertificate.certificate)):
+    asked = select(kind.certificates.hospital_id, kind.certificates.certificate)
+    for hospital_id, certificate in session.execute(asked).tuples():
         trusted.setdefault(hospital_id, []).append(certificate)
-    return {row.port: tuple(sorted(trusted.get(row.hospital_id, ()))) for row in session.execute(_open_ports())}
+    return {hospital_id: tuple(sorted(known)) for hospital_id, known in trusted.items()}
 
 
-def identify_mllp_port(session: Session, port: int) -> Actor | None:
-    """Who speaks at this port, if it is open: the hospital's HL7 v2 interface. The port is the proof.
-
-    Its actor id is its row's, which is the hospital's: one endpoint a hospital.
-    """
-    row = statements.run(session, _PORT, {"port": port})
-    return Actor(ActorKind.MACHINE, row[0], MLLP_PERMISSIONS, hospital_id=row[0]) if row else None
-
-
-def lock_ports(session: Session) -> None:
-    """Of those who give out ports, one at a time: HL7 v2 and images draw on the same numbers."""
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("mllp_ports", 0))))
-
-
-def _lock_endpoint(session: Session, hospital_id: UUID) -> MllpEndpoint:
-    """:raises MllpPortNotOpen: the hospital has no port."""
-    endpoint = session.get(MllpEndpoint, hospital_id, with_for_update=True)
-    if endpoint is None:
-        raise MllpPortNotOpen
-    return endpoint
-
-
-def _certificates_of(hospital_id: UUID) -> Select[tuple[MllpCertificate]]:
-    return select(MllpCertificate).where(MllpCertificate.hospital_id == hospital_id)
-
-
-def _open_ports() -> Select[tuple[int, UUID]]:
+def choose_open(ports: type[OnePort]) -> Select[tuple[OnePort]]:
+    """The ports to listen on now."""
     return (
-        select(MllpEndpoint.port, MllpEndpoint.hospital_id)
-        .join(Hospital, Hospital.id == MllpEndpoint.hospital_id)
-        .where(MllpEndpoint.is_enabled.is_(True), Hospital.is_enabled.is_(True))
+        select(ports)
+        .join(Hospital, Hospital.id == ports.hospital_id)
+        .where(ports.is_enabled.is_(True), Hospital.is_enabled.is_(True))
     )
+
+
+def _lock_port(session: Session, kind: PortKind, hospital_id: UUID) -> Port:
+    """:raises NotFound: ``kind.not_open``: the hospital has no port."""
+    port = session.get(kind.ports, hospital_id, with_for_update=True)
+    if port is None:
+        raise kind.not_open
+    return port

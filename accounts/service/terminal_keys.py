@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import jwt
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -25,6 +25,7 @@ from accounts.refusals import (
     TerminalUnknown,
 )
 from accounts.service.branches import LACKS_DEPARTMENT, refuse_department
+from accounts.service.spending import is_first_use
 from accounts.service.terminals import check_lock, load_terminal
 from core import audit, clock, statements
 from core.actor import Actor, ActorKind
@@ -173,7 +174,10 @@ def check_terminal_proof(
     if lacks_department:
         raise refuse_department(session, actor)
     if key_id is not None:
-        _spend(session, key_id, _read_proof(proof, jwk))
+        claims = _read_proof(proof, jwk)
+        expires_at = datetime.fromtimestamp(float(claims["iat"]), UTC) + PROOF_SKEW
+        if not is_first_use(session, SpentProof.key_id, key_id, jti=claims["jti"], expires_at=expires_at):
+            raise TerminalProofInvalid
     elif requires_key:
         raise TerminalKeyMissing
     return terminal_id
@@ -210,24 +214,6 @@ def _check_claims(claims: Mapping[str, Any], proof: TerminalProof) -> None:
     for claim, secret in (("ath", proof.session_secret), ("code_hash", proof.code)):
         if secret is not None and claims.get(claim) != base64url_sha256(secret):
             raise ValueError(f"{claim} is another one")
-
-
-def _spend(session: Session, key_id: UUID, claims: Mapping[str, Any]) -> None:
-    """Use up the jti: the primary key decides, so of two at the same moment one is refused."""
-    now = clock.now()
-    session.execute(delete(SpentProof).where(SpentProof.key_id == key_id, SpentProof.expires_at < now))
-    spent = session.scalar(
-        insert(SpentProof)
-        .values(
-            key_id=key_id,
-            jti=claims["jti"],
-            expires_at=datetime.fromtimestamp(float(claims["iat"]), UTC) + PROOF_SKEW,
-        )
-        .on_conflict_do_nothing()
-        .returning(SpentProof.jti)
-    )
-    if spent is None:
-        raise TerminalProofInvalid
 
 
 def _use_code(session: Session, code: str) -> tuple[Terminal, Hospital]:

@@ -14,6 +14,7 @@ from health_card.notices.service import tell
 from health_card.refusals import CardNotFound
 from health_card.service.cards import CardView, view_card
 from health_card.service.identities import lock_person, same_person_ids
+from health_card.service.living import living_cards
 from health_card.service.persons import held_person_ids, issue_card
 
 _TOLD = {
@@ -63,7 +64,7 @@ def reissue_card_at_desk(session: Session, actor: Actor, *, look_up_id: UUID, ca
 
 def list_cards_of(session: Session, person_id: UUID) -> list[CardView]:
     """The living cards of a person, with all records; the caller has decided that they may be seen."""
-    living = select(Card).where(Card.person_id.in_(same_person_ids(person_id)), Card.replaced_at.is_(None))
+    living = living_cards(same_person_ids(person_id))
     return [view_card(session, card) for card in session.scalars(living.order_by(Card.issued_at, Card.id))]
 
 

@@ -23,6 +23,7 @@ from health_card.printing.refusals import NothingToPrint, SheetExpired, SheetNot
 from health_card.refusals import CardNotFound, CardNotInForce
 from health_card.service.demographics import get_plain_demographics
 from health_card.service.identities import same_person_ids
+from health_card.service.living import living_cards
 from health_card.service.persons import held_person_ids
 
 DUE_TOPIC = "health_card.card_sheet_due"
@@ -47,7 +48,7 @@ def print_card(session: Session, actor: Actor, *, card_id: UUID, issuer: str) ->
     :raises CardNotFound: not a card of this login.
     :raises CardNotInForce: it is lost, cancelled or not issued.
     """
-    held = select(Card).where(Card.person_id.in_(held_person_ids(actor)), Card.replaced_at.is_(None))
+    held = living_cards(held_person_ids(actor))
     card = _get_printable(session, held.where(Card.id == card_id))
     audit.record_act(session, actor, "health_card.card.printed", subject_id=card.person_id, of=("card", card.id))
     return _face(session, card, issuer)
@@ -62,7 +63,7 @@ def print_card_at_desk(session: Session, actor: Actor, *, look_up_id: UUID, card
     :raises CardNotInForce: it is lost, cancelled or not issued.
     """
     seen = get_seen_document(session, actor, look_up_id)
-    theirs = select(Card).where(Card.person_id.in_(same_person_ids(seen.person_id)), Card.replaced_at.is_(None))
+    theirs = living_cards(same_person_ids(seen.person_id))
     card = _get_printable(session, theirs.where(Card.id == card_id))
     of = ("card", card.id)
     audit.record_act(session, actor, "health_card.card.printed", subject_id=card.person_id, of=of)

@@ -2,16 +2,16 @@
 
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
 from core import audit
 from core.actor import Actor
-from health_card.models import Card, CodeRedemption
+from health_card.models import CodeRedemption
 from health_card.notices import service as notices
 from health_card.notices.models import NoticeKind
 from health_card.service.identities import same_person_ids
+from health_card.service.living import end_shown_codes, record_codes_ended
 
 
 def raise_replay_alarm(
@@ -55,14 +55,5 @@ def end_codes(session: Session, actor: Actor, *, person_id: UUID) -> None:
 
     The caller has decided that the actor may. A person whose records were merged may have several living cards.
     """
-    living = select(Card).where(Card.person_id.in_(same_person_ids(person_id)), Card.replaced_at.is_(None))
-    for card in session.scalars(living.order_by(Card.id).with_for_update()).all():
-        card.epoch += 1
-        audit.record_act(
-            session,
-            actor,
-            "health_card.codes.revoked",
-            subject_id=card.person_id,
-            of=("card", card.id),
-            facts={"epoch": card.epoch},
-        )
+    for card in end_shown_codes(session, same_person_ids(person_id)):
+        record_codes_ended(session, actor, card)

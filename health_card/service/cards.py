@@ -4,16 +4,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
-from core import audit
 from core.actor import Actor
 from health_card.models import Card, CardState, Relation
 from health_card.refusals import CardNotFound
 from health_card.service.demographics import get_demographics
 from health_card.service.holders import Holding, find_holding
 from health_card.service.identities import same_person_ids
+from health_card.service.living import living_cards, record_codes_ended
 from health_card.service.persons import held_person_ids
 
 
@@ -69,14 +69,7 @@ def revoke_codes(session: Session, actor: Actor, *, card_id: UUID) -> None:
     """
     card = get_held_card(session, actor, card_id, for_update=True)
     card.epoch += 1
-    audit.record_act(
-        session,
-        actor,
-        "health_card.codes.revoked",
-        subject_id=card.person_id,
-        of=("card", card.id),
-        facts={"epoch": card.epoch},
-    )
+    record_codes_ended(session, actor, card)
 
 
 def get_held_card(session: Session, actor: Actor, card_id: UUID, *, for_update: bool = False) -> Card:
@@ -92,7 +85,7 @@ def get_held_card(session: Session, actor: Actor, card_id: UUID, *, for_update: 
 
 
 def _held_cards(actor: Actor) -> Select[tuple[Card]]:
-    return select(Card).where(Card.person_id.in_(held_person_ids(actor)), Card.replaced_at.is_(None))
+    return living_cards(held_person_ids(actor))
 
 
 def view_card(session: Session, card: Card) -> CardView:

@@ -61,14 +61,7 @@ def register_person(session: Session, actor: Actor, *, details: Details) -> Regi
     card = find_or_issue_card(session, person, ApplyChannel.APP)
     if holder.confirmed_at is not None:
         revive_cancelled_card(session, actor, card)
-    audit.record_act(
-        session,
-        actor,
-        "health_card.person.registered" if is_new else "health_card.person.registered_again",
-        subject_id=person.id,
-        of=("card", card.id),
-        facts={"confirmed": holder.confirmed_at is not None},
-    )
+    record_registered(session, actor, card, is_new=is_new, facts={"confirmed": holder.confirmed_at is not None})
     return Registration(person.id, card, is_new, holder.confirmed_at is not None)
 
 
@@ -158,6 +151,12 @@ def find_or_issue_card(session: Session, person: Person, channel: ApplyChannel) 
     """The living card of a record. The caller has locked the record."""
     card = session.scalars(select(Card).where(Card.person_id == person.id, Card.replaced_at.is_(None))).one_or_none()
     return card or issue_card(session, person, channel)
+
+
+def record_registered(session: Session, actor: Actor, card: Card, *, is_new: bool, facts: dict[str, Any]) -> None:
+    """Write down that a person was registered, or registered once more, and which card came of it."""
+    action = "health_card.person.registered" if is_new else "health_card.person.registered_again"
+    audit.record_act(session, actor, action, subject_id=card.person_id, of=("card", card.id), facts=facts)
 
 
 def revive_cancelled_card(session: Session, actor: Actor, card: Card) -> None:

@@ -5,14 +5,13 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
-from core import audit
 from core.actor import Actor
 from health_card.certificates import CertificateType, check_certificate
 from health_card.models import ApplyChannel
 from health_card.refusals import CertificateInvalid
 from health_card.service.identities import Details, certificate_index, check_details, find_or_create_person
 from health_card.service.numbers import bind_patient_number
-from health_card.service.persons import Registration, check_same_details, find_or_issue_card
+from health_card.service.persons import Registration, check_same_details, find_or_issue_card, record_registered
 
 
 @dataclass(frozen=True)
@@ -73,12 +72,5 @@ def register_at_window(session: Session, actor: Actor, *, details: Details) -> R
     if not is_new:
         check_same_details(session, person, details)
     card = find_or_issue_card(session, person, ApplyChannel.WINDOW)
-    audit.record_act(
-        session,
-        actor,
-        "health_card.person.registered" if is_new else "health_card.person.registered_again",
-        subject_id=person.id,
-        of=("card", card.id),
-        facts={"channel": int(ApplyChannel.WINDOW)},
-    )
+    record_registered(session, actor, card, is_new=is_new, facts={"channel": int(ApplyChannel.WINDOW)})
     return Registration(person.id, card, is_new, is_confirmed=False)

@@ -21,6 +21,7 @@ from health_card.service import scans
 from health_card.service.codes import ShownCode, write_code
 from health_card.service.demographics import PlainDemographics, get_plain_demographics
 from health_card.service.identities import find_by_certificate, is_same_person, normalise_name, same_person_ids
+from health_card.service.living import living_cards
 from health_card.service.persons import held_person_ids
 from health_card.showings.models import CardUse, HealthCode, UseKind
 from health_card.showings.refusals import (
@@ -158,7 +159,7 @@ def find_card_of_person(session: Session, *, certificate: Certificate, name: str
 
 def find_living_card(session: Session, person_id: UUID) -> Card | None:
     """The card of a person that was not replaced. Each record of one person may have one: then this record's own."""
-    living = select(Card).where(Card.person_id.in_(same_person_ids(person_id)), Card.replaced_at.is_(None))
+    living = living_cards(same_person_ids(person_id))
     return session.scalars(living.order_by(Card.person_id != person_id, Card.issued_at).limit(1)).one_or_none()
 
 

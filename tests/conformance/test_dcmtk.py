@@ -7,7 +7,7 @@ import pydicom
 import pytest
 from flask import Flask
 
-from accounts import service as accounts
+from accounts.service import ports
 from core import db
 from core.actor import SYSTEM
 from tests.records.dimse.test_listener import receiving
@@ -98,7 +98,7 @@ def test_dcmtk_speaks_tls_with_the_certificate_that_is_registered(
     with opened_dicom_port(hospital.id) as port:
         with db.transaction() as session:
             certificate = known.files[0].read_bytes()
-            accounts.trust_dicom_certificate(session, SYSTEM, hospital_id=hospital.id, certificate=certificate)
+            ports.trust_certificate(session, SYSTEM, ports.IMAGES, hospital_id=hospital.id, certificate=certificate)
         with serving(committing_app):
             wait_until(lambda: can_connect(port))
             codes = [run("echoscu", port, *tls(shown, ours), "")[0] for shown in (known, stranger, signed)]

@@ -1,6 +1,6 @@
 """The pages under /operator: what each of the three roles that run the platform does."""
 
-from accounts.administration.pages import audit, clients, dicom, home, hospitals, keys, mllp, staff, terminals
+from accounts.administration.pages import audit, clients, home, hospitals, keys, ports, staff, terminals
 
 PAGES = [
     home.pages,
@@ -8,8 +8,7 @@ PAGES = [
     terminals.pages,
     staff.pages,
     clients.pages,
-    mllp.pages,
-    dicom.pages,
+    ports.pages,
     keys.pages,
     audit.pages,
 ]

@@ -15,9 +15,8 @@ from accounts.apps.redirects import check_address
 from accounts.apps.refusals import AppNotFound, RedirectAddressInvalid
 from accounts.apps.scopes import check_scopes
 from accounts.apps.service.authorizations import end_authorizations_of_app
-from accounts.assertions import ALGORITHMS
-from accounts.public_keys import check_key_set
-from accounts.refusals import ClientIdTaken, ClientKeysInvalid, ScopeUnknown
+from accounts.refusals import ClientIdTaken, ScopeUnknown
+from accounts.service.clients import check_client_keys
 from core import audit, clock
 from core.actor import Actor
 from core.ids import new_id
@@ -62,7 +61,7 @@ def register_app(
         .values(
             id=new_id(),
             client_id=client_id,
-            jwks=None if jwks is None else _check_keys(jwks),
+            jwks=None if jwks is None else check_client_keys(jwks),
             is_enabled=True,
             created_at=clock.now(),
             **_check(details),
@@ -103,7 +102,7 @@ def replace_app_keys(session: Session, actor: Actor, app_id: UUID, *, jwks: Mapp
     :raises ClientKeysInvalid: private, weak, nameless or unknown keys.
     """
     app = _load(session, app_id)
-    app.jwks = _check_keys(jwks)
+    app.jwks = check_client_keys(jwks)
     facts = {"keys": len(app.jwks["keys"])}
     audit.record_act(session, actor, "accounts.app.keys_replaced", of=("app", app_id), facts=facts)
 
@@ -155,10 +154,3 @@ def _check(details: AppDetails) -> dict[str, Any]:
         "redirect_uris": addresses,
         "scopes": scopes,
     }
-
-
-def _check_keys(jwks: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        return check_key_set(jwks, ALGORITHMS)
-    except ValueError as error:
-        raise ClientKeysInvalid(f"{ClientKeysInvalid.detail} Here: {error}.") from error

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from accounts.apps.models import App, AppAuthorization, AppRefreshToken, AppRequest, SpentAppAssertion
 from accounts.apps.refusals import AppCredentialsInvalid, AppGrantInvalid, AppGrantReplayed, AppScopeInvalid
 from accounts.apps.scopes import OFFLINE
 from accounts.apps.service.authorizations import end_authorization, lock_one
-from accounts.assertions import ASSERTION_TYPE, Assertion, check_assertion, read_claimed_client
+from accounts.assertions import ASSERTION_TYPE, check_assertion, read_claimed_client
 from accounts.public_keys import base64url_sha256
 from accounts.refusals import SessionEnded
 from accounts.service.secrets import hash_secret, new_secret
+from accounts.service.spending import is_first_use
 from accounts.tokens import PURPOSE, AccessToken, issue_token, looks_like_token, read_token
 from core import audit, clock, keys
 from core.actor import Actor, ActorKind
@@ -64,7 +64,10 @@ def authenticate_app(session: Session, credentials: AppCredentials, *, token_url
             if credentials.assertion_type != ASSERTION_TYPE:
                 raise AppCredentialsInvalid
             proven = check_assertion(credentials.assertion, client_id=claimed, jwks=app.jwks, audience=token_url)
-            _spend(session, app, proven)
+            if not is_first_use(
+                session, SpentAppAssertion.app_id, app.id, jti=proven.jti, expires_at=proven.expires_at
+            ):
+                raise AppCredentialsInvalid
     except ValueError as error:
         raise AppCredentialsInvalid from error
     return app
@@ -188,19 +191,4 @@ def _as_actor(authorization: AppAuthorization) -> Actor:
         frozenset(),
         session_id=authorization.id,
         on_behalf_of=authorization.login_id,
-    )
-
-
-def _spend(session: Session, app: App, proven: Assertion) -> None:
-    """Use up the jti, as ``accounts.service.machines`` does."""
-    spent = session.scalar(
-        insert(SpentAppAssertion)
-        .values(app_id=app.id, jti=proven.jti, expires_at=proven.expires_at)
-        .on_conflict_do_nothing()
-        .returning(SpentAppAssertion.jti)
-    )
-    if spent is None:
-        raise AppCredentialsInvalid
-    session.execute(
-        delete(SpentAppAssertion).where(SpentAppAssertion.app_id == app.id, SpentAppAssertion.expires_at < clock.now())
     )

@@ -13,6 +13,7 @@ from health_card.carriers.refusals import CarrierUnknown
 from health_card.models import Card, CardState
 from health_card.refusals import CodeRevoked
 from health_card.service.identities import same_person_ids
+from health_card.service.living import living_cards
 from health_card.service.scans import Identified, take_turn
 from health_card.service.second_factor import check_second_factor
 
@@ -53,9 +54,7 @@ def identify_carrier(
 
 def _find_good_card(session: Session, person_id: UUID) -> UUID:
     """The person's own card, that of the carrier's record first."""
-    good = select(Card.id).where(
-        Card.person_id.in_(same_person_ids(person_id)), Card.replaced_at.is_(None), Card.state.in_(_GOOD)
-    )
+    good = living_cards(same_person_ids(person_id)).where(Card.state.in_(_GOOD)).with_only_columns(Card.id)
     found = session.scalar(good.order_by((Card.person_id == person_id).desc(), Card.issued_at).limit(1))
     if found is None:
         raise CodeRevoked

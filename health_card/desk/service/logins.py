@@ -10,9 +10,10 @@ from core import audit
 from core.actor import Actor
 from health_card.confirmation.service.pins import clear_pin
 from health_card.desk.service.look_ups import get_seen_document
-from health_card.models import Card, Holder, Relation
+from health_card.models import Holder, Relation
 from health_card.notices.service import tell
 from health_card.service.identities import same_person_ids, same_persons
+from health_card.service.living import end_shown_codes
 from health_card.service.persons import find_own_person_id, is_holding, lock_holders
 
 
@@ -66,10 +67,7 @@ def _end_login(session: Session, actor: Actor, login_id: UUID, until_confirmed: 
     lock_holders(session, login_id)
     ended = accounts.end_sessions_of_login(session, login_id=login_id, reason="phone_lost")
     held = list(session.scalars(same_persons(_held_by(login_id))))
-    # In the order of their ids, so that two desks that end the logins of one family wait, and do not deadlock.
-    cards = select(Card.id).where(Card.person_id.in_(held), Card.replaced_at.is_(None)).order_by(Card.id)
-    ids = list(session.scalars(cards.with_for_update()))
-    session.execute(update(Card).where(Card.id.in_(ids)).values(epoch=Card.epoch + 1))
+    end_shown_codes(session, held)
     if until_confirmed:
         session.execute(
             update(Holder).where(Holder.login_id == login_id, Holder.ended_at.is_(None)).values(confirmed_at=None)

@@ -5,7 +5,6 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from core import audit
 from core.actor import Actor
 from core.vault import vault
 from health_card.desk.models import Way
@@ -22,7 +21,7 @@ from health_card.service.identities import (
     find_or_create_person,
     get_root,
 )
-from health_card.service.persons import find_or_issue_card, revive_cancelled_card
+from health_card.service.persons import find_or_issue_card, record_registered, revive_cancelled_card
 
 
 @dataclass(frozen=True)
@@ -64,14 +63,7 @@ def register_at_desk(
     )
     card = find_or_issue_card(session, person, channel)
     revive_cancelled_card(session, actor, card)
-    audit.record_act(
-        session,
-        actor,
-        "health_card.person.registered" if is_new else "health_card.person.registered_again",
-        subject_id=person.id,
-        of=("card", card.id),
-        facts={"channel": int(channel)},
-    )
+    record_registered(session, actor, card, is_new=is_new, facts={"channel": int(channel)})
     return DeskRegistration(person.id, card, is_new, look_up.id)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from core import audit, clock, outbox
@@ -15,11 +15,12 @@ from health_card.family.refusals import (
     RegisterYourselfFirst,
     RelationDoesNotFit,
 )
-from health_card.models import Card, Holder, Person, Relation
+from health_card.models import Holder, Person, Relation
 from health_card.notices.service import tell
 from health_card.service.ages import LifeStage, life_stage
 from health_card.service.holders import GUARDIAN_RELATIONS
 from health_card.service.identities import is_same_person, same_person_ids
+from health_card.service.living import end_shown_codes
 from health_card.service.persons import is_holding, lock_holders
 
 MOST_GUARDIANS = 2
@@ -132,8 +133,7 @@ def end(session: Session, holder: Holder, reason: str) -> None:
     holder.ended_at = clock.now()
     holder.end_reason = reason
     if holder.confirmed_at is not None:
-        living = Card.person_id.in_(same_person_ids(holder.person_id)), Card.replaced_at.is_(None)
-        session.execute(update(Card).where(*living).values(epoch=Card.epoch + 1))
+        end_shown_codes(session, same_person_ids(holder.person_id))
     session.flush()
 
 

@@ -39,7 +39,7 @@ from health_card.service.identities import (
     normalise_name,
     same_person_ids,
 )
-from health_card.service.persons import Registration, find_or_issue_card, name_and_phone
+from health_card.service.persons import Registration, find_or_issue_card, name_and_phone, record_registered
 
 _OWN_NUMBERS = {CertificateType.RESIDENT_ID, CertificateType.BIRTH_CERTIFICATE}
 
@@ -105,14 +105,7 @@ def register_newborn_at_window(session: Session, actor: Actor, *, newborn: Newbo
     if not is_new:
         _check_same_child(session, record, newborn)
     card = find_or_issue_card(session, record, ApplyChannel.WINDOW)
-    audit.record_act(
-        session,
-        actor,
-        "health_card.person.registered" if is_new else "health_card.person.registered_again",
-        subject_id=record.id,
-        of=("card", card.id),
-        facts={"channel": int(ApplyChannel.WINDOW)},
-    )
+    record_registered(session, actor, card, is_new=is_new, facts={"channel": int(ApplyChannel.WINDOW)})
     return Registration(record.id, card, is_new, is_confirmed=False)
 
 

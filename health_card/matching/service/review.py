@@ -38,6 +38,7 @@ from health_card.models import (
 )
 from health_card.service.demographics import Demographics, get_demographics
 from health_card.service.identities import CERTIFICATE, announce_change, get_root, same_person_ids
+from health_card.service.living import living_cards
 from health_card.service.persons import is_holding
 
 PAGE = 50
@@ -304,7 +305,7 @@ def _list_certificates(session: Session, record: Person) -> list[CertificateLine
 
 
 def _list_cards(session: Session, ids: Iterable[UUID]) -> list[CardLine]:
-    living = select(Card).where(Card.person_id.in_(ids), Card.replaced_at.is_(None)).order_by(Card.issued_at)
+    living = living_cards(ids).order_by(Card.issued_at)
     return [CardLine(card.state, card.channel, card.issued_at) for card in session.scalars(living)]
 
 

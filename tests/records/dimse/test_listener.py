@@ -25,8 +25,8 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 from sqlalchemy import update
 
-from accounts import service as accounts
 from accounts.models import DicomEndpoint
+from accounts.service import ports
 from core import db, storage
 from core.actor import SYSTEM
 from core.config import Config
@@ -226,8 +226,8 @@ def test_commitment_is_answered_to_nobody_but_who_shows_a_registered_certificate
         with opened_dicom_port(hospital.id, reply=("127.0.0.1", pacs.server_address[1])) as port:
             with db.transaction() as session:
                 certificate = known.files[0].read_bytes()
-                fingerprint = accounts.trust_dicom_certificate(
-                    session, SYSTEM, hospital_id=hospital.id, certificate=certificate
+                fingerprint = ports.trust_certificate(
+                    session, SYSTEM, ports.IMAGES, hospital_id=hospital.id, certificate=certificate
                 )
             assert jobs.commit_storage(Peer(port, "PACS", fingerprint), "1.2.3", [("1.2", "1.2.4")]) is None
             with db.transaction() as session:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from accounts import service as accounts
 from accounts.refusals import CertificateUnreadable, MllpPortNotOpen
+from accounts.service import ports
 from core import db
 from core.actor import SYSTEM
 from tests.records.hl7v2.test_mllp import can_connect, frame, read_frame, serving, wait_until
@@ -57,7 +57,9 @@ def test_only_who_shows_a_registered_certificate_is_heard(
         with db.transaction() as session:
             for known in (registered, renewed, renewed):
                 certificate = known.files[0].read_bytes()
-                accounts.trust_mllp_certificate(session, SYSTEM, hospital_id=hospital.id, certificate=certificate)
+                ports.trust_certificate(
+                    session, SYSTEM, ports.MESSAGES, hospital_id=hospital.id, certificate=certificate
+                )
         with serving(committing_app):
             wait_until(lambda: can_connect(port))
             for known in (registered, renewed):
@@ -76,7 +78,7 @@ def test_a_port_with_certificates_never_speaks_in_clear(
     with opened_port(hospital.id) as port, opened_port(second.id) as other:
         with db.transaction() as session:
             certificate = Certificate(tmp_path, "registered").files[0].read_bytes()
-            accounts.trust_mllp_certificate(session, SYSTEM, hospital_id=hospital.id, certificate=certificate)
+            ports.trust_certificate(session, SYSTEM, ports.MESSAGES, hospital_id=hospital.id, certificate=certificate)
         with serving(committing_app):
             wait_until(lambda: can_connect(other))
             assert not can_connect(port)
@@ -88,8 +90,8 @@ def test_what_is_no_certificate_or_has_no_port_is_refused(city: City, tmp_path: 
     with db.transaction() as session:
         for broken in (b"", b"-----BEGIN CERTIFICATE-----", good[:200]):
             with pytest.raises(CertificateUnreadable) as unreadable:
-                accounts.trust_mllp_certificate(session, SYSTEM, hospital_id=hospital.id, certificate=broken)
+                ports.trust_certificate(session, SYSTEM, ports.MESSAGES, hospital_id=hospital.id, certificate=broken)
             assert unreadable.value.code == "accounts.certificate_unreadable"
         with pytest.raises(MllpPortNotOpen) as closed:
-            accounts.trust_mllp_certificate(session, SYSTEM, hospital_id=hospital.id, certificate=good)
+            ports.trust_certificate(session, SYSTEM, ports.MESSAGES, hospital_id=hospital.id, certificate=good)
         assert closed.value.code == "accounts.mllp_port_not_open"

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
 
-from accounts.administration.schemas import Code, MllpCertificateShown
+from accounts.administration.schemas import Code, PortCertificateShown
 from accounts.service.dicom_ports import DicomPort
 from core.api import Received, Shown
 
@@ -51,7 +51,7 @@ class DicomPortShown(Shown):
     reply_host: str | None
     reply_port: int | None
     is_enabled: bool
-    certificates: list[MllpCertificateShown] = Field(description="none: the port speaks without TLS")
+    certificates: list[PortCertificateShown] = Field(description="none: the port speaks without TLS")
 
 
 class DicomPorts(Shown):

@@ -51,13 +51,13 @@ class Series(WithId, Base):
 
 
 class Instance(WithId, Base):
-    r"""One DICOM file. It never changes: the database refuses an update. One there is that it lets through: a header
-    whose pixels were in the hospital's archive gives way to the whole file, when the hospital sends it here.
+    r"""One DICOM file. It never changes: the database refuses an update. One it lets through: a header whose pixels
+    were in the hospital's archive gives way to the whole file, when the hospital sends it here.
 
     ``sha256`` is of the file as it was sent; ``storage_key`` and ``data_key`` open it (``core.storage``). Without
     ``rows`` and ``columns`` it is no picture (a report, a plan, a waveform). ``is_archived``: the file here is the
-    header alone, as the hospital's own archive told it; the whole is there and fetched when it is asked for. ``orientation``:
-    whereto rows and columns of the picture run (``L\P``), where all its frames agree.
+    header alone, as the hospital's own archive told it; the whole is there and fetched when it is asked for.
+    ``orientation``: whereto rows and columns of the picture run (``L\P``), where all its frames agree.
     """
 
     __tablename__ = "instances"

@@ -10,6 +10,7 @@ from werkzeug.datastructures import MultiDict
 
 from records.dicomweb import media
 from records.dicomweb.media import Offer
+from records.dicomweb.standing import MayGo
 from records.dicomweb.wado import CACHE_CONTROL, Part, answer_parts
 from records.images import render, rendered
 from records.images.render import AS_IT_IS, Look, Window
@@ -52,9 +53,10 @@ def answer_thumbnail(files: Sequence[InstanceFile], frame: int, request: Request
     return _answer(shown[len(shown) // 2], frame, read_look(request.args, small=True), request)
 
 
-def answer_pictures(files: Sequence[InstanceFile], request: Request) -> Response:
+def answer_pictures(files: Sequence[InstanceFile], request: Request, may_go: MayGo) -> Response:
     """The first frame of every picture of a study or series, as parts; of one picture also bare.
 
+    :param may_go: as ``answer_instances``.
     :raises ImageNotDecodable: none of them is a picture, or the first one cannot be rendered.
     """
     look = read_look(request.args)
@@ -63,7 +65,7 @@ def answer_pictures(files: Sequence[InstanceFile], request: Request) -> Response
         raise ImageNotDecodable(reason="none of the instances is a picture")
     several = Offer(media.JPEG, is_multipart=True)
     offer = media.choose(request, [several, *([Offer(media.JPEG)] if len(shown) == 1 else [])])
-    return answer_parts(offer, (Part(media.JPEG, _read(file, look)) for file in shown))
+    return answer_parts(offer, (Part(media.JPEG, _read(file, look), may_go=partial(may_go, file)) for file in shown))
 
 
 def read_look(arguments: "MultiDict[str, str]", *, small: bool = False) -> Look:

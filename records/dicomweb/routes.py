@@ -24,6 +24,7 @@ from records.dicomweb.schemas import (
     StudyPath,
     StudyQuery,
 )
+from records.dicomweb.standing import ask_again
 from records.images import service
 from records.images.service import InstanceFile, Level
 
@@ -136,21 +137,21 @@ def _search(level: Level, study_uid: str | None = None, series_uid: str | None =
 @requires("records:image:read")
 def retrieve_study(path: StudyPath, query: Asked) -> Response:
     """WADO-RS: all instances of a study"""
-    return wado.answer_instances(_list_files(path.study), request)
+    return wado.answer_instances(_list_files(path.study), request, ask_again())
 
 
 @api.get("/studies/<string:study>/series/<string:series>", openapi_extensions=_AS_INSTANCE)
 @requires("records:image:read")
 def retrieve_series(path: SeriesPath, query: Asked) -> Response:
     """WADO-RS: all instances of a series"""
-    return wado.answer_instances(_list_files(path.study, path.series), request)
+    return wado.answer_instances(_list_files(path.study, path.series), request, ask_again())
 
 
 @api.get(_INSTANCE, openapi_extensions=_AS_INSTANCE)
 @requires("records:image:read")
 def retrieve_instance(path: InstancePath, query: Asked) -> Response:
     """WADO-RS: an instance, byte for byte as it was stored, or in another transfer syntax"""
-    return wado.answer_instances([_open_instance(path)], request)
+    return wado.answer_instances([_open_instance(path)], request, ask_again())
 
 
 @api.get("/studies/<string:study>/metadata", openapi_extensions=_AS_JSON)
@@ -193,14 +194,14 @@ def retrieve_bulk_data(path: BulkPath, query: Asked) -> Response:
 @requires("records:image:read")
 def retrieve_rendered_study(path: StudyPath, query: PictureQuery) -> Response:
     """WADO-RS: the (first) frame of each picture of a study as JPEG"""
-    return pictures.answer_pictures(_list_files(path.study), request)
+    return pictures.answer_pictures(_list_files(path.study), request, ask_again())
 
 
 @api.get("/studies/<string:study>/series/<string:series>/rendered", openapi_extensions=_AS_PICTURES)
 @requires("records:image:read")
 def retrieve_rendered_series(path: SeriesPath, query: PictureQuery) -> Response:
     """WADO-RS: the (first) frame of each picture of a series as JPEG"""
-    return pictures.answer_pictures(_list_files(path.study, path.series), request)
+    return pictures.answer_pictures(_list_files(path.study, path.series), request, ask_again())
 
 
 @api.get(f"{_INSTANCE}/rendered", openapi_extensions=_AS_PICTURE)

@@ -2,8 +2,9 @@
 
 import io
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, islice
 
 from flask import Request, Response
@@ -11,6 +12,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from records.dicomweb import media
 from records.dicomweb.media import Offer
+from records.dicomweb.standing import MayGo
 from records.images import pixels, transcoding
 from records.images.details import ADDRESS, NATIVE
 from records.images.dicom import read_header
@@ -43,25 +45,30 @@ _FRAME_TYPES = {
 
 @dataclass(frozen=True)
 class Part:
-    """One part of an answer. ``pieces`` open and read nothing before they are asked; ``size``: where it is known."""
+    """One part of an answer. ``pieces`` open and read nothing before they are asked; ``size``: where it is known.
+
+    ``may_go`` is asked when its turn has come: where it says no, the answer ends there, without its end.
+    """
 
     content_type: str
     pieces: Iterator[bytes]
     size: int | None = None
+    may_go: Callable[[], bool] | None = None
 
 
-def answer_instances(files: Sequence[InstanceFile], request: Request) -> Response:
+def answer_instances(files: Sequence[InstanceFile], request: Request, may_go: MayGo) -> Response:
     """Instances, streamed: byte for byte as they were stored, or in the transfer syntax that was asked for.
 
     Several go out as parts; one alone also bare, when that is what is accepted.
 
+    :param may_go: asked before each but the first; where it says no, the answer ends without its closing boundary.
     :raises RepresentationNotAvailable: Accept wants another media type or transfer syntax.
     :raises ImageNotDecodable: the first one cannot be written in that transfer syntax.
     :raises FileDamaged: the first file is missing or altered.
     """
     files = [_as_kept(files[0])] if len(files) == 1 else [_without_guess(file) for file in files]
     offer = media.choose(request, _offer_instances(files))
-    parts = [_write_instance(file, offer) for file in files]
+    parts = [replace(_write_instance(file, offer), may_go=partial(may_go, file)) for file in files]
     return answer_parts(offer, parts)
 
 
@@ -144,6 +151,9 @@ def _measure(boundary: str | None, parts: list[Part]) -> int | None:
 
 def _write_parts(boundary: str, parts: Iterable[Part]) -> Iterator[bytes]:
     for number, part in enumerate(parts):
+        # The first was decided with the request itself.
+        if number and part.may_go is not None and not part.may_go():
+            return
         yield _write_head(boundary, part, number)
         yield from part.pieces
     yield _write_end(boundary)

@@ -16,7 +16,7 @@ from pydicom.uid import UID
 
 from core import clock
 from core.errors import Refusal
-from records.images import details
+from records.images import details, geometry
 from records.images.details import Details
 from records.refusals import ImageIncomplete, ImageUnreadable, TransferSyntaxNotSupported
 
@@ -53,6 +53,7 @@ class Header:
     rows: int | None
     columns: int | None
     frames: int
+    orientation: str | None = None
     details: Details = field(default=Details(), compare=False, repr=False)
 
 
@@ -136,6 +137,7 @@ def _header(found: pydicom.Dataset, syntax: str) -> Header:
         rows=rows if is_picture else None,
         columns=columns if is_picture else None,
         frames=max(1, _integer(found, "NumberOfFrames") or 1),
+        orientation=geometry.read_orientation(found) if is_picture else None,
     )
 
 

@@ -51,11 +51,13 @@ class Series(WithId, Base):
 
 
 class Instance(WithId, Base):
-    """One DICOM file. It never changes: the database refuses an update.
+    r"""One DICOM file. It never changes: the database refuses an update. One it lets through: a header whose pixels
+    were in the hospital's archive gives way to the whole file, when the hospital sends it here.
 
     ``sha256`` is of the file as it was sent; ``storage_key`` and ``data_key`` open it (``core.storage``). Without
     ``rows`` and ``columns`` it is no picture (a report, a plan, a waveform). ``is_archived``: the file here is the
     header alone, as the hospital's own archive told it; the whole is there and fetched when it is asked for.
+    ``orientation``: whereto rows and columns of the picture run (``L\P``), where all its frames agree.
     """
 
     __tablename__ = "instances"
@@ -64,6 +66,7 @@ class Instance(WithId, Base):
         Index("ix_instances_series_id", "series_id", "number"),
         CheckConstraint("frames >= 1", name="frames"),
         CheckConstraint('("rows" IS NULL) = ("columns" IS NULL)', name="picture"),
+        CheckConstraint(r"orientation ~ '^[LRAPHF]{1,3}\\[LRAPHF]{1,3}$'", name="orientation"),
     )
 
     series_id: Mapped[UUID] = mapped_column(ForeignKey("series.id"))
@@ -75,6 +78,7 @@ class Instance(WithId, Base):
     rows: Mapped[int | None]
     columns: Mapped[int | None]
     frames: Mapped[int]
+    orientation: Mapped[str | None]
     sha256: Mapped[bytes]
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     storage_key: Mapped[str]

@@ -19,11 +19,13 @@ from pydicom.tag import Tag
 from core.errors import Refusal
 from records.images import codecs
 from records.images.dicom import quietly
+from records.images.geometry import read_pixel_ratio
 from records.images.service import InstanceFile
 from records.refusals import ImageNotDecodable, RenderingNotUnderstood
 
 JPEG_QUALITY = 85
 LARGEST_FRAME_PIXELS = 64 * 1024 * 1024
+LARGEST_SIDE_PIXELS = 8192
 
 _SCALING = Image.Resampling.BILINEAR
 
@@ -53,6 +55,10 @@ _TAGS: list[int] = [
         "SegmentedBluePaletteColorLookupTableData",
         "SharedFunctionalGroupsSequence",
         "PerFrameFunctionalGroupsSequence",
+        "PixelSpacing",
+        "ImagerPixelSpacing",
+        "NominalScannedPixelSpacing",
+        "PixelAspectRatio",
     )
 ]
 
@@ -117,7 +123,7 @@ def render_frame(stream: BinaryIO, *, frame: int, look: Look = AS_IT_IS) -> byte
         with quietly():
             pixels = pixel_array(stream, index=frame - 1, ds_out=header, specific_tags=_TAGS)
             picture = _to_colour(pixels, header) if _is_colour(header) else _to_grey(pixels, header, frame, look)
-            return _to_jpeg(picture, look)
+            return _to_jpeg(picture, look, read_pixel_ratio(header, frame))
     except Refusal:
         raise
     except Exception as error:
@@ -247,14 +253,26 @@ def _stretch(values: Array, low: float, high: float) -> Array:
     return np.clip((values - low) / (high - low), 0, 1) * 255
 
 
-def _to_jpeg(picture: Array, look: Look) -> bytes:
+def _to_jpeg(picture: Array, look: Look, ratio: float) -> bytes:
     out = io.BytesIO()
     shown = Image.fromarray(np.ascontiguousarray(_cut(picture, look.part)))
-    if look.size is not None:
-        scale = min(look.size[0] / shown.width, look.size[1] / shown.height)
-        shown = shown.resize((max(1, round(shown.width * scale)), max(1, round(shown.height * scale))), _SCALING)
+    size = _size_on_screen(shown.size, look.size, ratio)
+    if size != shown.size:
+        shown = shown.resize(size, _SCALING)
     shown.save(out, "JPEG", quality=look.quality)
     return out.getvalue()
+
+
+def _size_on_screen(stored: tuple[int, int], wanted: tuple[int, int] | None, ratio: float) -> tuple[int, int]:
+    """Screens have square pixels: where those of the image are not, its smaller side grows.
+
+    :param ratio: how many times as high as wide its pixels are.
+    """
+    width, height = stored[0] * max(1.0, 1 / ratio), stored[1] * max(1.0, ratio)
+    # What would become larger than any picture may be is made smaller instead.
+    most = max(LARGEST_SIDE_PIXELS, *stored)
+    scale = min(1.0, most / width, most / height) if wanted is None else min(wanted[0] / width, wanted[1] / height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def _cut(picture: Array, part: tuple[int, int, int, int] | None) -> Array:

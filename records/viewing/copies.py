@@ -1,4 +1,7 @@
-"""Copies of a study to take away, written as a ZIP while they are sent: never on a disk, never whole in memory."""
+"""Copies of a study to take away, written as a ZIP while they are sent: never on a disk, never whole in memory.
+
+Before each instance it is asked again whether it may go out. Where not, the ZIP ends there, without its directory.
+"""
 
 import io
 import zipfile
@@ -13,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from core import clock
 from core.pages import city_time
 from core.storage import CHUNK_BYTES
+from records.dicomweb.standing import MayGo
 from records.images import render
 from records.images.dicom import quietly
 from records.images.service import InstanceFile
@@ -29,35 +33,37 @@ _SHARED = (
     "面部等身体特征仍可能从断层图像重建，请只交给您信任的人。\r\n"
 )
 
-# Opens what goes into the ZIP under a name; None: it is left out.
-Part = tuple[str, Callable[[], IO[bytes] | None]]
+# What goes into the ZIP: under which name, of which instance, and what opens it; None: it is left out.
+Part = tuple[str, InstanceFile, Callable[[], IO[bytes] | None]]
 
 
-def write_originals(files: list[InstanceFile]) -> Iterator[bytes]:
+def write_originals(files: list[InstanceFile], may_go: MayGo) -> Iterator[bytes]:
     """Every instance byte for byte as the hospital sent it."""
-    return _write_zip([(f"{name}.dcm", file.open) for name, file in _named(files)], _OWN)
+    return _write_zip([(f"{name}.dcm", file, file.open) for name, file in _named(files)], _OWN, may_go)
 
 
-def write_shared_originals(files: list[InstanceFile]) -> Iterator[bytes]:
+def write_shared_originals(files: list[InstanceFile], may_go: MayGo) -> Iterator[bytes]:
     """The pictures as DICOM, without anything that says whose they are."""
     names = NewNames()
-    pictures = [(f"{name}.dcm", partial(_open_shared, file, names)) for name, file in _named(files) if file.view.rows]
-    return _write_zip(pictures, _SHARED)
+    pictures = [
+        (f"{name}.dcm", file, partial(_open_shared, file, names)) for name, file in _named(files) if file.view.rows
+    ]
+    return _write_zip(pictures, _SHARED, may_go)
 
 
-def write_pictures(files: list[InstanceFile], *, shared: bool) -> Iterator[bytes]:
+def write_pictures(files: list[InstanceFile], may_go: MayGo, *, shared: bool) -> Iterator[bytes]:
     """Every frame as JPEG, of one instance at most 500.
 
     :param shared: only those that name nobody, each with a mark that says what it is.
     """
     mark = f"分享副本 {city_time(clock.now())} 不能用于诊断" if shared else None
     frames = [
-        (f"{name}-{frame:03d}.jpg", partial(_draw, file, frame, mark))
+        (f"{name}-{frame:03d}.jpg", file, partial(_draw, file, frame, mark))
         for name, file in _named(files)
         if file.view.rows
         for frame in range(1, min(file.view.frames, MOST_FRAMES) + 1)
     ]
-    return _write_zip(frames, _SHARED if shared else _OWN)
+    return _write_zip(frames, _SHARED if shared else _OWN, may_go)
 
 
 def write_mark(picture: bytes, text: str) -> bytes:
@@ -97,10 +103,12 @@ def _draw(file: InstanceFile, frame: int, mark: str | None) -> IO[bytes] | None:
     return io.BytesIO(write_mark(picture, mark) if mark else picture)
 
 
-def _write_zip(parts: Sequence[Part], about: str) -> Iterator[bytes]:
+def _write_zip(parts: Sequence[Part], about: str, may_go: MayGo) -> Iterator[bytes]:
     sink, left_out = _Sink(), 0
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as packed:
-        for name, opened in parts:
+        for name, file, opened in parts:
+            if not may_go(file):
+                return
             source = _try(opened)
             if source is None:
                 left_out += 1

@@ -10,6 +10,7 @@ from core import db
 from core.api import Api
 from core.web import current_actor, present, requires
 from records.dicomweb import media, pictures
+from records.dicomweb.standing import ask_again
 from records.dicomweb.wado import CACHE_CONTROL
 from records.images.service import InstanceFile
 from records.viewing import copies, first_looks, service
@@ -75,8 +76,8 @@ def _send_ready(file: InstanceFile, frame: int, picture: bytes) -> Response:
 def copy_originals(path: ViewPath, query: CopyQuery) -> Response:
     """The study as DICOM files, to take away"""
     files = _open_copy(path.study_id, "dicom", query.use)
-    pieces = copies.write_shared_originals(files) if query.use == "shared" else copies.write_originals(files)
-    return _send(pieces, "study-dicom.zip")
+    write = copies.write_shared_originals if query.use == "shared" else copies.write_originals
+    return _send(write(files, ask_again()), "study-dicom.zip")
 
 
 @api.get("/view/<uuid:study_id>/jpeg.zip", openapi_extensions=_AS_ZIP)
@@ -84,7 +85,7 @@ def copy_originals(path: ViewPath, query: CopyQuery) -> Response:
 def copy_pictures(path: ViewPath, query: CopyQuery) -> Response:
     """The study as JPEG pictures, to take away"""
     files = _open_copy(path.study_id, "jpeg", query.use)
-    return _send(copies.write_pictures(files, shared=query.use == "shared"), "study-jpeg.zip")
+    return _send(copies.write_pictures(files, ask_again(), shared=query.use == "shared"), "study-jpeg.zip")
 
 
 def _open_copy(study_id: UUID, form: str, use: str) -> list[InstanceFile]:

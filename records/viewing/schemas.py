@@ -48,7 +48,7 @@ class StudyViewShown(Shown):
 def describe_series(study: StudyView, base: str) -> list[dict[str, Any]]:
     """What the page's script needs of each series that has pictures, in their order.
 
-    ``images``: [SOPInstanceUID, frames, whether it is larger than a first look needs] each.
+    ``images``: [SOPInstanceUID, frames, whether it is larger than a first look needs, whereto it runs] each.
 
     :param base: the address of the study's view.
     """
@@ -58,7 +58,12 @@ def describe_series(study: StudyView, base: str) -> list[dict[str, Any]]:
             "kind": " · ".join(text for text in (one.modality, one.body_part) if text),
             "base": f"{base}/series/{one.series_instance_uid}/instances",
             "images": [
-                [image.sop_instance_uid, min(image.frames, MOST_FRAMES), is_large(image.rows, image.columns)]
+                [
+                    image.sop_instance_uid,
+                    min(image.frames, MOST_FRAMES),
+                    is_large(image.rows, image.columns),
+                    image.orientation,
+                ]
                 for image in pictures
             ],
             "count": sum(min(image.frames, MOST_FRAMES) for image in pictures),
@@ -86,7 +91,7 @@ def choose_start(series: list[dict[str, Any]]) -> tuple[int, int]:
 
 def picture_address(series: dict[str, Any], position: int) -> str:
     """The address of a series' picture as it is first shown; positions count instances, from 0."""
-    sop_uid, _, large = series["images"][position]
+    sop_uid, _, large, _ = series["images"][position]
     fit = f"?viewport={FIRST_LOOK_PIXELS},{FIRST_LOOK_PIXELS}" if large else ""
     return f"{series['base']}/{sop_uid}/frames/1/rendered{fit}"
 

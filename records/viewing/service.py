@@ -13,10 +13,12 @@ from consent import service as consent
 from core import audit, clock, limits
 from core.actor import Actor, ActorKind
 from core.errors import Refusal
+from core.pages import city_time
 from health_card import service as health_card
 from records.images import service as images
 from records.images.models import Study
 from records.images.service import InstanceFile, StudyView
+from records.news import service as news
 from records.refusals import ImageNotFound
 from records.reports import service as reports
 from records.viewing.models import ImageView
@@ -43,13 +45,15 @@ class Ticket:
 class Viewing:
     """A study and whose it is: on a screen with several windows nobody may mistake one patient for another.
 
-    ``reports``: what it was found to show, as far as the reader may see it.
+    ``reports``: what it was found to show, as far as the reader may see it. ``reader``: whose eyes they are shown to,
+    where these are not the patient's.
     """
 
     study: StudyView
     person: health_card.Demographics
     is_own: bool
     reports: list[reports.ReportView]
+    reader: str | None
 
 
 def ask_view(session: Session, actor: Actor, *, study_id: UUID) -> Ticket:
@@ -122,7 +126,17 @@ def read_study(session: Session, actor: Actor, *, study_id: UUID) -> Viewing:
     person_id = _get_readable(session, actor, study_id).person_id
     person = health_card.get_demographics(session, person_id, masked=False)
     said = [reports.get_report(session, actor, one.id) for one in shown.reports[:_MOST_REPORTS]]
-    return Viewing(shown, person, is_own=actor.kind is ActorKind.PATIENT, reports=said)
+    if actor.kind is ActorKind.STAFF:
+        for report in said:
+            news.see_report(session, actor, report_id=report.id)
+    is_own = actor.kind is ActorKind.PATIENT
+    return Viewing(shown, person, is_own=is_own, reports=said, reader=name_reader(session, actor))
+
+
+def name_reader(session: Session, actor: Actor) -> str | None:
+    """What stands over pictures for everybody but their patient: who looks at them, from which house, and when."""
+    found = accounts.list_practitioners(session, ids=[actor.id], limit=1) if actor.kind is ActorKind.STAFF else []
+    return f"{found[0].name} {found[0].hospital.name} {city_time(clock.now())}" if found else None
 
 
 def list_uids(session: Session, actor: Actor, *, study_ids: Sequence[UUID]) -> list[str]:

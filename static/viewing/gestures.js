@@ -93,7 +93,9 @@ export class Gestures {
   }
 
   #key(event) {
-    if (event.target.closest("input, select, button, .reports") && event.key !== "Escape") {
+    // A button that was just pressed keeps the keys that press it, and no others.
+    const own = event.key === " " ? "input, select, button, .reports" : "input, select, .reports";
+    if (event.target.closest(own) && event.key !== "Escape") {
       return;
     }
     const box = this.stage.getBoundingClientRect();

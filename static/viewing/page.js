@@ -11,6 +11,18 @@ const WORDS_OF_END = {
   "records.view_ended": "本次查看的时间已到，或账号已退出登录。请回到小程序重新打开。",
 };
 
+// Why a picture cannot be shown, by how the platform's reason begins.
+const WORDS_OF_REASON = {
+  "a frame of this size": "图像尺寸过大",
+  "the instance has no complete": "文件缺少图像属性或像素",
+  "the instance is no picture": "其中没有图像",
+};
+const OPPOSITE = { L: "R", R: "L", A: "P", P: "A", H: "F", F: "H" };
+const WORDS_OF_SIDE = { L: "左", R: "右", A: "前", P: "后", H: "头", F: "足" };
+
+// Left or right is said first: 左后.
+const wordsOf = (letters) =>
+  Object.keys(WORDS_OF_SIDE).filter((letter) => letters.includes(letter)).map((letter) => WORDS_OF_SIDE[letter]).join("");
 const at = (id) => document.getElementById(id);
 const screen = document.querySelector(".screen");
 
@@ -23,8 +35,8 @@ function open(screen, study) {
   const [picture, place, saying, slider, cine] = ["picture", "place", "saying", "slider", "cine"].map(at);
   const pictures = new Pictures(screen.dataset.base);
   const flat = study.series.map((one) =>
-    one.images.flatMap(([uid, frames, isLarge]) =>
-      Array.from({ length: frames }, (_, frame) => ({ path: `${uid}/frames/${frame + 1}/rendered`, isLarge })),
+    one.images.flatMap(([uid, frames, isLarge, runs]) =>
+      Array.from({ length: frames }, (_, frame) => ({ path: `${uid}/frames/${frame + 1}/rendered`, isLarge, runs })),
     ),
   );
   const state = { series: study.start[0], position: study.start[1], window: study.series.map(() => ""), isClose: false };
@@ -46,6 +58,18 @@ function open(screen, study) {
       asked.push(`viewport=${FIRST_LOOK}`);
     }
     return `${study.series[state.series].base}/${path}${asked.length ? `?${asked.join("&")}` : ""}`;
+  }
+
+  // Which sides of the body the picture's edges are: in words for its patient, in letters for who reads many.
+  function nameSides(runs) {
+    const [right = "", bottom = ""] = runs?.split("\\") ?? [];
+    const turned = (letters) => [...letters].map((letter) => OPPOSITE[letter]).join("");
+    const said = { right, bottom, left: turned(right), top: turned(bottom) };
+    const inWords = screen.dataset.own === "true";
+    for (const side of screen.querySelectorAll(".side")) {
+      const letters = said[side.dataset.side];
+      side.textContent = inWords ? wordsOf(letters) : letters;
+    }
   }
 
   function nearby() {
@@ -76,6 +100,7 @@ function open(screen, study) {
       picture.hidden = false;
       picture.dataset.shown = `${series}/${position}`;
       picture.classList.remove("is-late");
+      nameSides(flat[series][position].runs);
       say("");
       pictures.confirm(CONFIRM_SCROLLING).catch(react);
       pictures.around(nearby());
@@ -91,12 +116,19 @@ function open(screen, study) {
       end(error.code);
     } else if (error instanceof Unshowable) {
       picture.hidden = true;
-      say("这一幅无法显示为图片：编码格式不受支持或文件不完整。原始文件可由医生取得。");
+      nameSides(null);
+      say(`这一幅无法显示为图片：${reasonOf(error)}。${screen.dataset.own === "true" ? "原始文件可以下载。" : ""}`);
       pictures.around(nearby());
     } else {
       say("网络不畅，正在重试……");
       setTimeout(() => !isOver && show(), 2000);
     }
+  }
+
+  function reasonOf({ message }) {
+    const found = Object.keys(WORDS_OF_REASON).find((start) => message.startsWith(start));
+    const form = message.match(/\((?!unknown)(.+)\)$/)?.[1];
+    return found ? WORDS_OF_REASON[found] : `像素损坏、不完整，或编码格式不受支持${form ? `（${form}）` : ""}`;
   }
 
   function say(text) {
@@ -223,7 +255,7 @@ function open(screen, study) {
       try {
         small.src = await pictures.get(small.dataset.address);
       } catch (error) {
-        small.classList.add("is-missing");
+        small.closest(".choice").classList.add("is-missing");
         if (error instanceof Over) {
           end(error.code);
         }

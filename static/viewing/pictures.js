@@ -12,7 +12,7 @@ export class Over extends Error {
   }
 }
 
-// This one picture cannot be shown; the others may.
+// This one picture cannot be shown; the others may. The message is the reason, as the platform gives it.
 export class Unshowable extends Error {}
 
 export class Pictures {
@@ -98,7 +98,7 @@ export class Pictures {
       throw new Over(problem.code);
     }
     if (reply.status === 422) {
-      throw new Unshowable(problem.title);
+      throw new Unshowable(problem.reason);
     }
     throw new Error(problem.title ?? String(reply.status));
   }

@@ -42,3 +42,19 @@ window.config = {
     },
   ],
 };
+
+// Who looks, and when, stands over every picture, and on every photograph of the screen.
+addEventListener("load", async () => {
+  const said = await fetch("/ohif/reader", { cache: "no-store" });
+  const reader = said.ok ? await said.text() : "";
+  const mark = document.createElement("div");
+  mark.id = "reader";
+  mark.ariaHidden = "true";
+  Object.assign(mark.style, {
+    position: "fixed", inset: "-20%", zIndex: "50", display: "grid", gridTemplateColumns: "repeat(4, 1fr)",
+    alignItems: "center", justifyItems: "center", overflow: "hidden", pointerEvents: "none", color: "#fff",
+    font: "14px sans-serif", textShadow: "0 0 2px #000, 0 0 2px #000", opacity: "0.3", transform: "rotate(-24deg)",
+  });
+  mark.append(...Array.from({ length: reader ? 32 : 0 }, () => Object.assign(document.createElement("span"), { textContent: reader })));
+  document.body.append(mark);
+});

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, ViewportSize, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from tests.support.city import City, Staff
@@ -22,6 +22,9 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# How long a fact may take on a machine that has much else to do.
+PATIENCE_MILLISECONDS = 60_000
+expect.set_options(timeout=PATIENCE_MILLISECONDS)
 
 
 @dataclass
@@ -109,6 +112,7 @@ def phone_window(browser: Browser, base_url: str) -> Iterator[Visitor]:
 
 
 def _open(context: BrowserContext, base_url: str) -> Iterator[Visitor]:
+    context.set_default_timeout(PATIENCE_MILLISECONDS)
     visitor = Visitor(context.new_page(), base_url)
     visitor.watch()
     yield visitor

@@ -3,6 +3,7 @@
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import data_store
@@ -10,9 +11,11 @@ import numpy as np
 import pydicom
 from pydicom.uid import generate_uid
 
-from tests.support import dicom
+from records.fhir import systems
+from tests.support import dicom, fhir
 from tests.support.city import City, Hospital, Patient, Staff, bearer
 
+ACCESSION_NUMBER = "A20260712"
 COLLECTED = Path(data_store.__file__).parent / "data"
 
 
@@ -32,11 +35,24 @@ class Seen:
         for image in images:
             image.StudyInstanceUID, image.StudyDescription = study_uid, description
             image.PatientID, image.SpecificCharacterSet = number, "ISO_IR 192"
-            image.StudyDate, image.StudyTime, image.AccessionNumber = "20260712", "093000", "A20260712"
+            image.StudyDate, image.StudyTime, image.AccessionNumber = "20260712", "093000", ACCESSION_NUMBER
         reply = self.city.store(self.city.machine(self.home, name="影像系统"), *images)
         assert reply.status_code == 200, reply.text
         found = self.city.client.get("/api/v1/timeline", headers=bearer(self.patient.token)).json["items"]
         return next(UUID(one["object_id"]) for one in found if one["title"] == description)
+
+    def report(self, conclusion: str, **said: Any) -> UUID:
+        """A report of the examination, by FHIR; returns its id."""
+        coding = {"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "ACSN"}
+        told = {
+            "category": [{"coding": [{"system": systems.DIAGNOSTIC_SERVICE, "code": "RAD"}]}],
+            "code": {"coding": [{"system": "urn:example:code", "code": "CT1"}], "text": "影像报告"},
+            "basedOn": [{"identifier": {"type": {"coding": [coding]}, "value": ACCESSION_NUMBER}}],
+            "conclusion": conclusion,
+        }
+        report = fhir.report((systems.CARD, self.patient.card_number), **(told | said))
+        sent = fhir.send(self.city, self.city.machine(self.home), fhir.bundle(report))
+        return UUID(fhir.report_id_of(sent))
 
     def address(self, study_id: UUID) -> str:
         """Where the patient's phone opens it."""

@@ -3,7 +3,7 @@
 from records.images.service.filing import ARCHIVED_MEDIA_TYPE, FILED_TOPIC, Filed, file_instance, hold_study, is_filed
 from records.images.service.keeping import list_kept
 from records.images.service.reading import get_study, list_history
-from records.images.service.retrieving import InstanceFile, get_instance, list_files, list_metadata
+from records.images.service.retrieving import InstanceFile, get_instance, is_still_readable, list_files, list_metadata
 from records.images.service.searching import ATTRIBUTES, Criterion, Hit, Kind, Level, Page, Search, search_images
 from records.images.service.views import InstanceView, SeriesView, StudyView
 
@@ -27,6 +27,7 @@ __all__ = [
     "get_study",
     "hold_study",
     "is_filed",
+    "is_still_readable",
     "list_files",
     "list_history",
     "list_kept",

@@ -259,6 +259,7 @@ def _add_instance(session: Session, actor: Actor, series: Series, arrival: FileA
             rows=header.rows,
             columns=header.columns,
             frames=header.frames,
+            orientation=header.orientation,
             sha256=staged.sha256,
             size_bytes=staged.size_bytes,
             # First the file, then the row: a crash here leaves a file without a row, never a row without a file.

@@ -122,4 +122,5 @@ def _view_instance(instance: Instance) -> InstanceView:
         rows=instance.rows,
         columns=instance.columns,
         frames=instance.frames,
+        orientation=instance.orientation,
     )

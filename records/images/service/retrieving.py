@@ -41,6 +41,11 @@ _CONDITIONS = {
     "sop_uid": "instance.sop_instance_uid = %(sop_uid)s",
     "frame": "instance.frames >= %(frame)s",
 }
+_STILL = """
+WITH readable AS ({readable})
+SELECT 1 FROM readable JOIN studies study ON study.person_id = readable.id
+WHERE study.id = %(study_id)s AND {is_known}
+"""
 _PLACES, _METADATA = "NULL, details.frame_places", "details.metadata_sealed, NULL"
 
 
@@ -48,7 +53,8 @@ _PLACES, _METADATA = "NULL, details.frame_places", "details.metadata_sealed, NUL
 class InstanceFile:
     """An instance that the actor may open now; ``open`` reads the file as it was sent.
 
-    ``archived``: where the whole file is, when only its header is here.
+    ``archived``: where the whole file is, when only its header is here. ``study_id``: None of one that is opened for
+    nobody's eyes.
     """
 
     series_instance_uid: str
@@ -60,6 +66,7 @@ class InstanceFile:
     metadata_sealed: bytes | None = None
     frame_places: bytes | None = None
     archived: ArchivedImage | None = None
+    study_id: UUID | None = None
 
     def open(self) -> BinaryIO:
         """Never inside a transaction: it may have to be fetched from the hospital's archive.
@@ -133,6 +140,15 @@ def list_metadata(
     return _list_files(session, actor, _asked(study_uid, series_uid, sop_uid), _METADATA)
 
 
+def is_still_readable(actor: Actor, file: InstanceFile) -> bool:
+    """Whether the actor may see the instance at this moment too; for answers that take their time. Records nothing.
+
+    One statement by itself, outside of a transaction. Needs an app context.
+    """
+    asked = {"study_id": file.study_id, **consent.gate_values(actor)}
+    return statements.look(_compose_still(consent.gate_of(actor)), asked) is not None
+
+
 def _asked(study_uid: str, series_uid: str | None, sop_uid: str | None) -> dict[str, str | int]:
     given = {"study_uid": study_uid, "series_uid": series_uid, "sop_uid": sop_uid}
     return {name: uid for name, uid in given.items() if uid is not None}
@@ -159,7 +175,7 @@ def _list_files(session: Session, actor: Actor, asked: dict[str, str | int], det
 
 def _to_file(row: Any, study_uid: str, archives: dict[UUID, ArchiveAccess | None]) -> InstanceFile:
     *view, is_archived, hospital_id = row[11:]
-    file = InstanceFile(row[4], InstanceView(*view), *row[5:11])
+    file = InstanceFile(row[4], InstanceView(*view), *row[5:11], study_id=row[1])
     if not is_archived:
         return file
     return replace(file, archived=ArchivedImage(archives[hospital_id], study_uid, row[4], row[11]))
@@ -192,3 +208,8 @@ def _compose(gate: consent.Gate, details: str, given: tuple[str, ...]) -> str:
         details=details,
         conditions="".join(f" AND {_CONDITIONS[name]}" for name in given if name in _CONDITIONS),
     )
+
+
+@cache
+def _compose_still(gate: consent.Gate) -> str:
+    return statements.compose(_STILL, readable=gate.readable, is_known=gate.is_known.format("study.id"))

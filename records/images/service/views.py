@@ -12,7 +12,10 @@ FOLD = timedelta(minutes=15)
 
 @dataclass(frozen=True)
 class InstanceView:
-    """One instance. Without ``rows`` and ``columns`` it is no picture."""
+    r"""One instance. Without ``rows`` and ``columns`` it is no picture.
+
+    ``orientation``: whereto its rows and columns run (``L\P``); of ``get_study`` only.
+    """
 
     sop_instance_uid: str
     sop_class_uid: str
@@ -21,6 +24,7 @@ class InstanceView:
     rows: int | None
     columns: int | None
     frames: int
+    orientation: str | None = None
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,15 @@ def show() -> Response:
     return reply
 
 
+@pages.get("/reader")
+@requires("records:image:read")
+def name_reader() -> Response:
+    """What its settings write over every picture: who looks, and when."""
+    with db.snapshot() as session:
+        text = service.name_reader(session, current_actor())
+    return Response(text or "", mimetype="text/plain", headers={"Cache-Control": "no-store"})
+
+
 @pages.get("/app-config.js")
 @public("settings of the viewer, without anything about anybody")
 def show_settings() -> Response:

@@ -16,6 +16,7 @@ from consent.service.grants import (
     treatment_grant,
 )
 from consent.service.hiding import PART_OF, find_hidden, hide_item, show_item
+from consent.service.looking import look_values, looks_of
 from consent.service.release import (
     ACCESS_UNTIL,
     Release,
@@ -65,6 +66,8 @@ __all__ = [
     "list_held",
     "list_received_grants",
     "list_restrictions",
+    "look_values",
+    "looks_of",
     "readable_person_ids",
     "record_reading",
     "record_treatment_grant",

@@ -3,7 +3,7 @@
 from consent.models import Sensitivity
 from consent.refusals import NothingShared
 from consent.service.access_log import AccessRow, list_access
-from consent.service.gate import RESTRICTION, Gate, gate_of, gate_values
+from consent.service.gate import RESTRICTION, Gate, gate_of, gate_values, look_values
 from consent.service.grants import (
     OPEN_TREATMENT_GRANT,
     GrantView,
@@ -16,7 +16,6 @@ from consent.service.grants import (
     treatment_grant,
 )
 from consent.service.hiding import PART_OF, find_hidden, hide_item, show_item
-from consent.service.looking import look_values, looks_of
 from consent.service.release import (
     ACCESS_UNTIL,
     Release,
@@ -67,7 +66,6 @@ __all__ = [
     "list_received_grants",
     "list_restrictions",
     "look_values",
-    "looks_of",
     "readable_person_ids",
     "record_reading",
     "record_treatment_grant",

@@ -5,14 +5,29 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, func, select, text
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from core import clock, observe
+from core import clock, observe, statements
 from core.actor import Actor
 from core.appending import append_row, write_appended
 from core.db import Base, WithId, copy_rows
 from core.ids import new_id
+
+# Whether an act is written that folds one of now into it (``record_act_once``), for statements written by hand. To be
+# formatted with what is its subject, its thing, and id and version of its basis; it asks for ``folding_values``.
+IS_RECORDED = """
+EXISTS (
+    SELECT FROM audit_entries same
+    WHERE same.subject_id = {0} AND same.object_id = {1}
+        AND same.basis_id IS NOT DISTINCT FROM {2} AND same.basis_version IS NOT DISTINCT FROM {3}
+        AND same.at > %(folds_after)s AND same.actor_kind = %(actor_kind)s AND same.actor_id = %(actor_id)s
+        AND same.action = %(action)s
+)
+"""
+_SELECT_RECORDED = "SELECT " + IS_RECORDED.format(
+    "%(subject_id)s", "%(object_id)s", "%(basis_id)s::uuid", "%(basis_version)s::integer"
+)
 
 
 class AuditEntry(WithId, Base):
@@ -96,25 +111,32 @@ def record_act_once(
 
     Only the same act folds: same actor, action, thing and basis. Under another version of a consent it is another act.
     """
-    same = select(AuditEntry.id).where(
-        AuditEntry.subject_id == subject_id,
-        AuditEntry.at > clock.now() - within,
-        AuditEntry.actor_kind == actor.kind,
-        AuditEntry.actor_id == actor.id,
-        AuditEntry.action == action,
-        AuditEntry.object_id == of[1],
-        AuditEntry.basis_id.is_not_distinct_from(basis[0] if basis else None),
-        AuditEntry.basis_version.is_not_distinct_from(basis[1] if basis else None),
-    )
+    asked = folding_values(actor, action, within=within) | {
+        "subject_id": subject_id,
+        "object_id": of[1],
+        "basis_id": basis[0] if basis else None,
+        "basis_version": basis[1] if basis else None,
+    }
     write_appended(session)
-    if session.scalar(same.limit(1)):
+    if _is_true(session, _SELECT_RECORDED, asked):
         return
     # A viewer asks for many pictures at once: the first one writes the row, the others wait here and find it.
-    lock = func.hashtextextended(f"audit/{actor.id}/{action}/{of[1]}", 0)
-    session.execute(select(func.pg_advisory_xact_lock(lock)))
-    if session.scalar(same.limit(1)):
+    lock = {"key": f"audit/{actor.id}/{action}/{of[1]}"}
+    statements.run(session, "SELECT pg_advisory_xact_lock(hashtextextended(%(key)s, 0))", lock)
+    if _is_true(session, _SELECT_RECORDED, asked):
         return
     record_act(session, actor, action, subject_id=subject_id, of=of, purpose=purpose, basis=basis, facts=facts)
+
+
+def folding_values(actor: Actor, action: str, *, within: timedelta) -> dict[str, Any]:
+    """What ``IS_RECORDED`` asks for, of an act of now."""
+    after = clock.now() - within
+    return {"folds_after": after, "actor_kind": actor.kind.value, "actor_id": actor.id, "action": action}
+
+
+def _is_true(session: Session, statement: str, asked: Mapping[str, Any]) -> bool:
+    row = statements.run(session, statement, asked)
+    return row is not None and bool(row[0])
 
 
 def record_acts(

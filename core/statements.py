@@ -3,7 +3,8 @@
 A statement has named parameters in psycopg's way, ``%(name)s``, and never takes a value into its text.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any, cast
 
@@ -44,9 +45,23 @@ def list_rows(session: Session, statement: str, values: Mapping[str, Any]) -> li
 
 def look(statement: str, values: Mapping[str, Any]) -> TupleRow | None:
     """The first row of one reading statement that is a transaction of its own. Needs an app context."""
+    with _borrow() as connection:
+        return _run(connection, statement, values)
+
+
+def look_rows(statement: str, values: Mapping[str, Any]) -> list[TupleRow]:
+    """As ``look``, all rows."""
+    with _borrow() as connection:
+        return _execute(connection, statement, values).fetchall()
+
+
+@contextmanager
+def _borrow() -> "Iterator[psycopg.Connection[TupleRow]]":
+    """A connection on which each statement is a transaction of its own."""
     engine: Engine | Connection = db.orm.engine
     if isinstance(engine, Connection):  # A test's outer transaction: there is no other connection.
-        return _run(cast("psycopg.Connection[TupleRow]", engine.connection.driver_connection), statement, values)
+        yield cast("psycopg.Connection[TupleRow]", engine.connection.driver_connection)
+        return
     try:
         borrowed = engine.raw_connection()
     except psycopg.Error as failed:
@@ -55,7 +70,7 @@ def look(statement: str, values: Mapping[str, Any]) -> TupleRow | None:
         connection = cast("psycopg.Connection[TupleRow]", borrowed.driver_connection)
         connection.autocommit = True
         try:
-            return _run(connection, statement, values)
+            yield connection
         finally:
             if not connection.closed:
                 connection.autocommit = False

@@ -3,7 +3,7 @@
 from consent.models import Sensitivity
 from consent.refusals import NothingShared
 from consent.service.access_log import AccessRow, list_access
-from consent.service.gate import RESTRICTION, Gate, gate_of, gate_values
+from consent.service.gate import RESTRICTION, Gate, gate_of, gate_values, look_values
 from consent.service.grants import (
     OPEN_TREATMENT_GRANT,
     GrantView,
@@ -65,6 +65,7 @@ __all__ = [
     "list_held",
     "list_received_grants",
     "list_restrictions",
+    "look_values",
     "readable_person_ids",
     "record_reading",
     "record_treatment_grant",

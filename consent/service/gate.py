@@ -1,9 +1,11 @@
 """The gate as parts of statements that are written by hand: what ``release.is_readable`` says, for hot paths."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from core import clock, statements
+from consent.service.release import SHARED
+from core import audit, clock, statements
 from core.actor import Actor, ActorKind
 from health_card import service as health_card
 
@@ -54,6 +56,16 @@ FROM restricted_items special WHERE special.object_id = {item}
     is_held=_IS_HELD_NOW,
 )
 
+_LOOKS = """
+SELECT look.person_id, look.object_id, {is_recorded} AS is_recorded
+FROM (SELECT DISTINCT person_id, object_id FROM found) look CROSS JOIN LATERAL ({basis}) basis
+"""
+_IS_RECORDED = audit.IS_RECORDED.format("look.person_id", "look.object_id", "basis.id", "basis.version")
+_LOOKS_OF_HOLDER = statements.compose(
+    _LOOKS, is_recorded=_IS_RECORDED, basis="SELECT NULL::uuid AS id, NULL::integer AS version"
+)
+_LOOKS_OF_HOUSE = statements.compose(_LOOKS, is_recorded=_IS_RECORDED, basis=SHARED.format("look.person_id"))
+
 
 @dataclass(frozen=True)
 class Gate:
@@ -65,15 +77,20 @@ class Gate:
         actor may see, and what its person is to a login. To narrow it to one person, ask of ``root_id``.
     :ivar is_known: a condition, where ``readable`` stands: whether the actor may know of the item.
     :ivar is_hidden: an expression: whether the item is hidden, as far as the actor is told.
+    :ivar looks: the query of the statement's part ``looks(person_id, object_id, is_recorded)``, of what its part
+        ``found`` has: whether a look at it is in the log, so that this one folds into it (``release``); what is not has
+        to be asked of ``release``. To be joined: what no grant shows any more is not there. The grant's row is
+        share-locked until the statement's transaction ends.
     """
 
     readable: str
     is_known: str
     is_hidden: str
+    looks: str
 
 
-_OF_HOLDER = Gate(health_card.HELD_RECORDS, _KNOWN_TO_HOLDER, _HIDDEN)
-_OF_HOUSE = Gate(_SHARED_RECORDS, _KNOWN_TO_HOUSE, "false")
+_OF_HOLDER = Gate(health_card.HELD_RECORDS, _KNOWN_TO_HOLDER, _HIDDEN, _LOOKS_OF_HOLDER)
+_OF_HOUSE = Gate(_SHARED_RECORDS, _KNOWN_TO_HOUSE, "false", _LOOKS_OF_HOUSE)
 
 
 def gate_of(actor: Actor) -> Gate:
@@ -86,3 +103,11 @@ def gate_values(actor: Actor) -> dict[str, Any]:
     if actor.kind is ActorKind.PATIENT:
         return health_card.holder_values(actor)
     return {"hospital_id": actor.hospital_id, "now": clock.now()}
+
+
+def look_values(actor: Actor, action: str, *, fold_within: timedelta) -> dict[str, Any]:
+    """The values that ``Gate.looks`` asks for, beside those of ``gate_values``.
+
+    :param action: what the look is called in the log, and ``fold_within``: as of ``release``.
+    """
+    return audit.folding_values(actor, action, within=fold_within)

@@ -31,7 +31,8 @@ WHERE same.root_id = (SELECT root_id FROM persons WHERE id = %(person_id)s) AND 
 _HELD = statements.compose(
     "SELECT relation FROM ({held}) AS held WHERE id = %(person_id)s", held=health_card.HELD_RECORDS
 )
-_SHARED = statements.compose(
+# With ``{0}`` in place of the person.
+SHARED = statements.compose(
     """
 SELECT id, version, purpose FROM grants
 WHERE person_id IN ({same_person_ids}) AND hospital_id = %(hospital_id)s
@@ -39,8 +40,9 @@ WHERE person_id IN ({same_person_ids}) AND hospital_id = %(hospital_id)s
 ORDER BY expires_at DESC LIMIT 1
 FOR SHARE OF grants
 """,
-    same_person_ids=health_card.SAME_PERSON_IDS.format("%(person_id)s"),
+    same_person_ids=health_card.SAME_PERSON_IDS,
 )
+_SHARED = SHARED.format("%(person_id)s")
 
 
 @dataclass(frozen=True)

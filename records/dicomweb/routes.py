@@ -126,8 +126,10 @@ def search_instances_of_series(path: SeriesPath, query: InstanceQuery) -> Respon
 def _search(level: Level, study_uid: str | None = None, series_uid: str | None = None) -> Response:
     base_url, media_type = current_config().base_url, media.choose_json(request)
     query = read_query(request.args, level, study_uid=study_uid, series_uid=series_uid)
-    with db.transaction() as session:
-        page = service.search_images(session, current_actor(), query.search)
+    page = service.find_images(current_actor(), query.search)
+    if page is None:
+        with db.transaction() as session:
+            page = service.search_images(session, current_actor(), query.search)
     reply = _present(qido.to_results(query, page, base_url), media_type=media_type)
     reply.headers.extend([("Warning", text) for text in qido.list_warnings(query, page, base_url)])
     return reply
@@ -247,16 +249,18 @@ def retrieve_thumbnail_of_frame(path: FramePath, query: PictureQuery) -> Respons
 
 
 def _open_instance(path: InstancePath, frame: int = 1) -> InstanceFile:
-    """Decided and recorded in one short transaction; the file is read after it."""
-    with db.transaction() as session:
-        return service.get_instance(
-            session,
-            current_actor(),
-            study_uid=path.study,
-            series_uid=path.series,
-            sop_uid=path.instance,
-            frame=frame,
-        )
+    """Decided and recorded in one short transaction, or by one statement; the file is read after it."""
+    asked: dict[str, Any] = {
+        "study_uid": path.study,
+        "series_uid": path.series,
+        "sop_uid": path.instance,
+        "frame": frame,
+    }
+    found = service.find_instance(current_actor(), **asked)
+    if found is None:
+        with db.transaction() as session:
+            found = service.get_instance(session, current_actor(), **asked)
+    return found
 
 
 def _list_files(study_uid: str, series_uid: str | None = None) -> list[InstanceFile]:
@@ -265,10 +269,11 @@ def _list_files(study_uid: str, series_uid: str | None = None) -> list[InstanceF
 
 
 def _present_metadata(study_uid: str, series_uid: str | None = None, sop_uid: str | None = None) -> Response:
-    with db.transaction() as session:
-        files = service.list_metadata(
-            session, current_actor(), study_uid=study_uid, series_uid=series_uid, sop_uid=sop_uid
-        )
+    asked = {"study_uid": study_uid, "series_uid": series_uid, "sop_uid": sop_uid}
+    files = service.find_metadata(current_actor(), **asked)
+    if files is None:
+        with db.transaction() as session:
+            files = service.list_metadata(session, current_actor(), **asked)
     return wado.answer_metadata(files, request, f"{current_config().base_url}/dicomweb/studies/{study_uid}")
 
 

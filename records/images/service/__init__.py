@@ -3,8 +3,26 @@
 from records.images.service.filing import ARCHIVED_MEDIA_TYPE, FILED_TOPIC, Filed, file_instance, hold_study, is_filed
 from records.images.service.keeping import list_kept
 from records.images.service.reading import get_study, list_history
-from records.images.service.retrieving import InstanceFile, get_instance, is_still_readable, list_files, list_metadata
-from records.images.service.searching import ATTRIBUTES, Criterion, Hit, Kind, Level, Page, Search, search_images
+from records.images.service.retrieving import (
+    InstanceFile,
+    find_instance,
+    find_metadata,
+    get_instance,
+    is_still_readable,
+    list_files,
+    list_metadata,
+)
+from records.images.service.searching import (
+    ATTRIBUTES,
+    Criterion,
+    Hit,
+    Kind,
+    Level,
+    Page,
+    Search,
+    find_images,
+    search_images,
+)
 from records.images.service.views import InstanceView, SeriesView, StudyView
 
 __all__ = [
@@ -23,6 +41,9 @@ __all__ = [
     "SeriesView",
     "StudyView",
     "file_instance",
+    "find_images",
+    "find_instance",
+    "find_metadata",
     "get_instance",
     "get_study",
     "hold_study",

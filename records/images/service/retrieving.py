@@ -1,9 +1,10 @@
 """Opening images: decided anew at every request, hence found by one statement written by hand."""
 
 import zlib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -23,18 +24,21 @@ from records.refusals import ImageNotFound
 
 # Two hospitals may hold copies under the same UIDs: the one that came first is shown.
 _FILES = """
-WITH readable AS ({readable})
-SELECT study.person_id, study.id, series.id, instance.id, series.series_instance_uid,
-    instance.sha256, instance.size_bytes, instance.storage_key, instance.data_key, {details},
-    instance.sop_instance_uid, instance.sop_class_uid, instance.transfer_syntax_uid, instance.number,
-    instance.rows, instance.columns, instance.frames, instance.is_archived, instance.hospital_id
-FROM readable
-    JOIN studies study ON study.person_id = readable.id
-    JOIN series ON series.study_id = study.id
-    JOIN instances instance ON instance.series_id = series.id
-    LEFT JOIN instance_details details ON details.instance_id = instance.id
-WHERE study.study_instance_uid = %(study_uid)s{conditions} AND {is_known}
-ORDER BY series.number NULLS LAST, series.id, instance.number NULLS LAST, instance.id
+WITH readable AS ({readable}), found AS MATERIALIZED (
+    SELECT study.person_id, {looked_at}.id AS object_id, study.id AS study_id, series.id AS series_id,
+        instance.id AS instance_id, series.number AS series_number, series.series_instance_uid,
+        instance.sha256, instance.size_bytes, instance.storage_key, instance.data_key, {details},
+        instance.sop_instance_uid, instance.sop_class_uid, instance.transfer_syntax_uid, instance.number,
+        instance.rows, instance.columns, instance.frames, instance.is_archived, instance.hospital_id
+    FROM readable
+        JOIN studies study ON study.person_id = readable.id
+        JOIN series ON series.study_id = study.id
+        JOIN instances instance ON instance.series_id = series.id
+        LEFT JOIN instance_details details ON details.instance_id = instance.id
+    WHERE study.study_instance_uid = %(study_uid)s{conditions} AND {is_known}
+), looks AS MATERIALIZED ({looks})
+SELECT looks.is_recorded, found.* FROM found JOIN looks USING (person_id, object_id)
+ORDER BY found.series_number NULLS LAST, found.series_id, found.number NULLS LAST, found.instance_id
 """
 _CONDITIONS = {
     "series_uid": "series.series_instance_uid = %(series_uid)s",
@@ -46,7 +50,9 @@ WITH readable AS ({readable})
 SELECT 1 FROM readable JOIN studies study ON study.person_id = readable.id
 WHERE study.id = %(study_id)s AND {is_known}
 """
-_PLACES, _METADATA = "NULL, details.frame_places", "details.metadata_sealed, NULL"
+# What a look at a whole study is called in the log, and one at a part of it.
+_WHOLE, _PART = "records.study.read", "records.image.read"
+_PLACES, _METADATA = "NULL::bytea, details.frame_places", "details.metadata_sealed, NULL::bytea"
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,39 @@ def open_metadata(metadata_sealed: bytes, data_key: bytes) -> bytes:
         raise storage.FileDamaged from None
 
 
+class _Row(NamedTuple):
+    """What ``_FILES`` finds. ``is_recorded``: the look at ``object_id`` is in the log already."""
+
+    is_recorded: bool
+    person_id: UUID
+    object_id: UUID
+    study_id: UUID
+    series_id: UUID
+    instance_id: UUID
+    series_number: int | None
+    series_uid: str
+    sha256: bytes
+    size_bytes: int
+    storage_key: str
+    data_key: bytes
+    metadata_sealed: bytes | None
+    frame_places: bytes | None
+    sop_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    number: int | None
+    rows: int | None
+    columns: int | None
+    frames: int
+    is_archived: bool
+    hospital_id: UUID
+
+
+_FILE = _Row._fields.index("sha256")
+_VIEW = _Row._fields.index("sop_uid")
+_VIEW_END = _Row._fields.index("is_archived")
+
+
 def get_instance(
     session: Session, actor: Actor, *, study_uid: str, series_uid: str, sop_uid: str, frame: int = 1
 ) -> InstanceFile:
@@ -118,8 +157,18 @@ def get_instance(
     :param frame: which of its frames, from 1.
     :raises ImageNotFound: no such instance or frame that the actor may see.
     """
-    asked: dict[str, str | int] = {"study_uid": study_uid, "series_uid": series_uid, "sop_uid": sop_uid, "frame": frame}
-    return _list_files(session, actor, asked, _PLACES)[0]
+    return _list_files(session, actor, _asked(study_uid, series_uid, sop_uid, frame), _PLACES)[0]
+
+
+def find_instance(
+    actor: Actor, *, study_uid: str, series_uid: str, sop_uid: str, frame: int = 1
+) -> InstanceFile | None:
+    """As ``get_instance``, by one statement and no transaction; needs an app context.
+
+    None when ``get_instance`` has to be asked: the look is to be recorded, or the file is in an archive.
+    """
+    found = _find_files(actor, _asked(study_uid, series_uid, sop_uid, frame), _PLACES)
+    return found[0] if found else None
 
 
 def list_files(session: Session, actor: Actor, *, study_uid: str, series_uid: str | None = None) -> list[InstanceFile]:
@@ -149,53 +198,83 @@ def is_still_readable(actor: Actor, file: InstanceFile) -> bool:
     return statements.look(_compose_still(consent.gate_of(actor)), asked) is not None
 
 
-def _asked(study_uid: str, series_uid: str | None, sop_uid: str | None) -> dict[str, str | int]:
-    given = {"study_uid": study_uid, "series_uid": series_uid, "sop_uid": sop_uid}
-    return {name: uid for name, uid in given.items() if uid is not None}
+def find_metadata(
+    actor: Actor, *, study_uid: str, series_uid: str | None = None, sop_uid: str | None = None
+) -> list[InstanceFile] | None:
+    """As ``list_metadata``, by one statement; None as of ``find_instance``."""
+    return _find_files(actor, _asked(study_uid, series_uid, sop_uid), _METADATA)
+
+
+def _asked(
+    study_uid: str, series_uid: str | None, sop_uid: str | None, frame: int | None = None
+) -> dict[str, str | int]:
+    given = {"study_uid": study_uid, "series_uid": series_uid, "sop_uid": sop_uid, "frame": frame}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _list_files(session: Session, actor: Actor, asked: dict[str, str | int], details: str) -> list[InstanceFile]:
+    rows = _choose(statements.list_rows(session, *_select(actor, asked, details)))
+    _release(session, actor, rows, whole_study=_is_whole_study(asked))
+    archives = {row.hospital_id: pacs.find_access(session, row.hospital_id) for row in rows if row.is_archived}
+    return [_to_file(row, str(asked["study_uid"]), archives) for row in rows]
+
+
+def _find_files(actor: Actor, asked: dict[str, str | int], details: str) -> list[InstanceFile] | None:
+    rows = _choose(statements.look_rows(*_select(actor, asked, details)))
+    if any(row.is_archived or not row.is_recorded for row in rows):
+        return None
+    return [_to_file(row, str(asked["study_uid"]), {}) for row in rows]
+
+
+def _select(actor: Actor, asked: dict[str, str | int], details: str) -> tuple[str, dict[str, Any]]:
+    """The statement and its values."""
+    action = _WHOLE if _is_whole_study(asked) else _PART
     statement = _compose(consent.gate_of(actor), details, tuple(asked))
-    rows = statements.list_rows(session, statement, {**asked, **consent.gate_values(actor)})
-    if not rows:
+    return statement, {
+        **asked,
+        **consent.gate_values(actor),
+        **consent.look_values(actor, action, fold_within=FOLD),
+    }
+
+
+def _choose(rows: Sequence[Sequence[Any]]) -> list[_Row]:
+    """:raises ImageNotFound: there is nothing among them."""
+    found = [_Row._make(row) for row in rows]
+    if not found:
         raise ImageNotFound
     first: dict[tuple[str, str], UUID] = {}
-    for row in rows:
-        uids = (row[4], row[11])
-        first[uids] = min(first.get(uids, row[3]), row[3])
-    shown = [row for row in rows if first[row[4], row[11]] == row[3]]
-    is_whole = "series_uid" not in asked
-    opened = list({row[1] if is_whole else row[2]: row[:3] for row in shown}.values())
-    _release(session, actor, opened, whole_study=is_whole)
-    archives = {
-        hospital_id: pacs.find_access(session, hospital_id) for *_, is_archived, hospital_id in shown if is_archived
-    }
-    return [_to_file(row, str(asked["study_uid"]), archives) for row in shown]
+    for row in found:
+        uids = (row.series_uid, row.sop_uid)
+        first[uids] = min(first.get(uids, row.instance_id), row.instance_id)
+    return [row for row in found if first[row.series_uid, row.sop_uid] == row.instance_id]
 
 
-def _to_file(row: Any, study_uid: str, archives: dict[UUID, ArchiveAccess | None]) -> InstanceFile:
-    *view, is_archived, hospital_id = row[11:]
-    file = InstanceFile(row[4], InstanceView(*view), *row[5:11], study_id=row[1])
-    if not is_archived:
+def _is_whole_study(asked: Collection[str]) -> bool:
+    return "series_uid" not in asked
+
+
+def _to_file(row: _Row, study_uid: str, archives: dict[UUID, ArchiveAccess | None]) -> InstanceFile:
+    file = InstanceFile(row.series_uid, InstanceView(*row[_VIEW:_VIEW_END]), *row[_FILE:_VIEW], study_id=row.study_id)
+    if not row.is_archived:
         return file
-    return replace(file, archived=ArchivedImage(archives[hospital_id], study_uid, row[4], row[11]))
+    return replace(file, archived=ArchivedImage(archives[row.hospital_id], study_uid, row.series_uid, row.sop_uid))
 
 
-def _release(session: Session, actor: Actor, opened: list[tuple[UUID, UUID, UUID]], *, whole_study: bool) -> None:
-    """Record that these were opened: person, study and series each.
+def _release(session: Session, actor: Actor, rows: list[_Row], *, whole_study: bool) -> None:
+    """Record that these were opened, each study or series that is not recorded yet.
 
     A line of the log that names a series says of which study it is: who must not know of that is not told of it.
     """
-    acts: list[tuple[UUID, str, tuple[str, UUID], dict[str, str]]]
-    if whole_study:
-        acts = [(person, "records.study.read", ("study", study), {}) for person, study, _ in opened]
-    else:
-        acts = [
-            (person, "records.image.read", ("series", series), {consent.PART_OF: str(study)})
-            for person, study, series in opened
-        ]
-    for person_id, action, of, facts in acts:
-        consent.release(session, actor, person_id=person_id, action=action, of=of, facts=facts, fold_within=FOLD)
+    for row in {row.object_id: row for row in rows if not row.is_recorded}.values():
+        consent.release(
+            session,
+            actor,
+            person_id=row.person_id,
+            action=_WHOLE if whole_study else _PART,
+            of=("study" if whole_study else "series", row.object_id),
+            facts={} if whole_study else {consent.PART_OF: str(row.study_id)},
+            fold_within=FOLD,
+        )
 
 
 @cache
@@ -204,7 +283,9 @@ def _compose(gate: consent.Gate, details: str, given: tuple[str, ...]) -> str:
     return statements.compose(
         _FILES,
         readable=gate.readable,
+        looked_at="study" if _is_whole_study(given) else "series",
         is_known=gate.is_known.format("study.id"),
+        looks=gate.looks,
         details=details,
         conditions="".join(f" AND {_CONDITIONS[name]}" for name in given if name in _CONDITIONS),
     )

@@ -1,5 +1,6 @@
 """Searching the index at its three levels: one statement, composed of what is asked for and of the gate."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import IntEnum, StrEnum
@@ -113,25 +114,31 @@ class Page:
 
 
 _STUDY = """
-study.person_id, study.id, study.study_instance_uid, study.accession_number, study.description, study.modalities,
-({hospital_name}), study.studied_at, study.series_count, study.instance_count
+study.person_id, {looked_at} AS object_id, study.id AS study_id, study.study_instance_uid, study.accession_number,
+study.description, study.modalities, ({hospital_name}) AS hospital_name, study.studied_at, study.series_count,
+study.instance_count
 """
 _SERIES = """
-series.series_instance_uid, series.modality, series.number, series.description, series.body_part, series.instance_count
+series.series_instance_uid, series.modality, series.number AS series_number, series.description, series.body_part,
+series.instance_count, series.id AS series_id
 """
 _INSTANCE = """
-instance.sop_instance_uid, instance.sop_class_uid, instance.transfer_syntax_uid, instance.number, instance.rows,
-instance.columns, instance.frames
+instance.sop_instance_uid, instance.sop_class_uid, instance.transfer_syntax_uid, instance.number AS instance_number,
+instance.rows, instance.columns, instance.frames, instance.id AS instance_id
 """
 _METADATA = "details.metadata_sealed, instance.data_key"
-_STUDY_END, _SERIES_END, _INSTANCE_END = 10, 16, 23
+# Where in a row each of them ends: the identifiers behind series and instance are no part of what is shown.
+_STUDY_AT, _SERIES_AT, _INSTANCE_AT, _METADATA_AT = 3, 12, 19, 27
 _SEARCH = """
-WITH readable AS ({readable})
-SELECT {columns}
-FROM readable JOIN studies study ON study.person_id = readable.id{joins}
-WHERE {is_known}{conditions}
-ORDER BY study.studied_at DESC, study.id DESC{order}
-LIMIT %(limit)s OFFSET %(offset)s
+WITH readable AS ({readable}), found AS MATERIALIZED (
+    SELECT {columns}
+    FROM readable JOIN studies study ON study.person_id = readable.id{joins}
+    WHERE {is_known}{conditions}
+    ORDER BY study.studied_at DESC, study.id DESC{order}
+    LIMIT %(limit)s OFFSET %(offset)s
+), looks AS MATERIALIZED ({looks})
+SELECT looks.is_recorded, found.* FROM found JOIN looks USING (person_id, object_id)
+ORDER BY found.studied_at DESC, found.study_id DESC{order_found}
 """
 _JOINS = {
     Level.SERIES: " JOIN series ON series.study_id = study.id",
@@ -141,6 +148,12 @@ _ORDER = {
     Level.SERIES: ", series.number NULLS LAST, series.id",
     Level.INSTANCE: ", instance.number NULLS LAST, instance.id",
 }
+_ORDER_FOUND = {
+    Level.SERIES: ", found.series_number NULLS LAST, found.series_id",
+    Level.INSTANCE: ", found.instance_number NULLS LAST, found.instance_id",
+}
+# What is looked at, as it is called in the log: the list of a person's studies, or one of them.
+_LIST, _ONE = "records.study_list.read", "records.study.read"
 _OF_PERSON = "= (SELECT root_id FROM persons WHERE id = %({0})s)"
 _COMPARED = {
     Kind.UID: "{1} = ANY(%({0})s)",
@@ -156,39 +169,64 @@ def search_images(session: Session, actor: Actor, search: Search) -> Page:
 
     :raises ImageNotFound: the study or series to search in is none that the actor may see.
     """
-    conditions, values = _read_criteria(session, actor, search)
-    statement = _compose(consent.gate_of(actor), search.level, search.with_metadata, conditions)
-    asked = {**values, **consent.gate_values(actor), "limit": search.limit + 1, "offset": search.offset}
-    rows = statements.list_rows(session, statement, asked)
+    rows = statements.list_rows(session, *_select(actor, search, _person_finder(session, actor)))
     shown = rows[: search.limit]
-    if search.study_uid is None:
-        for person_id in dict.fromkeys(row[0] for row in shown):
-            _record(session, actor, person_id, "records.study_list.read", ("person", person_id))
-    else:
-        for person_id, study_id in dict.fromkeys(row[:2] for row in shown or _find_searched(session, actor, search)):
-            _record(session, actor, person_id, "records.study.read", ("study", study_id))
-    return Page([_view(row) for row in shown], len(rows) > search.limit)
+    _record(session, actor, search, shown or _list_searched(session, actor, search))
+    return _page(rows, search)
 
 
-def _find_searched(session: Session, actor: Actor, search: Search) -> list[Any]:
-    """The study or series in which nothing was found.
+def find_images(actor: Actor, search: Search) -> Page | None:
+    """As ``search_images``, by one statement and no transaction; needs an app context.
+
+    None when ``search_images`` has to be asked: the look is to be recorded, or more than one statement is needed.
+    """
+    if any(ATTRIBUTES[one.keyword].kind is Kind.PERSON for one in search.criteria):
+        return None
+    rows = statements.look_rows(*_select(actor, search, None))
+    is_recorded = all(row[0] for row in rows)
+    return _page(rows, search) if is_recorded and (rows or search.study_uid is None) else None
+
+
+def _select(
+    actor: Actor, search: Search, find_person: Callable[[str], UUID | None] | None
+) -> tuple[str, dict[str, Any]]:
+    """The statement and its values. ``find_person``: whose number this is; None: no criterion asks for it."""
+    conditions, values = _read_criteria(search, find_person)
+    is_list = search.study_uid is None
+    statement = _compose(consent.gate_of(actor), search.level, search.with_metadata, is_list, conditions)
+    return statement, {
+        **values,
+        **consent.gate_values(actor),
+        **consent.look_values(actor, _LIST if is_list else _ONE, fold_within=FOLD),
+        "limit": search.limit + 1,
+        "offset": search.offset,
+    }
+
+
+def _list_searched(session: Session, actor: Actor, search: Search) -> list[Any]:
+    """The study or series in which nothing was found; nothing when all were searched.
 
     :raises ImageNotFound: there is none that the actor may see.
     """
+    if search.study_uid is None:
+        return []
     level = Level.SERIES if search.series_uid is not None else Level.STUDY
-    conditions, values = _read_criteria(session, actor, Search(level, (), search.study_uid, search.series_uid))
-    statement = _compose(consent.gate_of(actor), level, False, conditions)
-    rows = statements.list_rows(session, statement, {**values, **consent.gate_values(actor), "limit": 1, "offset": 0})
+    around = Search(level, (), search.study_uid, search.series_uid, limit=1)
+    rows = statements.list_rows(session, *_select(actor, around, None))
     if not rows:
         raise ImageNotFound
     return rows
 
 
-def _record(session: Session, actor: Actor, person_id: UUID, action: str, of: tuple[str, UUID]) -> None:
-    consent.release(session, actor, person_id=person_id, action=action, of=of, fold_within=FOLD)
+def _record(session: Session, actor: Actor, search: Search, rows: list[Any]) -> None:
+    action, kind = (_LIST, "person") if search.study_uid is None else (_ONE, "study")
+    for person_id, object_id in dict.fromkeys(row[1:3] for row in rows if not row[0]):
+        consent.release(session, actor, person_id=person_id, action=action, of=(kind, object_id), fold_within=FOLD)
 
 
-def _read_criteria(session: Session, actor: Actor, search: Search) -> tuple[tuple[str, ...], dict[str, Any]]:
+def _read_criteria(
+    search: Search, find_person: Callable[[str], UUID | None] | None
+) -> tuple[tuple[str, ...], dict[str, Any]]:
     """Conditions, and the values that they name."""
     criteria = list(search.criteria)
     if search.study_uid is not None:
@@ -203,7 +241,11 @@ def _read_criteria(session: Session, actor: Actor, search: Search) -> tuple[tupl
             conditions.append(_compare_text(attribute.column, name, criterion.values[0]))
         else:
             conditions.append(_COMPARED[attribute.kind].format(name, attribute.column))
-        values |= _values_of(session, actor, attribute.kind, name, criterion.values)
+        if attribute.kind is Kind.PERSON:
+            assert find_person is not None
+            values[name] = find_person(criterion.values[0])
+        else:
+            values |= _values_of(attribute.kind, name, criterion.values)
     return tuple(conditions), values
 
 
@@ -215,13 +257,11 @@ def _compare_text(column: str, name: str, value: str) -> str:
     return f"{column} LIKE %({name})s"
 
 
-def _values_of(session: Session, actor: Actor, kind: Kind, name: str, values: tuple[Any, ...]) -> dict[str, Any]:
+def _values_of(kind: Kind, name: str, values: tuple[Any, ...]) -> dict[str, Any]:
     if kind is Kind.UID:
         return {name: list(values)}
     if kind is Kind.TEXT:
         return {name: _to_pattern(values[0]) if set(values[0]) & set("*?") else values[0]}
-    if kind is Kind.PERSON:
-        return {name: _find_person(session, actor, values[0])}
     if kind is Kind.DATE:
         first, last = values
         return {f"{name}_first": _midnight(first or date(1, 1, 2)), f"{name}_last": _midnight_after(last)}
@@ -236,12 +276,16 @@ def _to_pattern(text: str) -> str:
     return escaped.replace("*", "%").replace("?", "_")
 
 
-def _find_person(session: Session, actor: Actor, number: str) -> UUID | None:
-    """Whose card number this is, or whose number at the actor's own house. To ask reveals nothing."""
-    found = health_card.find_person(session, actor, card_number=number)
-    if found is None and actor.kind is not ActorKind.PATIENT:
-        found = health_card.find_person(session, actor, patient_number=number)
-    return found
+def _person_finder(session: Session, actor: Actor) -> Callable[[str], UUID | None]:
+    """Finds whose card number it is, or whose number at the actor's own house. To ask reveals nothing."""
+
+    def find(number: str) -> UUID | None:
+        found = health_card.find_person(session, actor, card_number=number)
+        if found is None and actor.kind is not ActorKind.PATIENT:
+            found = health_card.find_person(session, actor, patient_number=number)
+        return found
+
+    return find
 
 
 def _midnight(day: date) -> datetime:
@@ -252,19 +296,26 @@ def _midnight_after(day: date | None) -> datetime:
     return _midnight(date(9999, 12, 30) if day is None or day.year == 9999 else day + timedelta(days=1))
 
 
+def _page(rows: list[Any], search: Search) -> Page:
+    return Page([_view(row) for row in rows[: search.limit]], len(rows) > search.limit)
+
+
 def _view(row: Any) -> Hit:
-    study = StudyView(*row[1:_STUDY_END])
-    series = SeriesView(*row[_STUDY_END:_SERIES_END]) if len(row) > _STUDY_END else None
-    instance = InstanceView(*row[_SERIES_END:_INSTANCE_END]) if len(row) > _SERIES_END else None
-    sealed = row[_INSTANCE_END] if len(row) > _INSTANCE_END else None
-    return Hit(study, series, instance, open_metadata(sealed, row[_INSTANCE_END + 1]) if sealed else None)
+    study = StudyView(*row[_STUDY_AT:_SERIES_AT])
+    series = SeriesView(*row[_SERIES_AT : _INSTANCE_AT - 1]) if len(row) > _SERIES_AT else None
+    instance = InstanceView(*row[_INSTANCE_AT : _METADATA_AT - 1]) if len(row) > _INSTANCE_AT else None
+    sealed = row[_METADATA_AT] if len(row) > _METADATA_AT else None
+    return Hit(study, series, instance, open_metadata(sealed, row[_METADATA_AT + 1]) if sealed else None)
 
 
 @lru_cache(256)
-def _compose(gate: consent.Gate, level: Level, with_metadata: bool, conditions: tuple[str, ...]) -> str:
+def _compose(gate: consent.Gate, level: Level, with_metadata: bool, is_list: bool, conditions: tuple[str, ...]) -> str:
     """One text for each form of a search, so that the database keeps its plan."""
-    columns = [_STUDY.format(hospital_name=accounts.HOSPITAL_NAME.format("study.hospital_id")), _SERIES, _INSTANCE]
-    columns = columns[:level]
+    study = _STUDY.format(
+        looked_at="study.person_id" if is_list else "study.id",
+        hospital_name=accounts.HOSPITAL_NAME.format("study.hospital_id"),
+    )
+    columns = [study, _SERIES, _INSTANCE][:level]
     joins = [_JOINS[one] for one in (Level.SERIES, Level.INSTANCE) if one <= level]
     if with_metadata:
         columns.append(_METADATA)
@@ -277,4 +328,6 @@ def _compose(gate: consent.Gate, level: Level, with_metadata: bool, conditions: 
         is_known=gate.is_known.format("study.id"),
         conditions="".join(f" AND ({one})" for one in conditions),
         order="".join(_ORDER[one] for one in (Level.SERIES, Level.INSTANCE) if one <= level),
+        looks=gate.looks,
+        order_found="".join(_ORDER_FOUND[one] for one in (Level.SERIES, Level.INSTANCE) if one <= level),
     )

@@ -91,6 +91,7 @@ import records.visits.pages
 import records.visits.routes
 import records.visits.service
 from accounts import tokens
+from accounts.apps.service import identity
 from accounts.identify import identify_request
 from core import (
     api,
@@ -201,8 +202,13 @@ PAGES = [
 
 MIGRATIONS = str(Path(__file__).parent / "migrations")
 
-# The purposes for which the platform signs.
-KEY_RINGS = [tokens.PURPOSE, KEY_PURPOSE, records.documents.proof.PURPOSE]
+# The purposes for which the platform signs, and how.
+KEY_RINGS = {
+    tokens.PURPOSE: keys.EDDSA,
+    identity.PURPOSE: keys.RS256,
+    KEY_PURPOSE: keys.EDDSA,
+    records.documents.proof.PURPOSE: keys.EDDSA,
+}
 
 
 def create_app(config: Config | None = None) -> Flask:
@@ -256,8 +262,8 @@ def make_ready() -> None:
     """What ``prepare`` does; needs an app context."""
     upgrade()
     with db.transaction() as session:
-        for purpose in KEY_RINGS:
-            keys.prepare_ring(session, purpose)
+        for purpose, algorithm in KEY_RINGS.items():
+            keys.prepare_ring(session, purpose, algorithm=algorithm)
         keys.rotate_old_rings(session, SYSTEM)
         # One message for ever: it comes back every day.
         outbox.announce(session, key_commands.ROTATION_TOPIC, {}, key=key_commands.ROTATION_TOPIC)

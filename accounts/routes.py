@@ -181,6 +181,25 @@ def introspect_token(form: IntrospectionRequest) -> Response:
 @public("metadata that clients read before they can sign in (RFC 8414)")
 def metadata() -> Response:
     """OAuth 2 server metadata (RFC 8414)"""
+    return _describe_sign_in()
+
+
+@oauth.get("/.well-known/openid-configuration")
+@public("metadata that clients read before they can sign in (OpenID Connect Discovery 1.0)")
+def openid_metadata() -> Response:
+    """OpenID provider metadata, the same as that of the OAuth 2 server"""
+    return _describe_sign_in()
+
+
+@oauth.get("/.well-known/jwks.json")
+@public("public keys, by which apps verify who agreed")
+def publish_keys() -> Response:
+    """The keys by which id_tokens are verified (RFC 7517): those that sign now, soon, or did until lately"""
+    with db.snapshot() as session:
+        return jsonify(keys=apps.list_public_keys(session))
+
+
+def _describe_sign_in() -> Response:
     base_url = current_config().base_url
     return jsonify(**service.describe_sign_in(base_url), service_documentation=f"{base_url}/docs")
 

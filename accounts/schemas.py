@@ -124,6 +124,9 @@ class IssuedToken(Shown):
     scope: str
     refresh_token: str | None = Field(None, description="with offline_access; using it twice ends the authorization")
     patient: UUID | None = Field(None, description="of an app: the Patient whose records it may read")
+    id_token: str | None = Field(
+        None, description="with openid, for the code: who agreed, as a JWT (RS256) with sub, nonce and fhirUser"
+    )
 
     @classmethod
     def of_system(cls, access: AccessToken, scope: str) -> "IssuedToken":
@@ -133,6 +136,7 @@ class IssuedToken(Shown):
             scope=scope,
             refresh_token=None,
             patient=None,
+            id_token=None,
         )
 
     @classmethod
@@ -143,6 +147,7 @@ class IssuedToken(Shown):
             scope=issued.scope,
             refresh_token=issued.refresh_token,
             patient=issued.person_id,
+            id_token=issued.id_token,
         )
 
 
@@ -167,6 +172,10 @@ class IntrospectedToken(Shown):
     iat: int | None = Field(None, description="Unix seconds")
     exp: int | None = Field(None, description="Unix seconds")
     patient: UUID | None = Field(None, description="the Patient whose records it may read")
+    sub: str | None = Field(None, description="with openid: who agreed, as in the id_token")
+    fhir_user: str | None = Field(
+        None, alias="fhirUser", description="with fhirUser: the address of the own Patient of who agreed"
+    )
 
     @classmethod
     def of(cls, facts: TokenFacts | None, *, issuer: str) -> "IntrospectedToken":
@@ -174,6 +183,7 @@ class IntrospectedToken(Shown):
         if facts is not None:
             told |= {"scope": facts.scope, "client_id": facts.client_id, "token_type": "Bearer", "iss": issuer}
             told |= {"aud": issuer, "iat": facts.issued_at, "exp": facts.expires_at, "patient": facts.person_id}
+            told |= {"sub": facts.subject, "fhirUser": facts.fhir_user}
         return cls.model_validate(told)
 
 

@@ -1,4 +1,5 @@
-"""The platform's signing keys: Ed25519, one ring a purpose, private halves sealed in the database.
+"""The platform's signing keys, one ring a purpose, private halves sealed in the database: Ed25519, and RSA of 2048 bits
+where the standard of those who verify asks for it.
 
 A ring turns every 90 days: the next key is published a day before it signs, so that who keeps a copy of the public keys
 has it in time, and the one before it verifies for a week more, so that what it signed can run out.
@@ -11,8 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from sqlalchemy import func, select
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_private_key,
+)
+from sqlalchemy import CheckConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core import audit, clock
@@ -24,16 +32,24 @@ CACHE_SECONDS = 10.0
 ROTATION = timedelta(days=90)
 PUBLISHED_AHEAD = timedelta(days=1)
 OVERLAP = timedelta(days=7)
+# Algorithms of RFC 7518 and RFC 8037.
+EDDSA, RS256 = "EdDSA", "RS256"
 _CONTEXT = "signing_keys.private"
+_RSA_BITS = 2048
 
 
 class SigningKey(Base):
-    """One key of a ring. Retired keys still verify until they expire; killed ones do nothing any more."""
+    """One key of a ring. Retired keys still verify until they expire; killed ones do nothing any more.
+
+    Both halves are raw bytes of an Ed25519 key, or DER of an RSA key (PKCS #8, SubjectPublicKeyInfo).
+    """
 
     __tablename__ = "signing_keys"
+    __table_args__ = (CheckConstraint("algorithm IN ('EdDSA', 'RS256')", name="algorithm"),)
 
     kid: Mapped[str] = mapped_column(primary_key=True)
     purpose: Mapped[str]
+    algorithm: Mapped[str] = mapped_column(default=EDDSA)
     public_key: Mapped[bytes]
     data_key: Mapped[bytes]
     private_sealed: Mapped[bytes]
@@ -46,11 +62,19 @@ class SigningKey(Base):
 
 @dataclass(frozen=True)
 class Ring:
-    """The keys of one purpose as this process knows them."""
+    """The keys of one purpose as this process knows them; Ed25519."""
 
     signing_kid: str
     signing_key: Ed25519PrivateKey
     verifying_keys: dict[str, Ed25519PublicKey]
+
+
+@dataclass(frozen=True)
+class RsaSigner:
+    """The key of a purpose that signs by RSA."""
+
+    kid: str
+    key: RSAPrivateKey
 
 
 _rings: dict[str, tuple[float, Ring]] = {}
@@ -66,26 +90,26 @@ class PublishedKey:
     expires_at: datetime | None
 
 
-def prepare_ring(session: Session, purpose: str) -> bool:
+def prepare_ring(session: Session, purpose: str, *, algorithm: str = EDDSA) -> bool:
     """Make the first key of a purpose when there is none; returns whether it did. Safe to run at the same moment."""
     _lock(session, purpose)
     if session.scalar(select(SigningKey.kid).filter_by(purpose=purpose).limit(1)):
         return False
-    add_key(session, purpose)
+    add_key(session, purpose, algorithm=algorithm)
     return True
 
 
-def add_key(session: Session, purpose: str, *, signs_at: datetime | None = None) -> str:
+def add_key(session: Session, purpose: str, *, signs_at: datetime | None = None, algorithm: str = EDDSA) -> str:
     """Add a key that signs from this time on, at once when left out; returns its kid, 8 hexadecimal digits."""
-    private = Ed25519PrivateKey.generate()
-    raw = private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+    raw, public = _new_pair(algorithm)
     data_key, wrapped = vault().new_key()
     kid, now = secrets.token_hex(4), clock.now()
     session.add(
         SigningKey(
             kid=kid,
             purpose=purpose,
-            public_key=private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw),
+            algorithm=algorithm,
+            public_key=public,
             data_key=wrapped,
             private_sealed=data_key.seal(raw.hex(), context=_CONTEXT),
             created_at=now,
@@ -114,7 +138,7 @@ def rotate_ring(session: Session, actor: Actor, purpose: str) -> str:
     for row in alive:
         row.retired_at = row.retired_at or signs_at
         row.expires_at = row.expires_at or signs_at + OVERLAP
-    kid = add_key(session, purpose, signs_at=signs_at)
+    kid = add_key(session, purpose, signs_at=signs_at, algorithm=alive[0].algorithm)
     audit.record_act(session, actor, "core.key.rotated", facts={"purpose": purpose, "kid": kid})
     return kid
 
@@ -142,7 +166,7 @@ def kill_key(session: Session, kid: str, *, actor: Actor = SYSTEM) -> None:
             if row.retired_at is not None and row.retired_at > now:
                 row.retired_at = row.expires_at = None
     if _find_signing(alive) is None:
-        add_key(session, killed.purpose)
+        add_key(session, killed.purpose, algorithm=killed.algorithm)
     audit.record_act(session, actor, "core.key.killed", facts={"purpose": killed.purpose, "kid": kid})
 
 
@@ -169,6 +193,15 @@ def find_known_ring(purpose: str) -> Ring | None:
     return cached[1] if cached and time.monotonic() - cached[0] < CACHE_SECONDS else None
 
 
+def load_rsa_signer(session: Session, purpose: str) -> RsaSigner:
+    """The key that signs for a purpose of RSA. Never from the cache: it is asked for seldom."""
+    row, raw = _load_signing(_list_alive(session, purpose), purpose)
+    key = load_der_private_key(raw, password=None)
+    if not isinstance(key, RSAPrivateKey):
+        raise TypeError(f"{row.kid} is no RSA key")
+    return RsaSigner(row.kid, key)
+
+
 def find_public_key(session: Session, purpose: str, kid: str) -> Ed25519PublicKey | None:
     """A key of this purpose also after it has expired, for signatures that outlive it; None when it was killed."""
     row = session.get(SigningKey, kid)
@@ -184,16 +217,32 @@ def forget_rings() -> None:
 
 def _load(session: Session, purpose: str) -> Ring:
     rows = _list_alive(session, purpose)
-    # A process whose clock is a little behind may not know yet that the first key signs.
-    signing = _find_signing(rows) or next((row for row in reversed(rows) if row.retired_at is None), None)
-    if signing is None:
-        raise RuntimeError(f"no key signs for {purpose}: run `flask --app app prepare`")
-    raw = bytes.fromhex(vault().unwrap(signing.data_key).unseal(signing.private_sealed, context=_CONTEXT))
+    signing, raw = _load_signing(rows, purpose)
     return Ring(
         signing_kid=signing.kid,
         signing_key=Ed25519PrivateKey.from_private_bytes(raw),
         verifying_keys={row.kid: Ed25519PublicKey.from_public_bytes(row.public_key) for row in rows},
     )
+
+
+def _load_signing(rows: Sequence[SigningKey], purpose: str) -> tuple[SigningKey, bytes]:
+    """The key that signs, and its private half."""
+    # A process whose clock is a little behind may not know yet that the first key signs.
+    signing = _find_signing(rows) or next((row for row in reversed(rows) if row.retired_at is None), None)
+    if signing is None:
+        raise RuntimeError(f"no key signs for {purpose}: run `flask --app app prepare`")
+    return signing, bytes.fromhex(vault().unwrap(signing.data_key).unseal(signing.private_sealed, context=_CONTEXT))
+
+
+def _new_pair(algorithm: str) -> tuple[bytes, bytes]:
+    """The private and the public half of a new key."""
+    if algorithm == RS256:
+        rsa = generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
+        private = rsa.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        return private, rsa.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+    return private, key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
 def _list_alive(session: Session, purpose: str) -> Sequence[SigningKey]:

@@ -25,7 +25,7 @@ KEY_STATES = {
     "expired": "已过期",
     "killed": "已作废",
 }
-KEY_PURPOSES = {"access_token": "访问令牌", "code": "健康卡二维码", "document": "报告文件"}
+KEY_PURPOSES = {"access_token": "访问令牌", "id_token": "应用登录身份", "code": "健康卡二维码", "document": "报告文件"}
 SCOPES = {
     "system/*.write": "上传报告和健康记录（FHIR）",
     "system/*.read": "读取患者授权的健康记录（FHIR）",

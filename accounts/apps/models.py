@@ -41,7 +41,7 @@ class AppAuthorization(WithId, Base):
 
     ``person_id`` is a row of health_card, above us: no foreign key. ``shows_sensitive``: sensitive items too.
     ``notice_hash``: SHA-256 of what the patient was told before he agreed. ``began_at``: when the app fetched its first
-    token; until then it expires with the request.
+    token; until then it expires with the request. ``user_id``: the own record of the person who agreed.
     """
 
     __tablename__ = "app_authorizations"
@@ -55,6 +55,7 @@ class AppAuthorization(WithId, Base):
     app_id: Mapped[UUID] = mapped_column(ForeignKey("apps.id"))
     login_id: Mapped[UUID] = mapped_column(ForeignKey("logins.id"))
     person_id: Mapped[UUID]
+    user_id: Mapped[UUID | None]
     scopes: Mapped[list[str]] = mapped_column(ARRAY(Text()))
     shows_sensitive: Mapped[bool]
     notice_hash: Mapped[bytes]
@@ -87,6 +88,7 @@ class AppRequest(WithId, Base):
     redirect_uri: Mapped[str]
     scopes: Mapped[list[str]] = mapped_column(ARRAY(Text()))
     state: Mapped[str]
+    nonce: Mapped[str | None]
     code_challenge: Mapped[str]
     browser_hash: Mapped[bytes]
     number_index: Mapped[bytes] = mapped_column(unique=True)

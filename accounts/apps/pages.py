@@ -39,6 +39,8 @@ _NAMES = (
     "aud",
     "code_challenge",
     "code_challenge_method",
+    "nonce",
+    "prompt",
 )
 
 

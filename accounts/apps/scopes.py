@@ -8,6 +8,9 @@ from accounts.roles import APP_TYPES, FHIR_BUNDLE, FHIR_READS, FHIR_SEARCHES
 
 LAUNCH = "launch/patient"
 OFFLINE = "offline_access"
+# Who agreed, beside whose records they are (OpenID Connect Core 1.0, section 3.1.2.1; SMART App Launch 2, 3.0.9).
+OPENID = "openid"
+FHIR_USER = "fhirUser"
 ANY_TYPE = "*"
 # The types that a scope may confine to one category: those that can be searched by it.
 CATEGORIZED = frozenset(
@@ -38,7 +41,10 @@ TYPE_WORDS = {
     "ServiceRequest": "检查检验申请",
     "Specimen": "标本信息",
 }
+_IDENTITY_WORDS = {OPENID: "您在该应用中的登录身份（专用编号，不含姓名和证件号）", FHIR_USER: "您本人的档案编号"}
 _CATEGORY_WORDS = {"laboratory": "检验", "LAB": "检验", "RAD": "影像", "imaging": "影像"}
+_REGISTERED = frozenset({OFFLINE, OPENID, FHIR_USER})
+_ABOUT_NO_RESOURCE = _REGISTERED | {LAUNCH}
 _VERBS = {"read": "rs", "rs": "rs", "r": "r", "s": "s"}
 _SCOPE = re.compile(
     r"patient/(?P<type>\*|[A-Za-z]{1,40})\.(?P<verbs>[a-z*]{1,10})"
@@ -77,22 +83,24 @@ def read_scope(text: str) -> Scope:
 def check_scopes(texts: Iterable[str]) -> list[str]:
     """Each once, in their order.
 
-    :raises ValueError: one is not offered here, or nothing of a patient is asked for.
+    :raises ValueError: one is not offered here, nothing of a patient is asked for, or who agreed without ``openid``.
     """
     kept = list(dict.fromkeys(texts))
     if not list_resource_scopes(kept):
         raise ValueError("nothing of a patient")
+    if FHIR_USER in kept and OPENID not in kept:
+        raise ValueError("fhirUser is a claim of the id_token, which openid asks for")
     return kept
 
 
 def list_resource_scopes(texts: Iterable[str]) -> list[Scope]:
     """Those that are about resources; raises as ``read_scope`` does."""
-    return [read_scope(text) for text in texts if text not in {LAUNCH, OFFLINE}]
+    return [read_scope(text) for text in texts if text not in _ABOUT_NO_RESOURCE]
 
 
 def are_within(texts: Collection[str], registered: Collection[str]) -> bool:
     """Whether an app that is registered with some scopes may ask for these, which are offered here."""
-    if OFFLINE in texts and OFFLINE not in registered:
+    if (set(texts) & _REGISTERED) - set(registered):
         return False
     known = list_resource_scopes(registered)
     return all(any(one.covers(asked) for one in known) for asked in list_resource_scopes(texts))
@@ -122,13 +130,21 @@ def find_categories(texts: Iterable[str], resource_type: str, verb: str) -> froz
 
 def describe_scopes(texts: Iterable[str]) -> list[str]:
     """What a patient is told that an app would see, in Chinese."""
-    said = [_describe(scope) for scope in list_resource_scopes(texts)]
-    return list(dict.fromkeys(said))
+    asked = list(texts)
+    said = [_describe(scope) for scope in list_resource_scopes(asked)]
+    return list(dict.fromkeys([*said, *(words for scope, words in _IDENTITY_WORDS.items() if scope in asked)]))
 
 
 def list_offered() -> list[str]:
     """What is offered, as discovery says it: every type whole; categories narrow them."""
-    return [LAUNCH, OFFLINE, *(f"patient/{name}.rs" for name in (ANY_TYPE, *APP_TYPES)), "patient/*.read"]
+    return [
+        LAUNCH,
+        OFFLINE,
+        OPENID,
+        FHIR_USER,
+        *(f"patient/{name}.rs" for name in (ANY_TYPE, *APP_TYPES)),
+        "patient/*.read",
+    ]
 
 
 def _describe(scope: Scope) -> str:

@@ -57,9 +57,18 @@ def agree(
     :raises AppRequestNotFound: no request waits for this login's answer, or nothing is left of what it asks for.
     """
     roots = health_card.list_roots(session, {person_id})
-    if roots.get(person_id) not in {choice.person_id for choice in _list_choices(session, actor)}:
+    choices = _list_choices(session, actor)
+    if roots.get(person_id) not in {choice.person_id for choice in choices}:
         raise AppPersonNotAllowed
-    return apps.agree(session, actor, request_id, person_id=roots[person_id], scopes=scopes, sensitive=sensitive)
+    return apps.agree(
+        session,
+        actor,
+        request_id,
+        person_id=roots[person_id],
+        user_id=next((choice.person_id for choice in choices if choice.is_self), None),
+        scopes=scopes,
+        sensitive=sensitive,
+    )
 
 
 def decline(session: Session, actor: Actor, request_id: UUID) -> None:

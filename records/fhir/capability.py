@@ -17,6 +17,7 @@ _CAPABILITIES = (
     "permission-patient",
     "permission-v1",
     "permission-v2",
+    "sso-openid-connect",
 )
 _OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 _SECURITY = "http://terminology.hl7.org/CodeSystem/restful-security-service"
@@ -84,7 +85,7 @@ def describe_sign_in(metadata: dict[str, Any]) -> dict[str, Any]:
 
     :param metadata: of the OAuth 2 server, which says the same.
     """
-    about_records = ("patient/", "system/", "launch/", "offline_access")
+    about_records = ("patient/", "system/", "launch/", "offline_access", "openid", "fhirUser")
     scopes = [scope for scope in metadata["scopes_supported"] if scope.startswith(about_records)]
     return metadata | {"scopes_supported": scopes, "capabilities": list(_CAPABILITIES)}
 

@@ -1,6 +1,5 @@
 """Letting an app read one person's records, and taking it back."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +7,7 @@ import pytest
 from core import clock, db
 from health_card.models import Holder, Person, Relation
 from health_card.service.ages import last_birth_date
-from tests.support.apps import AppSide, accesses, answer, reads, take_up, withdraw
+from tests.support.apps import AppSide, accesses, answer, hold, reads, take_up, withdraw
 from tests.support.city import City, Patient
 from tests.support.entries import get as fhir
 from tests.support.entries import matches
@@ -28,23 +27,6 @@ def app_side(module_city: City) -> AppSide:
 def here(app: object, app_side: AppSide) -> AppSide:
     """The app of the module, inside the transaction of a test."""
     return app_side
-
-
-def hold(login: Patient, person: Patient, relation: Relation, *, years: int | None = None) -> None:
-    """The login acts for this person, who is so many years old tomorrow."""
-    with db.transaction() as session:
-        now = clock.now()
-        session.add(
-            Holder(
-                login_id=login.actor.id,
-                person_id=person.person_id,
-                relation=relation,
-                created_at=now,
-                confirmed_at=now,
-            )
-        )
-        if years is not None:
-            session.get_one(Person, person.person_id).birth_date = last_birth_date(years) + timedelta(days=1)
 
 
 def persons(asked: Any) -> list[str]:

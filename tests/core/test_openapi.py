@@ -21,6 +21,8 @@ OWN_FORMS = (
     "/fhir",
     "/.well-known/smart-configuration",
     "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
+    "/.well-known/jwks.json",
     "/oauth",
     "/rest",
     "/notify",

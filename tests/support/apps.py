@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 import secrets
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from uuid import UUID
@@ -16,8 +17,10 @@ from werkzeug.test import TestResponse
 
 from accounts.apps import service as apps
 from accounts.assertions import ASSERTION_TYPE
-from core import db
+from core import clock, db
 from core.actor import SYSTEM
+from health_card.models import Holder, Person, Relation
+from health_card.service.ages import last_birth_date
 from tests.support.city import City, Patient, bearer
 
 REDIRECT = "https://app.example/back?from=ehr"
@@ -161,6 +164,23 @@ def agree(city: City, patient: Patient, page: Page, **body: Any) -> str:
     agreed = answer(city, patient.token, asked.json["id"], **({"person_id": str(patient.person_id)} | body))
     assert agreed.status_code == 201, agreed.text
     return str(agreed.json["confirmation"])
+
+
+def hold(login: Patient, person: Patient, relation: Relation, *, years: int | None = None) -> None:
+    """The login acts for this person, who is so many years old tomorrow."""
+    with db.transaction() as session:
+        now = clock.now()
+        session.add(
+            Holder(
+                login_id=login.actor.id,
+                person_id=person.person_id,
+                relation=relation,
+                created_at=now,
+                confirmed_at=now,
+            )
+        )
+        if years is not None:
+            session.get_one(Person, person.person_id).birth_date = last_birth_date(years) + timedelta(days=1)
 
 
 def accesses(city: City, token: str) -> list[dict[str, Any]]:

@@ -24,6 +24,7 @@ from accounts.apps.service.authorizations import (
     list_authorizations,
 )
 from accounts.apps.service.identifying import authorized_person_ids, identify_app, lock_authorization
+from accounts.apps.service.identity import list_public_keys
 from accounts.apps.service.introspection import TokenFacts, introspect_token
 from accounts.apps.service.origins import is_origin_known
 from accounts.apps.service.registry import (
@@ -75,6 +76,7 @@ __all__ = [
     "list_apps",
     "list_authorizations",
     "list_offered",
+    "list_public_keys",
     "lock_authorization",
     "open_request",
     "refresh_tokens",

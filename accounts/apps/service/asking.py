@@ -26,7 +26,7 @@ from accounts.apps.refusals import (
     AppUnknown,
     AuthorizationRequestInvalid,
 )
-from accounts.apps.scopes import OFFLINE, are_within, check_scopes, describe_scopes
+from accounts.apps.scopes import FHIR_USER, OFFLINE, OPENID, are_within, check_scopes, describe_scopes
 from accounts.service.secrets import hash_secret, new_secret
 from core import audit, clock
 from core.actor import Actor
@@ -41,7 +41,7 @@ MOST_TRIES = 5
 
 @dataclass(frozen=True)
 class Asked:
-    """The parameters of an authorization request, as they came (RFC 6749, RFC 7636, SMART App Launch 2)."""
+    """The parameters of an authorization request, as they came (RFC 6749, RFC 7636, SMART App Launch 2, OpenID Connect)."""
 
     client_id: str = ""
     redirect_uri: str = ""
@@ -51,6 +51,8 @@ class Asked:
     aud: str = ""
     code_challenge: str = ""
     code_challenge_method: str = ""
+    nonce: str = ""
+    prompt: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ def open_request(session: Session, app_id: UUID, asked: Asked, *, fhir_url: str)
             redirect_uri=asked.redirect_uri,
             scopes=scopes,
             state=asked.state,
+            nonce=asked.nonce or None,
             code_challenge=asked.code_challenge,
             browser_hash=browser_hash,
             number_index=_index("number", number),
@@ -140,18 +143,28 @@ def take_up_request(session: Session, actor: Actor, *, number: str) -> RequestFi
 
 
 def agree(
-    session: Session, actor: Actor, request_id: UUID, *, person_id: UUID, scopes: list[str] | None, sensitive: bool
+    session: Session,
+    actor: Actor,
+    request_id: UUID,
+    *,
+    person_id: UUID,
+    user_id: UUID | None,
+    scopes: list[str] | None,
+    sensitive: bool,
 ) -> Agreement:
     """Let the app read a person's records, once the digits were typed where the request began.
 
     The caller has decided that the login may agree for this person.
 
+    :param user_id: the record of the one who agrees; None: the login has none, and the app is told of none.
     :param scopes: of those that are asked for; None: all.
     :param sensitive: sensitive items too.
     :raises AppRequestNotFound: none that waits for this login.
     """
     request = _load_taken_up(session, actor, request_id)
     agreed = [scope for scope in request.scopes if scopes is None or scope in scopes]
+    if OPENID not in agreed or user_id is None:
+        agreed = [scope for scope in agreed if scope != FHIR_USER]
     try:
         check_scopes(agreed)
     except ValueError as error:
@@ -161,6 +174,7 @@ def agree(
         app_id=request.app_id,
         login_id=actor.id,
         person_id=person_id,
+        user_id=user_id,
         scopes=agreed,
         shows_sensitive=sensitive,
         notice_hash=_hash_notice(_show(session.get_one(App, request.app_id), request), agreed, sensitive=sensitive),
@@ -245,6 +259,11 @@ def _check_asked(app: App, asked: Asked, fhir_url: str) -> list[str]:
         raise AuthorizationRequestInvalid(
             "invalid_request", "code_challenge with code_challenge_method S256 is required."
         )
+    if not re.fullmatch(r"[ -~]{0,512}", asked.nonce):
+        raise AuthorizationRequestInvalid("invalid_request", "nonce has at most 512 printable characters.")
+    if "none" in asked.prompt.split():
+        # Nobody is let in without the phone (OpenID Connect Core 1.0, section 3.1.2.6).
+        raise AuthorizationRequestInvalid("interaction_required", "The patient answers on his phone each time.")
     if asked.aud.removesuffix("/") != fhir_url:
         raise AuthorizationRequestInvalid("invalid_request", f"aud must be {fhir_url}.")
     try:

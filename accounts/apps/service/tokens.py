@@ -2,7 +2,7 @@
 
 import hmac
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 
 from accounts.apps.models import App, AppAuthorization, AppRefreshToken, AppRequest, SpentAppAssertion
 from accounts.apps.refusals import AppCredentialsInvalid, AppGrantInvalid, AppGrantReplayed, AppScopeInvalid
-from accounts.apps.scopes import OFFLINE
+from accounts.apps.scopes import OFFLINE, OPENID
 from accounts.apps.service.authorizations import end_authorization, lock_one
 from accounts.assertions import ASSERTION_TYPE, check_assertion, read_claimed_client
+from accounts.apps.service.identity import issue_id_token
 from accounts.public_keys import base64url_sha256
 from accounts.refusals import SessionEnded
 from accounts.service.secrets import hash_secret, new_secret
@@ -39,12 +40,16 @@ class AppCredentials:
 
 @dataclass(frozen=True)
 class AppTokens:
-    """What an app gets. ``person_id``: whose records these are; ``scope``: of the access token."""
+    """What an app gets. ``person_id``: whose records these are; ``scope``: of the access token.
+
+    ``id_token``: who agreed, told once, with the first tokens, where ``openid`` was agreed to.
+    """
 
     access: AccessToken
     refresh_token: str | None
     scope: str
     person_id: UUID
+    id_token: str | None = None
 
 
 def authenticate_app(session: Session, credentials: AppCredentials, *, token_url: str) -> App:
@@ -109,7 +114,10 @@ def exchange_code(
         subject_id=authorization.person_id,
         of=("app_authorization", authorization.id),
     )
-    return _issue(session, authorization, tuple(authorization.scopes), issuer)
+    issued = _issue(session, authorization, tuple(authorization.scopes), issuer)
+    if OPENID not in authorization.scopes:
+        return issued
+    return replace(issued, id_token=issue_id_token(session, app, authorization, nonce=request.nonce, issuer=issuer))
 
 
 def refresh_tokens(session: Session, app: App, *, refresh_token: str, scope: str | None, issuer: str) -> AppTokens:

@@ -213,13 +213,18 @@ def test_discovery_says_what_there_is(scene: Scene) -> None:
     base_url = scene.city.config.base_url
     assert told["authorization_endpoint"] == f"{base_url}/oauth/authorize"
     assert told["code_challenge_methods_supported"] == ["S256"]
-    assert not {"sso-openid-connect", "launch-ehr", "client-confidential-symmetric"} & set(told["capabilities"])
-    assert {"launch-standalone", "context-standalone-patient", "permission-v2"} <= set(told["capabilities"])
+    assert not {"launch-ehr", "client-confidential-symmetric"} & set(told["capabilities"])
+    assert {"launch-standalone", "context-standalone-patient", "permission-v2", "sso-openid-connect"} <= set(
+        told["capabilities"]
+    )
     offered = [scope for scope in told["scopes_supported"] if scope.startswith("patient/")]
     wide = AppSide(scene.city, scopes=offered)
     wide.open(scene.city.client, " ".join([*offered, "launch/patient"]))
     of_systems = {scope for scope in SCOPE_PERMISSIONS if scope.startswith("system/")}
-    assert set(told["scopes_supported"]) == {"launch/patient", "offline_access", *offered} | of_systems
+    assert (
+        set(told["scopes_supported"])
+        == {"launch/patient", "offline_access", "openid", "fhirUser", *offered} | of_systems
+    )
     metadata = scene.city.client.get("/.well-known/oauth-authorization-server").json
     assert {name: metadata[name] for name in told if name not in {"capabilities", "scopes_supported"}} == {
         name: value for name, value in told.items() if name not in {"capabilities", "scopes_supported"}

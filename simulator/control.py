@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-_TIMEOUT_SECONDS = 10
+_TIMEOUT_SECONDS = 60
 
 
 class ControlRefused(Exception):
@@ -97,7 +97,7 @@ class Control:
         """Let codes, orders and retries grow older."""
         self._call("POST", "/clock", {"advance_seconds": seconds})
 
-    def wait_for_deliveries(self, out_trade_no: str, count: int, timeout_seconds: float = 15) -> list[dict[str, Any]]:
+    def wait_for_deliveries(self, out_trade_no: str, count: int, timeout_seconds: float = 60) -> list[dict[str, Any]]:
         """Wait until ``count`` notifications were sent and answered; each has kind, id, attempt, status, answer.
 
         :raises TimeoutError: fewer came.

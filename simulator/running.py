@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from simulator.control import Control
 
 _ROOT = Path(__file__).resolve().parent.parent
-_STOP_WITHIN_SECONDS = 10
+_STOP_WITHIN_SECONDS = 60
 
 
 class SimulatorFailed(Exception):

@@ -17,12 +17,15 @@ from hypothesis import settings
 from limits.storage import RedisStorage
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
+from accounts import wechat
 from accounts.service import staff
 from app import create_app
 from core import clock, db, embedded, keys, limits
 from core.config import Config, read_config
 from deploy import ohif
 from health_card.confirmation.service import pins
+from health_card.realname import source
+from payments import wechatpay
 from tests.support.city import City
 from tests.support.savepoints import begin_savepoint, keep_statements, send
 from tests.support.settings import random_environment
@@ -65,7 +68,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items
         if "platform" in getattr(item, "fixturenames", ()) or item.path.stem.endswith("_fuzz")
     }
-    committing = {item.path for item in items if "committing_app" in getattr(item, "fixturenames", ())}
+    committing = {
+        item.path for item in items if {"committing_app", "market_app"} & set(getattr(item, "fixturenames", ()))
+    }
     items.sort(key=lambda item: (item.path not in slow, item.path in committing))
 
 
@@ -135,6 +140,14 @@ def _cheap_passwords() -> None:
     staff.HASHING = pins.HASHING = "pbkdf2:sha256:1"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _patience() -> None:
+    """On a busy machine a Redis or a simulator that is well answers late, too; some tests shorten this again."""
+    limits.TIMEOUT_SECONDS = wechat._REDIS_TIMEOUT_SECONDS = 60.0
+    wechat._TIMEOUT_SECONDS = wechatpay._TIMEOUT_SECONDS = (60.0, 60)
+    source._TIMEOUT_SECONDS = (60.0, 60.0)
+
+
 @pytest.fixture(scope="session")
 def migrated_app(config: Config) -> Iterator[Flask]:
     """The application on a database whose schema the migrations made, with its keys."""
@@ -176,10 +189,10 @@ def module_app(migrated_app: Flask) -> Iterator[Flask]:
 def app(migrated_app: Flask) -> Iterator[Flask]:
     """The application inside an outer transaction that is rolled back: no test sees another's rows."""
     with migrated_app.app_context():
+        _count_anew()
         of_module: Engine | Connection = db.orm.engine
         if isinstance(of_module, Connection):
             begin_savepoint(of_module, "test")
-            _count_anew()
             yield migrated_app
             db.orm.session.remove()
             send(of_module, "ROLLBACK TO SAVEPOINT test")
@@ -197,7 +210,8 @@ def _leave_the_module_as_it_was(request: pytest.FixtureRequest) -> None:
 
 
 def _count_anew() -> None:
-    # The tests of a module share persons, whose tries would add up; what was counted ends by itself after a minute.
+    # Tests share an address, and those of a module share persons: however many of them a fast machine does within a
+    # minute, their tries must not add up. What was counted ends by itself.
     limiter = limits._limiter
     assert limiter is not None
     storage = limiter.storage
@@ -211,6 +225,7 @@ def committing_app(migrated_app: Flask) -> Iterator[Flask]:
     with migrated_app.app_context():
         engine: Engine | Connection = db.orm.engine
         assert isinstance(engine, Engine), "no commits in a module that makes things for all its tests"
+        _count_anew()
         yield migrated_app
 
 

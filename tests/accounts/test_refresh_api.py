@@ -122,7 +122,7 @@ def test_signing_out_while_refreshing_deadlocks_nobody(committing_city: City) ->
             rows = select(RefreshToken).filter_by(session_id=actor.session_id).with_for_update()
             held = session.scalars(rows).one()
             done = pool.submit(sign_out)
-            signing_out.wait(20)
+            signing_out.wait(60)
             while not waits_for_a_lock(city):
                 pass
             # What refresh_session does next: a new token that refers to the session's row.
@@ -134,7 +134,7 @@ def test_signing_out_while_refreshing_deadlocks_nobody(committing_city: City) ->
             )
             session.add(new)
             session.flush()
-        done.result(timeout=20)
+        done.result(timeout=60)
     assert not is_alive(city, access)
     with db.transaction() as session:
         ended = session.scalar(select(LoginSession.end_reason).filter_by(id=actor.session_id))

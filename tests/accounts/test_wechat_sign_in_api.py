@@ -13,6 +13,9 @@ from tests.support.city import City, bearer
 
 SIGN_IN = "/api/v1/wechat/sessions"
 
+# As the product has it; tests that do not look at it are given more time.
+PATIENCE = adapter._TIMEOUT_SECONDS
+
 
 def new_openid() -> str:
     return f"o{secrets.token_hex(14)}"
@@ -65,7 +68,7 @@ def test_each_trouble_of_wechat_has_its_refusal(patients_city: City, trouble: st
 
 
 def test_a_slow_wechat_is_given_up(patients_city: City, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert max(adapter._TIMEOUT_SECONDS) <= 10
+    assert max(PATIENCE) <= 10
     monkeypatch.setattr(adapter, "_TIMEOUT_SECONDS", (1.0, 0.2))
     reply = patients_city.client.post(SIGN_IN, json={"code": "trouble-slow"})
     assert (reply.status_code, reply.json["code"]) == (503, "accounts.wechat_unavailable")

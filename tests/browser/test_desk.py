@@ -18,7 +18,7 @@ def test_a_scanner_types_and_the_desk_sees_who_it_is(committing_city: City, desk
         desk_window.type_like_a_scanner(committing_city.code(committing_city.patient()))
         desk_window.page.wait_for_selector("#result")
         assert "张*试" in desk_window.page.inner_text("#result")
-        assert desk_window.page.evaluate("document.activeElement.id") == "code"
+        desk_window.page.wait_for_function("document.activeElement.id === 'code'")
     assert desk_window.page.locator(".visits li").count() == 2
     assert desk_window.complaints == []
     assert desk_window.outside == []

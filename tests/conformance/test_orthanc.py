@@ -21,6 +21,7 @@ from core.dispatch import Dispatcher
 from records.pacs import archive, jobs
 from tests.support import dicom
 from tests.support.city import City, Hospital, Patient, bearer
+from tests.support.damage import spoil
 from tests.support.orthanc import PASSWORD, USER, Orthanc, running_orthanc
 
 pytestmark = pytest.mark.system("orthanc")
@@ -131,7 +132,7 @@ def test_the_index_is_here_and_the_pixels_stay_there_until_somebody_who_may_asks
     assert len(house.get("/dicomweb/studies").json) == 2
     # A damaged copy is fetched again.
     for copy in fetched(own):
-        copy.write_bytes(copy.read_bytes()[:-1] + b"?")
+        spoil(copy)
     assert house.get(dicom.path_of(ct), Accept="application/dicom").data == whole.data
 
 

@@ -91,7 +91,7 @@ def test_a_revoke_is_acknowledged_only_when_the_reads_under_it_have_ended(commit
             acknowledged = pool.submit(ward.revoke, grant_id)
             while not pool.submit(somebody_waits, ward.city).result():
                 assert not acknowledged.done(), "acknowledged while a read under the grant was still going on"
-        acknowledged.result(timeout=20)
+        acknowledged.result(timeout=60)
     assert not ward.read()
 
 

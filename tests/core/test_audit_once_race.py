@@ -20,7 +20,7 @@ THREADS, ROUNDS = 6, 5
 def act(city: City, person_id: UUID, together: Barrier) -> None:
     with city.app.app_context(), db.transaction() as session:
         session.execute(select(1))
-        together.wait(timeout=30)
+        together.wait(timeout=60)
         audit.record_act_once(
             session,
             SYSTEM,

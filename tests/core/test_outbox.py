@@ -126,7 +126,7 @@ def test_a_claimed_message_is_not_waited_for(topic: str, dispatcher: Callable[[H
         session.execute(
             text("SELECT id FROM outbox_messages WHERE topic = :topic ORDER BY id LIMIT 1 FOR UPDATE"), {"topic": topic}
         )
-        assert pool.submit(worker.run_due).result(timeout=20) == 1
+        assert pool.submit(worker.run_due).result(timeout=60) == 1
     assert done == [2]
     assert worker.run_due() == 1
 
@@ -235,8 +235,13 @@ def test_a_message_that_wakes_nobody_is_done_at_the_next_look(
         listener.execute(f"LISTEN {outbox.CHANNEL}")
         announce(topic, wakes=False)
         announce(f"{topic}.wakes")
-        assert [told.payload for told in listener.notifies(timeout=20, stop_after=1)] == [f"{topic}.wakes"]
+        assert [told.payload for told in listener.notifies(timeout=60, stop_after=1)] == [f"{topic}.wakes"]
     assert dispatcher(lambda _: None).run_due() == 1
+
+
+LISTENERS_END = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN %'
+"""
 
 
 def plain_address() -> str:
@@ -254,14 +259,14 @@ def test_a_waiting_worker_wakes_at_once_and_outlives_its_connection(
     running = threading.Thread(target=worker.run_forever, args=(stop,), kwargs=waiting, daemon=True)
     announce(topic)
     running.start()
-    assert done.acquire(timeout=20)
+    assert done.acquire(timeout=60)
     announce(topic)
-    assert done.acquire(timeout=20)
+    assert done.acquire(timeout=60)
     with db.transaction() as session:
-        session.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN %'"))
+        session.execute(text(LISTENERS_END))
     announce(topic)
-    assert done.acquire(timeout=20)
+    assert done.acquire(timeout=60)
     stop.set()
     announce(f"{topic}.wakes")
-    running.join(timeout=20)
+    running.join(timeout=60)
     assert not running.is_alive()

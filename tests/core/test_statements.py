@@ -48,7 +48,7 @@ def test_a_connection_that_the_database_ended_while_it_lay_idle_is_replaced(
     monkeypatch.setattr(statements, "IDLE_SECONDS", -1.0)
     try:
         for use in (lambda: statements.look("SELECT 1", {}), _use_session):
-            _end_idle_connections()
+            _end_the_idle_connection()
             assert use() == (1,)
     finally:
         db.orm.engine.dispose()
@@ -74,8 +74,10 @@ def _use_session() -> object:
         return statements.run(session, "SELECT 1", {})
 
 
-def _end_idle_connections() -> None:
+def _end_the_idle_connection() -> None:
+    """Of this application: another one on the same database may be about to use its own."""
+    db.orm.engine.dispose()
+    (pid,) = statements.look("SELECT pg_backend_pid()", {}) or ()
     address = db.orm.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
     with psycopg.connect(address, autocommit=True) as connection:
-        connection.execute(f"{others} AND pid <> pg_backend_pid()")
+        assert connection.execute("SELECT pg_terminate_backend(%s, 60000)", [pid]).fetchone() == (True,)

@@ -19,6 +19,7 @@ from core.storage.cache import Cache
 from tests.support import dicom
 from tests.support.buckets import object_store, storing_in
 from tests.support.city import City
+from tests.support.damage import spoil
 
 DAY_AND_MORE = 25 * 3600
 
@@ -148,8 +149,7 @@ def test_files_move_from_one_store_to_the_other_and_stay_readable(
 ) -> None:
     kept = {keep(content): content for content in (b"one", b"two" * 100_000)}
     damaged, _ = keep(b"three")
-    place = empty.storage_dir / "objects" / damaged[:2] / damaged
-    place.write_bytes(place.read_bytes()[:-1] + b"?")
+    spoil(empty.storage_dir / "objects" / damaged[:2] / damaged)
     with storing_in(empty, access):
         assert {read(*where) for where in kept} == set(kept.values()), "old files are read where they lie"
         moved = app.test_cli_runner().invoke(args=["files", "move"], catch_exceptions=False)

@@ -1,5 +1,6 @@
 """Desks and phones at the same moment: one living card, one owner of a certificate, one of a carrier."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import func, select, text
@@ -114,7 +115,6 @@ def test_a_correction_waits_for_a_merge_and_goes_to_the_record_that_stands_then(
 def wait_for_a_lock(session: Session) -> None:
     """Until some other session waits for what this one holds."""
     blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
-    for _ in range(2000):
-        if session.scalar(text(blocked)):
-            return
-    raise AssertionError("nobody waits")
+    gives_up_at = time.monotonic() + 60
+    while not session.scalar(text(blocked)):
+        assert time.monotonic() < gives_up_at, "nobody waits"

@@ -85,7 +85,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(platform: Platfo
                 stop.wait(chance.uniform(1.0, 3.0))
                 assert not running.done(), running.exception()
                 platform.kill(program)
-            stop.wait(3.0)
+            load.wait_for_more()
         finally:
             # Or the pool would wait for ever for a load that nobody ends.
             stop.set()
@@ -99,7 +99,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(platform: Platfo
 
 
 def list_card_numbers(platform: Platform, wx_code: str) -> list[tuple[str, str]]:
-    signed_in = requests.post(f"{platform.base_url}/api/v1/wechat/sessions", json={"code": wx_code}, timeout=10)
+    signed_in = requests.post(f"{platform.base_url}/api/v1/wechat/sessions", json={"code": wx_code}, timeout=60)
     headers = {"Authorization": f"Bearer {signed_in.json()['access_token']}"}
-    cards = requests.get(f"{platform.base_url}/api/v1/cards", headers=headers, timeout=10).json()["cards"]
+    cards = requests.get(f"{platform.base_url}/api/v1/cards", headers=headers, timeout=60).json()["cards"]
     return [(card["card_id"], card["number"]) for card in cards]

@@ -13,6 +13,7 @@ from core.config import Config
 from tests.conftest import SteppingClock
 from tests.support import dicom
 from tests.support.city import City, Hospital, Machine, Patient, Staff, bearer
+from tests.support.damage import spoil
 
 
 @dataclass(frozen=True)
@@ -250,7 +251,7 @@ def test_a_damaged_file_is_said_to_be_damaged(scene: Scene, config: Config) -> N
     before = set(objects.glob("*/*"))
     assert scene.city.store(scene.pacs, image).status_code == 200
     for stored in set(objects.glob("*/*")) - before:
-        stored.write_bytes(stored.read_bytes()[:-1] + b"\0")
+        spoil(stored)
     reply = scene.get(f"{dicom.path_of(image)}/rendered", scene.patient)
     assert (reply.status_code, reply.json["code"]) == (503, "core.file_damaged")
 

@@ -175,7 +175,7 @@ def test_it_is_acknowledged_only_when_the_reads_under_the_visit_have_ended(commi
             acknowledged = pool.submit(scene.disown)
             while not pool.submit(somebody_waits, scene.city).result():
                 assert not acknowledged.done(), "acknowledged while a read was still going on"
-        assert acknowledged.result(timeout=20).status_code == 200
+        assert acknowledged.result(timeout=60).status_code == 200
     assert scene.read().json["code"] == "consent.nothing_shared"
 
 

@@ -57,7 +57,7 @@ class Merchant:
             notify_url="http://127.0.0.1:9/notify",
             public_key=settings["WECHATPAY_PUBLIC_KEY"],
             public_key_id=settings["WECHATPAY_PUBLIC_KEY_ID"],
-            timeout=(3, 10),
+            timeout=60,
         )
         self.library._core._gate_way = simulator.base_url
 

@@ -21,7 +21,7 @@ def exchange(simulator: Running, settings: dict[str, str], code: str, **changes:
         "grant_type": "authorization_code",
         **changes,
     }
-    return requests.get(f"{simulator.base_url}/sns/jscode2session", params=query, timeout=5)
+    return requests.get(f"{simulator.base_url}/sns/jscode2session", params=query, timeout=60)
 
 
 def errcode(response: requests.Response) -> Any:
@@ -96,7 +96,7 @@ def test_trouble_codes_for_a_sick_wechat(simulator: Running, settings: dict[str,
                 "js_code": "trouble-slow",
                 "grant_type": "authorization_code",
             },
-            timeout=0.3,
+            timeout=(60, 0.3),
         )
 
 

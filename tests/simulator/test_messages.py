@@ -12,7 +12,7 @@ TEMPLATE = "tests-template"
 
 
 def post(simulator: Running, path: str, body: dict[str, Any], **query: str) -> dict[str, Any]:
-    reply = requests.post(f"{simulator.base_url}/cgi-bin/{path}", json=body, params=query, timeout=5)
+    reply = requests.post(f"{simulator.base_url}/cgi-bin/{path}", json=body, params=query, timeout=60)
     assert reply.status_code == 200
     return dict(reply.json())
 

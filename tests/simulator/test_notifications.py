@@ -1,11 +1,12 @@
 """What arrives at the merchant after a payment, judged by an independent implementation."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from simulator.running import Running
+from simulator.running import Running, running
 from tests.simulator.merchant import Arrived, Merchant, Receiver
 
 
@@ -133,14 +134,14 @@ def test_genuine_follows_under_the_same_id(merchant: Merchant, receiver: Receive
     assert states(merchant, number) == ["refused", "delivered"]
 
 
-def test_shuffled_arrives_after_a_later_payment(
-    own_simulator: Running, settings: dict[str, str], receiver: Receiver
-) -> None:
-    merchant = Merchant(settings, own_simulator)
-    url = receiver.new_url()
-    numbers = [merchant.buy(url, notify="shuffled")[0] for _ in range(2)]
-    for number in numbers:
-        merchant.control.wait_for_deliveries(number, 1)
+def test_shuffled_arrives_after_a_later_payment(settings: dict[str, str], receiver: Receiver, tmp_path: Path) -> None:
+    # At its own pace: the first must not become due by itself before the second is paid.
+    with running(tmp_path, settings | {"SIMULATOR_RETRY_SCALE": "1"}) as simulator:
+        merchant = Merchant(settings, simulator)
+        url = receiver.new_url()
+        numbers = [merchant.buy(url, notify="shuffled")[0] for _ in range(2)]
+        for number in numbers:
+            merchant.control.wait_for_deliveries(number, 1)
     arrived: list[Any] = [merchant.read(each) for each in receiver.of(url)]
     assert [each["resource"]["out_trade_no"] for each in arrived] == numbers[::-1]
 

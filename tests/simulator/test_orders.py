@@ -65,11 +65,11 @@ class ByHand:
             "Accept": "application/json",
             **headers,
         }
-        return requests.post(self.base_url + path, data=raw, headers=sent, timeout=5)
+        return requests.post(self.base_url + path, data=raw, headers=sent, timeout=60)
 
     def get(self, path: str) -> requests.Response:
         sent = {"Authorization": self.authorization("GET", path, b""), "Accept": "application/json"}
-        return requests.get(self.base_url + path, headers=sent, timeout=5)
+        return requests.get(self.base_url + path, headers=sent, timeout=60)
 
 
 @pytest.fixture

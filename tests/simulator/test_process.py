@@ -2,7 +2,10 @@
 
 import json
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,7 +19,7 @@ ORDER_PATH = "/v3/pay/transactions/jsapi"
 
 
 def test_health(simulator: Running) -> None:
-    assert requests.get(f"{simulator.base_url}/healthz", timeout=5).json() == {"status": "ok"}
+    assert requests.get(f"{simulator.base_url}/healthz", timeout=60).json() == {"status": "ok"}
 
 
 @pytest.mark.parametrize(("fault", "status"), [("500", 500), ("429", 429)])
@@ -48,16 +51,29 @@ def test_timeout_after_commit_did_everything(merchant: Merchant) -> None:
 def test_timeout_after_commit_outlasts_the_caller(merchant: Merchant, monkeypatch: pytest.MonkeyPatch) -> None:
     number, openid = new_number(), merchant.new_openid()
     merchant.control.order_fault(ORDER_PATH, "timeout_after_commit")
-    monkeypatch.setattr(merchant.library._core, "_timeout", 0.3)
+    monkeypatch.setattr(merchant.library._core, "_timeout", (60, 0.3))
     with pytest.raises(requests.ReadTimeout):
         merchant.order(out_trade_no=number, payer=openid)
-    assert len(merchant.control.show_payment(number)["prepay_ids"]) == 1
+    wait_until(lambda: has_prepay(merchant.control, number))
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    gives_up_at = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < gives_up_at
+        time.sleep(0.02)
+
+
+def has_prepay(control: Control, number: str) -> bool:
+    with suppress(ControlRefused):
+        return len(control.show_payment(number)["prepay_ids"]) == 1
+    return False
 
 
 def test_slow_call_is_answered_in_the_end(merchant: Merchant, monkeypatch: pytest.MonkeyPatch) -> None:
     merchant.control.order_fault("/v3/*", "slow", times=2, seconds=1.5)
     assert merchant.order()[0] == 200
-    monkeypatch.setattr(merchant.library._core, "_timeout", 0.5)
+    monkeypatch.setattr(merchant.library._core, "_timeout", (60, 0.5))
     with pytest.raises(requests.ReadTimeout):
         merchant.order()
 
@@ -65,8 +81,8 @@ def test_slow_call_is_answered_in_the_end(merchant: Merchant, monkeypatch: pytes
 def test_fault_on_login(simulator: Running, settings: dict[str, str]) -> None:
     simulator.control.order_fault("/sns/jscode2session", "500")
     url = f"{simulator.base_url}/sns/jscode2session"
-    assert requests.get(url, timeout=5).status_code == 500
-    assert requests.get(url, timeout=5).json()["errcode"] == 41002
+    assert requests.get(url, timeout=60).status_code == 500
+    assert requests.get(url, timeout=60).json()["errcode"] == 41002
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/simulator/faults", "v3"])
@@ -81,7 +97,7 @@ def test_control_wants_its_token(simulator: Running) -> None:
             Control(simulator.base_url, token).list_payments()
         assert refused.value.status == 401
     for path in ("/codes", "/phones", "/payments", "/faults", "/clock"):
-        assert requests.post(f"{simulator.base_url}/simulator{path}", json={}, timeout=5).status_code == 401
+        assert requests.post(f"{simulator.base_url}/simulator{path}", json={}, timeout=60).status_code == 401
 
 
 def test_kill_forgets_nothing(own_simulator: Running, settings: dict[str, str], receiver: Receiver) -> None:
@@ -104,7 +120,7 @@ def test_kill_forgets_nothing(own_simulator: Running, settings: dict[str, str], 
     }
     for wx_code in (code, "phone-0001"):
         reply = requests.get(
-            f"{own_simulator.base_url}/sns/jscode2session", params={**query, "js_code": wx_code}, timeout=5
+            f"{own_simulator.base_url}/sns/jscode2session", params={**query, "js_code": wx_code}, timeout=60
         )
         assert reply.json()["openid"] == openid
     control.advance_clock(3600)
@@ -121,10 +137,10 @@ def test_retries_go_on_after_a_kill(own_simulator: Running, settings: dict[str, 
     merchant.control.wait_for_deliveries(number, 2)
     own_simulator.kill()
     own_simulator.start()
-    deliveries = merchant.control.wait_for_deliveries(number, 5)
-    assert deliveries[-1]["status"] == 204
-    (notification,) = merchant.control.show_payment(number)["notifications"]
-    assert notification["state"] == "delivered"
+    wait_until(lambda: merchant.control.show_payment(number)["notifications"][0]["state"] == "delivered")
+    # One that was on its way at the kill may have been answered and not be known of.
+    deliveries = merchant.control.wait_for_deliveries(number, 4)
+    assert (len(deliveries) in {4, 5}, deliveries[-1]["status"]) == (True, 204)
 
 
 def test_kill_under_load_keeps_what_was_acknowledged(own_simulator: Running, settings: dict[str, str]) -> None:
@@ -147,7 +163,7 @@ def test_kill_under_load_keeps_what_was_acknowledged(own_simulator: Running, set
 
     with ThreadPoolExecutor(4) as pool:
         callers = [pool.submit(order_until_cut) for _ in range(4)]
-        assert enough.wait(30)
+        assert enough.wait(60)
         own_simulator.kill()
         for caller in callers:
             caller.result()
@@ -193,7 +209,7 @@ def test_log_holds_no_secret(simulator: Running, merchant: Merchant, settings: d
         "js_code": code,
         "grant_type": "authorization_code",
     }
-    requests.get(f"{simulator.base_url}/sns/jscode2session", params=query, timeout=5)
+    requests.get(f"{simulator.base_url}/sns/jscode2session", params=query, timeout=60)
     log = simulator.log_file.read_text()
     assert "GET /sns/jscode2session 200" in log
     for name in ("WECHAT_APP_SECRET", "WECHATPAY_APIV3_KEY", "SIMULATOR_TOKEN"):

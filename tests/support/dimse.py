@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,8 @@ from records.images.models import Instance
 from records.intake.models import InboundMessage
 from tests.support.city import City, Hospital, Patient
 
-QUICK = Limits(associations=3, connections=6, pdu_bytes=64 * 1024, wait_seconds=2.0, idle_seconds=20.0)
+FEW = Limits(associations=3, connections=6, pdu_bytes=64 * 1024, wait_seconds=60.0)
+QUICK = replace(FEW, wait_seconds=2.0)
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Receiving:
     def association(self, *images: Dataset, calling: str = "PACS", **options: Any) -> Iterator[Association]:
         """An association of the PACS; whether it was let in says itself."""
         entity = AE(calling)
-        entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 20
+        entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 60
         for kind in (Verification, StorageCommitmentPushModel):
             entity.add_requested_context(kind)
         for image in images:
@@ -68,7 +69,7 @@ class Receiving:
 
 
 @contextmanager
-def serving(app: Flask, limits: Limits = QUICK) -> Iterator[None]:
+def serving(app: Flask, limits: Limits = FEW) -> Iterator[None]:
     """A listener in a thread of its own, as in the worker."""
     stop = threading.Event()
     thread = threading.Thread(target=partial(listener.serve, app, stop, limits=limits, poll_seconds=0.05))
@@ -77,5 +78,5 @@ def serving(app: Flask, limits: Limits = QUICK) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        thread.join(timeout=30)
+        thread.join(timeout=60)
         assert not thread.is_alive()

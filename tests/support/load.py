@@ -1,9 +1,12 @@
 """One patient's day as load on a running platform, and what must stand there afterwards."""
 
+import itertools
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
 from typing import Any
 
 from simulator.control import Control
@@ -41,6 +44,7 @@ class Load:
         self.acknowledged = dict.fromkeys(("persons", "fhir", "hl7", "charges", "repayments"), 0)
         self.repayments: list[str] = []
         self.registered: list[tuple[Phone, str]] = []
+        self.days = itertools.count()
 
     def run(self, stop: threading.Event) -> None:
         acts = (self.register, self.send_fhir, self.send_hl7, self.charge, self.repay)
@@ -48,12 +52,19 @@ class Load:
             for done in [pool.submit(repeat, act, stop) for act in acts]:
                 done.result()
 
+    def wait_for_more(self) -> None:
+        """Until each act has been acknowledged once more."""
+        before, gives_up_at = dict(self.acknowledged), time.monotonic() + 60
+        while any(self.acknowledged[act] == times for act, times in before.items()):
+            assert time.monotonic() < gives_up_at, (before, self.acknowledged)
+            time.sleep(0.1)
+
     def register(self) -> None:
         phone = new_phone(self.stage, self.control)
         phone.sign_in()
-        # One birth date has 500 numbers: of many persons two would soon have the same.
-        born = f"{1950 + secrets.randbelow(40)}{1 + secrets.randbelow(12):02d}{1 + secrets.randbelow(28):02d}"
-        person = invent_person("吴测试", born=born, is_male=False)
+        # One birth date has 500 numbers: each is born on a day of its own, and so has nobody else's.
+        born = date(1930, 1, 1) + timedelta(days=next(self.days))
+        person = invent_person("吴测试", born=f"{born:%Y%m%d}", is_male=False)
         body = {
             "certificate_type": "01",
             "certificate_number": person.certificate_number,

@@ -29,7 +29,7 @@ class Orthanc:
         return f"{self.url}/dicom-web"
 
     def ask(self, method: str, path: str, **sent: Any) -> Any:
-        reply = requests.request(method, f"{self.url}{path}", auth=(USER, PASSWORD), timeout=20, **sent)
+        reply = requests.request(method, f"{self.url}{path}", auth=(USER, PASSWORD), timeout=60, **sent)
         reply.raise_for_status()
         return reply.json() if reply.content else None
 

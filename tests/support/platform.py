@@ -61,7 +61,7 @@ class Platform:
         family = psutil.Process(self._process.pid).children(recursive=True)
         self._process.send_signal(signal.SIGINT)
         code = self._process.wait(_STOPPED_WITHIN_SECONDS)
-        _, alive = psutil.wait_procs(family, timeout=1)
+        _, alive = psutil.wait_procs(family, timeout=_STOPPED_WITHIN_SECONDS)
         assert alive == [], f"left behind: {alive}"
         self._process = None
         return code

@@ -13,8 +13,8 @@ from accounts.apps.models import App, AppAuthorization, AppRefreshToken, AppRequ
 from accounts.apps.refusals import AppCredentialsInvalid, AppGrantInvalid, AppGrantReplayed, AppScopeInvalid
 from accounts.apps.scopes import OFFLINE, OPENID
 from accounts.apps.service.authorizations import end_authorization, lock_one
-from accounts.assertions import ASSERTION_TYPE, check_assertion, read_claimed_client
 from accounts.apps.service.identity import issue_id_token
+from accounts.assertions import ASSERTION_TYPE, check_assertion, read_claimed_client
 from accounts.public_keys import base64url_sha256
 from accounts.refusals import SessionEnded
 from accounts.service.secrets import hash_secret, new_secret

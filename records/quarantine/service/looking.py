@@ -92,8 +92,8 @@ def list_quarantine(
 def count_reasons(session: Session, actor: Actor) -> dict[str, int]:
     """How many messages wait for each reason, the most frequent first."""
     waiting = _visible(actor).where(InboundMessage.state == "quarantined").subquery()
-    counted = select(waiting.c.reason, func.count()).group_by(waiting.c.reason).order_by(func.count().desc())
-    return dict(session.execute(counted).tuples().all())
+    counted = select(waiting.c.reason, func.count()).group_by(waiting.c.reason)
+    return dict(session.execute(counted.order_by(func.count().desc(), waiting.c.reason)).tuples().all())
 
 
 def get_message(session: Session, actor: Actor, *, message_id: UUID) -> WaitingMessage:

@@ -25,8 +25,8 @@ def born_years_ago(years: int, *, days: int = 0) -> date:
     return now.replace(year=now.year - years, day=day) + timedelta(days=days)
 
 
-def number_of(born: date) -> str:
-    return resident_id(born.strftime("%Y%m%d"))
+def number_of(born: date, sex: str = "male") -> str:
+    return resident_id(born.strftime("%Y%m%d"), sex)
 
 
 @dataclass

@@ -50,7 +50,7 @@ def listener(environment: dict[str, str], port: int) -> Iterator[subprocess.Pope
         yield process
     finally:
         process.send_signal(signal.SIGKILL)
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
 def send_until_acknowledged(

@@ -37,7 +37,7 @@ def ask(port: int, ours: Certificate, shown: Certificate | None, message: bytes)
     context.check_hostname = False
     if shown is not None:
         context.load_cert_chain(*shown.files)
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as plain:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as plain:
         try:
             with context.wrap_socket(plain) as peer:
                 peer.sendall(frame(message))
@@ -66,7 +66,7 @@ def test_only_who_shows_a_registered_certificate_is_heard(
                 assert b"records.person_not_matched" in ask(port, ours, known, message)
             for unknown in (None, stranger, signed):
                 assert ask(port, ours, unknown, message) == b""
-            with socket.create_connection(("127.0.0.1", port), timeout=20) as clear:
+            with socket.create_connection(("127.0.0.1", port), timeout=60) as clear:
                 clear.sendall(frame(message))
                 assert b"MSA" not in clear.recv(4096)
 

@@ -41,13 +41,13 @@ def test_who_dismisses_waits_for_a_filing_under_way(house: House, channel: str) 
             kept.state, kept.reason = "accepted", None
             session.flush()
             dismissed = pool.submit(house.act, waiting["id"], "dismiss", why="duplicate")
-            for _ in range(400):
+            for _ in range(3000):
                 if session.scalar(text(_WAITING)):
                     break
                 threading.Event().wait(0.02)
             else:
                 pytest.fail("it does not wait for the lock of the message")
-        assert dismissed.result(timeout=20).status_code == 409
+        assert dismissed.result(timeout=60).status_code == 409
 
 
 _WAITING = """

@@ -293,7 +293,7 @@ def test_who_does_not_finish_a_handshake_takes_a_place(
     with opened_dicom_port(hospital.id) as port:
         with db.transaction() as session:
             certificate = Certificate(tmp_path, "known").files[0].read_bytes()
-            accounts.trust_dicom_certificate(session, SYSTEM, hospital_id=hospital.id, certificate=certificate)
+            ports.trust_certificate(session, SYSTEM, ports.IMAGES, hospital_id=hospital.id, certificate=certificate)
         with serving(committing_app, limits), ExitStack() as opened:
             wait_until(lambda: can_connect(port))
             for _ in range(limits.connections):

@@ -1,7 +1,7 @@
 """Opening images: decided anew at every request, hence found by one statement written by hand."""
 
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, BinaryIO
 from uuid import UUID
@@ -175,10 +175,9 @@ def _list_files(session: Session, actor: Actor, asked: dict[str, str | int], det
 
 def _to_file(row: Any, study_uid: str, archives: dict[UUID, ArchiveAccess | None]) -> InstanceFile:
     *view, is_archived, hospital_id = row[11:]
-    file = InstanceFile(row[4], InstanceView(*view), *row[5:11], study_id=row[1])
-    if not is_archived:
-        return file
-    return replace(file, archived=ArchivedImage(archives[hospital_id], study_uid, row[4], row[11]))
+    archived = ArchivedImage(archives[hospital_id], study_uid, row[4], row[11]) if is_archived else None
+    file = row[4], InstanceView(*view), *row[5:11], archived, row[1]
+    return InstanceFile(*file)
 
 
 def _release(session: Session, actor: Actor, opened: list[tuple[UUID, UUID, UUID]], *, whole_study: bool) -> None:

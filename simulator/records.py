@@ -1,4 +1,4 @@
-"""Records of the demo city: one patient's reports of all its hospitals, and what waits at their desks.
+"""Records of the demo city: one patient's reports and images of all its hospitals, and what waits at their desks.
 
 Run as ``python -m simulator.records`` while the platform serves; once an installation. Everything goes over the real
 interfaces, as the hospitals' own systems send it.
@@ -62,6 +62,7 @@ class Filling:
             desk = Staff.sign_in(self.stage, self.credentials, hospital, "registrar")
             desk.scan(self.phone.show_code(card_id), patient_number=number)
         self.send_reports()
+        self.send_examinations()
         self.send_what_waits()
         self.upload_lists()
 
@@ -75,6 +76,14 @@ class Filling:
         self._send(last, self._bundle(3, ("1558-6", "空腹血糖", 113.5, "mg/dL", "mg/dL", 70.0, 110.0, "H"), 40))
         answer = self._systems(1).send_hl7(documents.glucose_message(self.numbers[1], self.hospitals[1]))
         self.stage.check("MSA|AA|" in answer, f"not acknowledged: {answer!r}")
+
+    def send_examinations(self) -> None:
+        """A CT of the chest at one hospital, and what another one saw four months before."""
+        for place, days_ago, nodule_mm in ((1, 126, 6.0), (0, 3, 9.0)):
+            systems = self._systems(place)
+            examination = documents.Examination(self.numbers[place], self.hospitals[place], days_ago)
+            systems.send_images(examination.images(("ZHANG^CESHI", "M", "19850412"), nodule_mm=nodule_mm))
+            self._send(systems, examination.report(documents.found_nodule(nodule_mm)))
 
     def send_what_waits(self) -> None:
         """A report of a number that nobody has, and one with another's name."""

@@ -4,12 +4,15 @@ import json
 import secrets
 import socket
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jwt
+from pydicom.dataset import Dataset
 
 from simulator.control import Control
+from simulator.demo.documents import stow_body
 from simulator.demo.stage import PATIENCE_SECONDS, NotAsExpected, Stage
 from simulator.people import SyntheticPerson
 
@@ -141,6 +144,12 @@ class HospitalSystems:
             "jti": secrets.token_urlsafe(16),
         }
         return jwt.encode(claims, jwt.PyJWK(private).key, algorithm=private["alg"], headers={"kid": private["kid"]})
+
+    def send_images(self, images: Sequence[Dataset]) -> None:
+        """Store all of a study by DICOMweb, in one request."""
+        content, content_type = stow_body(images)
+        headers = {"Content-Type": content_type, "Accept": "application/dicom+json"}
+        self.stage.send("POST", "/dicomweb/studies", token=self.token, data=content, headers=headers, expect=200)
 
     def send_hl7(self, message: str) -> str:
         """Send one message over MLLP and return the acknowledgement; tried again while the listener restarts."""

@@ -1,4 +1,4 @@
-"""What the hospitals' systems send: FHIR Bundles, HL7 v2 messages, lists, a DICOM image."""
+"""What the hospitals' systems send: FHIR Bundles, HL7 v2 messages, lists, DICOM images and their reports."""
 
 import csv
 import io
@@ -6,12 +6,13 @@ import json
 import secrets
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pydicom
-from pydicom.data import get_testdata_file
-from pydicom.uid import generate_uid
+
+from simulator import phantom
 
 HAEMOGLOBIN = "718-7"
 _LOINC = "http://loinc.org"
@@ -104,30 +105,62 @@ def result_list(rows: Sequence[dict[str, str]]) -> bytes:
     return sheet.getvalue().encode()
 
 
-def ct_image(patient_number: str, hospital: dict[str, Any]) -> tuple[bytes, str, dict[str, str]]:
-    """A real CT slice (shipped with pydicom) as a STOW-RS body: content, content type, its UIDs."""
-    path = get_testdata_file("CT_small.dcm")
-    assert isinstance(path, str)
-    image = pydicom.dcmread(path)
-    image.PatientID, image.IssuerOfPatientID = patient_number, hospital["code"]
-    image.PatientName, image.PatientSex, image.PatientBirthDate = "CHEN^CESHI", "M", "19880808"
-    image.StudyDescription = "CHEST CT"
-    now = datetime.now(CITY)
-    image.StudyDate, image.StudyTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
-    image.TimezoneOffsetFromUTC = "+0800"
-    uids = {level: generate_uid() for level in ("study", "series", "instance")}
-    image.StudyInstanceUID, image.SeriesInstanceUID, image.SOPInstanceUID = uids.values()
-    image.file_meta.MediaStorageSOPInstanceUID = uids["instance"]
-    buffer = io.BytesIO()
-    image.save_as(buffer)
-    boundary = uuid.uuid4().hex
-    head = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
-    body = head + buffer.getvalue() + f"\r\n--{boundary}--\r\n".encode()
+@dataclass(frozen=True)
+class Examination:
+    """Images and their report: of one number, at one hospital, so many days ago."""
+
+    patient_number: str
+    hospital: dict[str, Any]
+    days_ago: int = 0
+    accession_number: str = field(default_factory=lambda: f"CT{secrets.token_hex(6).upper()}")
+
+    @property
+    def at(self) -> datetime:
+        """When it was done."""
+        return datetime.now(CITY) - timedelta(days=self.days_ago)
+
+    def images(self, person: tuple[str, str, str], *, nodule_mm: float) -> list[pydicom.Dataset]:
+        """A CT of a chest that nobody has.
+
+        :param person: PatientName, PatientSex and PatientBirthDate.
+        """
+        said = dict(zip(("PatientName", "PatientSex", "PatientBirthDate"), person, strict=True))
+        said |= {"PatientID": self.patient_number, "IssuerOfPatientID": self.hospital["code"]}
+        said |= {"AccessionNumber": self.accession_number}
+        return phantom.make_study(phantom.draw_chest(nodule_mm), self.at, "胸部CT平扫", **said)
+
+    def report(self, conclusion: str) -> dict[str, Any]:
+        """Its report, as a transaction Bundle."""
+        bundle = report_bundle(
+            self.patient_number, self.hospital, None, ("24627-2", "胸部CT平扫报告"), (), days_ago=self.days_ago
+        )
+        report = bundle["entry"][0]["resource"]
+        report["category"] = [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0074", "code": "RAD"}]}]
+        kind = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "ACSN"}]}
+        report["imagingStudy"] = [{"identifier": {"type": kind, "value": self.accession_number}}]
+        report["conclusion"] = conclusion
+        del report["result"]
+        return bundle
+
+
+def found_nodule(nodule_mm: float) -> str:
+    """What is written about the chest of the demo."""
     return (
-        body,
-        f'multipart/related; type="application/dicom"; boundary={boundary}',
-        {level: str(uid) for level, uid in uids.items()},
+        f"右肺上叶见一枚类圆形结节，直径约 {nodule_mm:g} mm，边缘光整。余肺野清晰，纵隔居中，双侧胸腔无积液。\n"
+        "建议随访复查。（演示报告，影像为合成体模）"
     )
+
+
+def stow_body(images: Sequence[pydicom.Dataset]) -> tuple[bytes, str]:
+    """A STOW-RS request with these images: content and content type."""
+    boundary, body = uuid.uuid4().hex, io.BytesIO()
+    for image in images:
+        body.write(f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode())
+        file = io.BytesIO()
+        pydicom.dcmwrite(file, image, enforce_file_format=True)
+        body.write(file.getvalue() + b"\r\n")
+    body.write(f"--{boundary}--\r\n".encode())
+    return body.getvalue(), f'multipart/related; type="application/dicom"; boundary={boundary}'
 
 
 def describe_report(report: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from simulator.control import Control
-from simulator.demo import documents, household, lifelong, money, office, older
+from simulator.demo import documents, household, imaging, lifelong, money, office, older
 from simulator.demo.cast import HospitalSystems, Phone, Staff, new_phone
 from simulator.demo.stage import Stage
 from simulator.people import SyntheticPerson, invent_person
@@ -27,7 +27,8 @@ class Story:
     visit_a: dict[str, Any] = field(default_factory=dict)
     visit_b: dict[str, Any] = field(default_factory=dict)
     report_id: str = ""
-    study: dict[str, Any] = field(default_factory=dict)
+    study: dict[str, str] = field(default_factory=dict)
+    study_id: str = ""
     first_code: str = ""
     first_shown_at: float = 0.0
 
@@ -152,7 +153,7 @@ class Story:
         stage.say("静态码需要再核对证件：拒绝单独使用", "a static code alone opens nothing")
 
     def send_results(self) -> None:
-        """e. Hospital A's systems send a FHIR report, an HL7 v2 report and a CT image."""
+        """e. Hospital A's systems send a FHIR report, an HL7 v2 report, and a CT with its report."""
         stage = self.stage
         stage.title("五、医院系统上传 · Hospital A's systems send")
         systems = HospitalSystems(stage, self.hospital_a)
@@ -171,11 +172,7 @@ class Story:
         stage.say(
             "血糖报告以 HL7 v2（MLLP）上传，落库之后才应答 AA", "glucose as HL7 v2 over MLLP, acknowledged when durable"
         )
-        content, content_type, uids = documents.ct_image(self.patient_number, self.hospital_a)
-        accept = {"Content-Type": content_type, "Accept": "application/dicom+json"}
-        stage.send("POST", "/dicomweb/studies", token=systems.token, data=content, headers=accept, expect=200)
-        self.study = uids
-        stage.say("CT 影像以 DICOMweb STOW-RS 上传", "a CT image by DICOMweb STOW-RS")
+        imaging.send_examination(self, systems)
         stranger = documents.blood_count_bundle("NOBODY", self.hospital_a, None)
         outcome = stage.send(
             "POST", "/fhir", token=systems.token, data=documents.as_json(stranger), headers=fhir, expect=422
@@ -190,14 +187,12 @@ class Story:
         stage, phone = self.stage, self.phone
         stage.title("六、患者查看 · The patient reads")
         items = phone.get("/api/v1/timeline")["items"]
-        stage.check(len(items) == 3, f"3 lines expected on the timeline, found {len(items)}")
+        stage.check(len(items) == 4, f"4 lines expected on the timeline, found {len(items)}")
         stage.say("时间线：" + "、".join(item["title"] for item in items), "the timeline across hospitals")
         self.report_id = next(i["object_id"] for i in items if "血" in i["title"] and "常规" in i["title"])
         report = phone.get(f"/api/v1/reports/{self.report_id}")
         stage.say("报告：" + documents.describe_report(report), "values, units, reference ranges, flags")
-        jpeg = self._frame(phone.access_token)
-        stage.check(jpeg.startswith(b"\xff\xd8"), "not a JPEG")
-        stage.say(f"影像：一帧 JPEG，{len(jpeg)} 字节", "one image frame rendered to JPEG")
+        imaging.look_on_the_phone(self)
 
     def treat_at_hospital_b(self) -> None:
         """g. A doctor at hospital B sees nothing, then everything that is shared for the visit."""
@@ -211,11 +206,11 @@ class Story:
         timeline = f"/api/v1/visits/{self.visit_b['visit_id']}/timeline"
         items = stage.send("GET", timeline, token=doctor.token, expect=200).json()["items"]
         report = stage.send("GET", f"/api/v1/reports/{self.report_id}", token=doctor.token, expect=200).json()
-        jpeg = self._frame(doctor.token)
         stage.say(
-            f"扫码后看到 {len(items)} 项，包括{report['hospital_name']}的{report['name']}和 CT（{len(jpeg)} 字节）",
-            "after the scan: A's report and image, under the visit's treatment grant",
+            f"扫码后看到 {len(items)} 项，包括{report['hospital_name']}的{report['name']}和 CT",
+            "after the scan: A's report and images, under the visit's treatment grant",
         )
+        imaging.look_at_the_desk(self)
         self._recognise(doctor)
 
     def revoke(self) -> None:
@@ -228,6 +223,7 @@ class Story:
         timeline = f"/api/v1/visits/{self.visit_b['visit_id']}/timeline"
         stage.refused("GET", timeline, token=doctor.token, code="consent.nothing_shared", expect=403)
         self._see_nothing(doctor)
+        imaging.look_no_more(self)
         stage.say("患者撤回授权，下一次请求即被拒绝", "the patient revokes; the very next request is refused")
         rows = phone.get("/api/v1/access-log")["rows"]
         looked = [row for row in rows if row.get("hospital_name") == self.hospital_b["name"] and "grant_id" in row]
@@ -299,14 +295,4 @@ class Story:
             stage.refused("GET", timeline, token=staff.token, code="records.visit_not_found", expect=404)
         report = f"/api/v1/reports/{self.report_id}"
         stage.refused("GET", report, token=staff.token, code="records.report_not_found", expect=404)
-        stage.refused("GET", self._frame_path(), token=staff.token, code="records.image_not_found", expect=404)
-
-    def _frame(self, token: str) -> bytes:
-        headers = {"Accept": "image/jpeg"}
-        return self.stage.send("GET", self._frame_path(), token=token, headers=headers, expect=200).content
-
-    def _frame_path(self) -> str:
-        uids = self.study
-        return (
-            f"/dicomweb/studies/{uids['study']}/series/{uids['series']}/instances/{uids['instance']}/frames/1/rendered"
-        )
+        stage.refused("GET", imaging.frame_path(self), token=staff.token, code="records.image_not_found", expect=404)

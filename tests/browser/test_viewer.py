@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Visitor
+from tests.browser.conftest import PATIENCE_MILLISECONDS, Visitor
 from tests.support import studies
 from tests.support.city import City
 
@@ -33,10 +33,18 @@ def sides(page: Page) -> dict[str, str]:
 
 def wait_for_fetched(page: Page, count: int) -> None:
     """Wait until so many pictures of the series on the screen have come by themselves."""
-    page.wait_for_function(
-        "count => new Set(performance.getEntriesByType('resource').map(one => one.name)"
-        ".filter(name => name.endsWith('/rendered'))).size >= count",
-        arg=count,
+    # Not wait_for_function, which the page's policy forbids.
+    page.evaluate(
+        """([count, milliseconds]) => new Promise((done, fail) => {
+            const isPicture = (one) => one.name.endsWith("/rendered");
+            const look = () => {
+                const names = performance.getEntriesByType("resource").filter(isPicture).map((one) => one.name);
+                new Set(names).size >= count ? done() : setTimeout(look, 50);
+            };
+            setTimeout(() => fail(new Error("they did not come")), milliseconds);
+            look();
+        })""",
+        [count, PATIENCE_MILLISECONDS],
     )
 
 

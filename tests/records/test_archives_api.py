@@ -10,6 +10,7 @@ import pydicom
 import pytest
 from flask import Flask
 from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 from werkzeug.test import TestResponse
 
 from accounts.models import Role
@@ -17,6 +18,7 @@ from core import clock, db, storage
 from core.config import Config
 from core.dispatch import Dispatcher
 from core.outbox import OutboxMessage
+from records.images import service as images
 from records.pacs import addresses, archive, jobs
 from records.pacs.refusals import ArchiveAddressUnfit
 from tests.conftest import SteppingClock
@@ -215,6 +217,41 @@ def test_an_archive_that_is_down_is_told_at_once_and_asked_again_later(
     city.client.post(f"{PATH}/{hospital.code}/close", headers=bearer(token))
     whole = city.client.get(dicom.path_of(image), headers=bearer(patient.token))
     assert (whole.status_code, whole.json["code"]) == (503, "records.archive_unavailable")
+
+
+def test_what_was_indexed_and_is_sent_then_is_one_instance_and_needs_the_archive_no_more(
+    app: Flask, city: City, own: Config, hospital: Hospital, patient: Patient
+) -> None:
+    image, pacs = of_today(), city.machine(hospital)
+    moved = dicom.make_image(PatientID="P0001", SOPInstanceUID=image.SOPInstanceUID)
+    with strange_archive(answering(image)) as strange:
+        index(app, city, hospital, strange.base_url)
+    assert kept(hospital, image) == {}, "a header is not what a PACS asks to be kept"
+    assert refused_for(city.store(pacs, moved)) == 0x0111, "another study's"
+    assert city.store(pacs, image).status_code == 200
+    archive._CIRCUITS.clear()
+    whole = city.client.get(dicom.path_of(image), headers=bearer(patient.token) | {"Accept": "application/dicom"})
+    assert (whole.status_code, whole.data) == (200, dicom.to_bytes(image))
+    assert rendered(city, patient, image).status_code == 200
+    metadata = city.client.get(f"{dicom.path_of(image)}/metadata", headers=bearer(patient.token)).json
+    assert "BulkDataURI" in metadata[0]["7FE00010"]
+    assert kept(hospital, image) == {image.SOPInstanceUID: image.SOPClassUID}
+    (study,) = city.client.get("/dicomweb/studies", headers=bearer(patient.token)).json or ()
+    assert study["00201208"]["Value"] == [1]
+    assert city.store(pacs, image).status_code == 200, "again: as filed"
+    image.ImageComments = "changed"
+    assert refused_for(city.store(pacs, image)) == 0x0111
+    with pytest.raises(DBAPIError, match="append-only"), db.transaction() as session:
+        session.execute(text("UPDATE instances SET sha256 = '' WHERE NOT is_archived"))
+
+
+def kept(hospital: Hospital, image: pydicom.Dataset) -> dict[str, str]:
+    with db.snapshot() as session:
+        return images.list_kept(session, hospital.id, [image.SOPInstanceUID])
+
+
+def refused_for(reply: TestResponse) -> int:
+    return int(reply.json["00081198"]["Value"][0]["00081197"]["Value"][0])
 
 
 def another(_image: pydicom.Dataset, _strange: StrangeArchive) -> Said:

@@ -3,9 +3,10 @@
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -122,8 +123,9 @@ def file_instance(
     if _find_same(session, actor, staged, header, is_archived=is_archived):
         return _filed(header, is_new=False)
     series = _find_or_add_series(session, study, header)
-    _add_instance(session, actor, series, arrival, header)
-    _bring_up_to_date(session, study, series, header)
+    if not _replace_header(session, actor, series, arrival, header):
+        _add_instance(session, actor, series, arrival, header)
+        _bring_up_to_date(session, study, series, header)
     _announce(session, study)
     files.accept_waiting_file(session, actor, arrival, person_id=person_id)
     audit.record_act_once(
@@ -149,13 +151,20 @@ def _filed(header: Header, *, is_new: bool) -> Filed:
 
 
 def _find_same(session: Session, actor: Actor, staged: storage.Staged, header: Header, *, is_archived: bool) -> bool:
-    known = session.scalar(
-        select(Instance.sha256).filter_by(hospital_id=actor.house_id, sop_instance_uid=header.sop_instance_uid)
-    )
+    known = session.execute(
+        select(Instance.sha256, Instance.is_archived).filter_by(
+            hospital_id=actor.house_id, sop_instance_uid=header.sop_instance_uid
+        )
+    ).one_or_none()
     # An archive describes one instance in more than one way, and may have sent the file itself before.
-    if known is not None and known != staged.sha256 and not is_archived:
+    if known is None or is_archived:
+        return known is not None
+    if known.is_archived:
+        # Its header is here; the whole takes that place.
+        return False
+    if known.sha256 != staged.sha256:
         raise InstanceDiffers
-    return known is not None
+    return True
 
 
 def _match_person(
@@ -244,8 +253,27 @@ def _find_or_add_series(session: Session, study: Study, header: Header) -> Serie
     return series
 
 
+def _replace_header(session: Session, actor: Actor, series: Series, arrival: FileArrival, header: Header) -> bool:
+    """Take a file in whose header alone was here, the pixels being in the house's archive. False: there is no such.
+
+    :raises InstanceDiffers: that header is of another study or series.
+    """
+    here = session.execute(
+        select(Instance.id, Instance.series_id)
+        .filter_by(hospital_id=actor.house_id, sop_instance_uid=header.sop_instance_uid)
+        .with_for_update()
+    ).one_or_none()
+    if here is None:
+        return False
+    if here.series_id != series.id:
+        raise InstanceDiffers
+    session.execute(delete(InstanceDetails).filter_by(instance_id=here.id))
+    session.execute(update(Instance).filter_by(id=here.id).values(_describe_file(arrival, header)))
+    _add_details(session, here.id, arrival, header)
+    return True
+
+
 def _add_instance(session: Session, actor: Actor, series: Series, arrival: FileArrival, header: Header) -> None:
-    staged = arrival.file
     added = session.scalar(
         insert(Instance)
         .values(
@@ -253,20 +281,8 @@ def _add_instance(session: Session, actor: Actor, series: Series, arrival: FileA
             series_id=series.id,
             hospital_id=actor.house_id,
             sop_instance_uid=header.sop_instance_uid,
-            sop_class_uid=header.sop_class_uid,
-            transfer_syntax_uid=header.transfer_syntax_uid,
-            number=header.instance_number,
-            rows=header.rows,
-            columns=header.columns,
-            frames=header.frames,
-            orientation=header.orientation,
-            sha256=staged.sha256,
-            size_bytes=staged.size_bytes,
-            # First the file, then the row: a crash here leaves a file without a row, never a row without a file.
-            storage_key=storage.keep(staged),
-            data_key=staged.wrapped_key,
-            is_archived=arrival.content_type == ARCHIVED_MEDIA_TYPE,
             filed_at=clock.now(),
+            **_describe_file(arrival, header),
         )
         .on_conflict_do_nothing(index_elements=["hospital_id", "sop_instance_uid"])
         .returning(Instance.id)
@@ -274,15 +290,38 @@ def _add_instance(session: Session, actor: Actor, series: Series, arrival: FileA
     if added is None:
         # Filed at this very moment under another study, whose lock is not ours: then it is another file.
         raise InstanceDiffers
+    _add_details(session, added, arrival, header)
+
+
+def _describe_file(arrival: FileArrival, header: Header) -> dict[str, Any]:
+    """The columns that speak of the file itself."""
+    return {
+        "sop_class_uid": header.sop_class_uid,
+        "transfer_syntax_uid": header.transfer_syntax_uid,
+        "number": header.instance_number,
+        "rows": header.rows,
+        "columns": header.columns,
+        "frames": header.frames,
+        "orientation": header.orientation,
+        "sha256": arrival.file.sha256,
+        "size_bytes": arrival.file.size_bytes,
+        # First the file, then the row: a crash here leaves a file without a row, never a row without a file.
+        "storage_key": storage.keep(arrival.file),
+        "data_key": arrival.file.wrapped_key,
+        "is_archived": arrival.content_type == ARCHIVED_MEDIA_TYPE,
+    }
+
+
+def _add_details(session: Session, instance_id: UUID, arrival: FileArrival, header: Header) -> None:
     session.execute(
         insert(InstanceDetails).values(
-            instance_id=added,
-            metadata_sealed=_seal_metadata(staged, header),
+            instance_id=instance_id,
+            metadata_sealed=_seal_metadata(arrival.file, header),
             frame_places=header.details.frames,
         )
     )
     if slow.is_slow(header.transfer_syntax_uid, header.rows, header.columns):
-        outbox.announce(session, slow.ARRIVED_TOPIC, {"instance_id": str(added)}, wakes=False)
+        outbox.announce(session, slow.ARRIVED_TOPIC, {"instance_id": str(instance_id)}, wakes=False)
 
 
 def _seal_metadata(staged: storage.Staged, header: Header) -> bytes | None:

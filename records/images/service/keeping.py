@@ -12,13 +12,15 @@ from records.images.models import Instance
 
 
 def list_kept(session: Session, hospital_id: UUID, sop_instance_uids: list[str]) -> dict[str, str]:
-    """SOP class UIDs by SOP instance UID, of those whose file is there to its end.
+    """SOP class UIDs by SOP instance UID, of those whose file is here to its end: not of those whose header alone is.
 
     The last piece of a file is read: it is sealed for being the last, so that what was cut off or is somebody else's
     is noticed (``core.storage``).
     """
     asked = select(Instance.sop_instance_uid, Instance.sop_class_uid, Instance.storage_key, Instance.data_key).where(
-        Instance.hospital_id == hospital_id, Instance.sop_instance_uid.in_(sop_instance_uids)
+        Instance.hospital_id == hospital_id,
+        Instance.sop_instance_uid.in_(sop_instance_uids),
+        Instance.is_archived.is_(False),
     )
     return {
         uid: sop_class for uid, sop_class, address, key in session.execute(asked).tuples() if _is_whole(address, key)

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, BinaryIO, NamedTuple
 from uuid import UUID
@@ -254,10 +254,12 @@ def _is_whole_study(asked: Collection[str]) -> bool:
 
 
 def _to_file(row: _Row, study_uid: str, archives: dict[UUID, ArchiveAccess | None]) -> InstanceFile:
-    file = InstanceFile(row.series_uid, InstanceView(*row[_VIEW:_VIEW_END]), *row[_FILE:_VIEW], study_id=row.study_id)
-    if not row.is_archived:
-        return file
-    return replace(file, archived=ArchivedImage(archives[row.hospital_id], study_uid, row.series_uid, row.sop_uid))
+    archived = None
+    if row.is_archived:
+        archived = ArchivedImage(archives[row.hospital_id], study_uid, row.series_uid, row.sop_uid)
+    fields: tuple[Any, ...] = row
+    view = InstanceView(*fields[_VIEW:_VIEW_END])
+    return InstanceFile(row.series_uid, view, *fields[_FILE:_VIEW], archived, row.study_id)
 
 
 def _release(session: Session, actor: Actor, rows: list[_Row], *, whole_study: bool) -> None:

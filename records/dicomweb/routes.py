@@ -1,13 +1,17 @@
 """DICOMweb at /dicomweb: STOW-RS for hospital systems; QIDO-RS and WADO-RS for patients and doctors."""
 
 import json
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from flask import Response, request
+from sqlalchemy.orm import Session
 
 from core import db
 from core.api import Api
-from core.storage import Staging
+from core.errors import Refusal
+from core.storage import Staged, Staging
 from core.web import current_actor, current_config, requires
 from records.dicomweb import media, pictures, qido, stow, wado
 from records.dicomweb.keys import read_query
@@ -25,6 +29,7 @@ from records.dicomweb.schemas import (
     StudyQuery,
 )
 from records.images import service
+from records.images.dicom import Header
 from records.images.service import InstanceFile, Level
 
 api = Api("dicomweb", tag="DICOMweb 影像", url_prefix="/dicomweb")
@@ -66,7 +71,10 @@ def _store(into_study: str | None = None) -> Response:
         for study_uid, instances in stow.by_study(outcomes):
             with db.transaction() as session:
                 service.hold_study(session, actor, study_uid)
+                filed = _file_together(session, instances, into_study)
                 for outcome, header in instances:
+                    if outcome.staged in filed:
+                        continue
                     with outcome.noting_refusal(), db.attempt(session):
                         service.file_instance(
                             session,
@@ -78,6 +86,21 @@ def _store(into_study: str | None = None) -> Response:
                         )
     dataset, status = stow.to_store_response(outcomes, config.base_url)
     return _present(dataset, status)
+
+
+def _file_together(
+    session: Session, instances: Sequence[tuple[stow.Outcome, Header]], into_study: str | None
+) -> set[Staged]:
+    """Those that hold no question. When one cannot be kept, none is filed: each is then tried alone."""
+    with suppress(Refusal), db.attempt(session):
+        return service.file_together(
+            session,
+            current_actor(),
+            [(outcome.staged, header) for outcome, header in instances],
+            card_issuer=current_config().issuer_code,
+            into_study=into_study,
+        )
+    return set()
 
 
 @api.get("/studies", openapi_extensions=_AS_JSON)
@@ -268,7 +291,7 @@ def _list_files(study_uid: str, series_uid: str | None = None) -> list[InstanceF
 
 
 def _present_metadata(study_uid: str, series_uid: str | None = None, sop_uid: str | None = None) -> Response:
-    asked = {"study_uid": study_uid, "series_uid": series_uid, "sop_uid": sop_uid}
+    asked: dict[str, Any] = {"study_uid": study_uid, "series_uid": series_uid, "sop_uid": sop_uid}
     files = service.find_metadata(current_actor(), **asked)
     if files is None:
         with db.transaction() as session:

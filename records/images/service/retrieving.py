@@ -238,7 +238,8 @@ def _is_whole_study(asked: Collection[str]) -> bool:
 
 
 def _to_file(row: _Row, study_uid: str, archives: dict[UUID, ArchiveAccess | None]) -> InstanceFile:
-    file = InstanceFile(row.series_uid, InstanceView(*row[_VIEW:_VIEW_END]), *row[_FILE:_VIEW])
+    values: list[Any] = list(row)
+    file = InstanceFile(row.series_uid, InstanceView(*values[_VIEW:_VIEW_END]), *values[_FILE:_VIEW])
     if not row.is_archived:
         return file
     return replace(file, archived=ArchivedImage(archives[row.hospital_id], study_uid, row.series_uid, row.sop_uid))

@@ -232,14 +232,14 @@ def retrieve_rendered_series(path: SeriesPath, query: PictureQuery) -> Response:
 @requires("records:image:read")
 def retrieve_rendered(path: InstancePath, query: PictureQuery) -> Response:
     """WADO-RS: the (first) frame of an instance as JPEG"""
-    return pictures.answer_picture(_open_instance(path), 1, request)
+    return pictures.answer_picture(_open_instance(path, for_picture=True), 1, request)
 
 
 @api.get(f"{_INSTANCE}/frames/<int:frame>/rendered", openapi_extensions=_AS_PICTURE)
 @requires("records:image:read")
 def retrieve_rendered_frame(path: FramePath, query: PictureQuery) -> Response:
     """WADO-RS: one frame of an instance as JPEG; frames count from 1"""
-    return pictures.answer_picture(_open_instance(path, path.frame), path.frame, request)
+    return pictures.answer_picture(_open_instance(path, path.frame, for_picture=True), path.frame, request)
 
 
 @api.get("/studies/<string:study>/thumbnail", openapi_extensions=_AS_PICTURE)
@@ -260,23 +260,24 @@ def retrieve_thumbnail_of_series(path: SeriesPath, query: PictureQuery) -> Respo
 @requires("records:image:read")
 def retrieve_thumbnail(path: InstancePath, query: PictureQuery) -> Response:
     """WADO-RS: a small picture of an instance"""
-    return pictures.answer_thumbnail([_open_instance(path)], 1, request)
+    return pictures.answer_thumbnail([_open_instance(path, for_picture=True)], 1, request)
 
 
 @api.get(f"{_INSTANCE}/frames/<int:frame>/thumbnail", openapi_extensions=_AS_PICTURE)
 @requires("records:image:read")
 def retrieve_thumbnail_of_frame(path: FramePath, query: PictureQuery) -> Response:
     """WADO-RS: a small picture of a frame"""
-    return pictures.answer_thumbnail([_open_instance(path, path.frame)], path.frame, request)
+    return pictures.answer_thumbnail([_open_instance(path, path.frame, for_picture=True)], path.frame, request)
 
 
-def _open_instance(path: InstancePath, frame: int = 1) -> InstanceFile:
+def _open_instance(path: InstancePath, frame: int = 1, *, for_picture: bool = False) -> InstanceFile:
     """Decided and recorded in one short transaction, or by one statement; the file is read after it."""
     asked: dict[str, Any] = {
         "study_uid": path.study,
         "series_uid": path.series,
         "sop_uid": path.instance,
         "frame": frame,
+        "for_picture": for_picture,
     }
     found = service.find_instance(current_actor(), **asked)
     if found is None:

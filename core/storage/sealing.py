@@ -123,7 +123,9 @@ class Staged(SealedWriter):
         self._is_brought = True
 
     def keep(self) -> str:
-        """See ``core.storage.keep``."""
+        """See ``core.storage.keep``. Again: nothing, the first time may have been part of what was undone since."""
+        if self._is_kept:
+            return self.address
         stores.home().settle(self.path, self.address)
         self._is_kept = True
         return self.address

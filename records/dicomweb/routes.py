@@ -1,13 +1,17 @@
 """DICOMweb at /dicomweb: STOW-RS for hospital systems; QIDO-RS and WADO-RS for patients and doctors."""
 
 import json
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from flask import Response, request
+from sqlalchemy.orm import Session
 
 from core import db
 from core.api import Api
-from core.storage import Staging
+from core.errors import Refusal
+from core.storage import Staged, Staging
 from core.web import current_actor, current_config, requires
 from records.dicomweb import media, pictures, qido, stow, wado
 from records.dicomweb.keys import read_query
@@ -26,6 +30,7 @@ from records.dicomweb.schemas import (
 )
 from records.dicomweb.standing import ask_again
 from records.images import service
+from records.images.dicom import Header
 from records.images.service import InstanceFile, Level
 
 api = Api("dicomweb", tag="DICOMweb 影像", url_prefix="/dicomweb")
@@ -67,7 +72,10 @@ def _store(into_study: str | None = None) -> Response:
         for study_uid, instances in stow.by_study(outcomes):
             with db.transaction() as session:
                 service.hold_study(session, actor, study_uid)
+                filed = _file_together(session, instances, into_study)
                 for outcome, header in instances:
+                    if outcome.staged in filed:
+                        continue
                     with outcome.noting_refusal(), db.attempt(session):
                         service.file_instance(
                             session,
@@ -79,6 +87,21 @@ def _store(into_study: str | None = None) -> Response:
                         )
     dataset, status = stow.to_store_response(outcomes, config.base_url)
     return _present(dataset, status)
+
+
+def _file_together(
+    session: Session, instances: Sequence[tuple[stow.Outcome, Header]], into_study: str | None
+) -> set[Staged]:
+    """Those that hold no question. When one cannot be kept, none is filed: each is then tried alone."""
+    with suppress(Refusal), db.attempt(session):
+        return service.file_together(
+            session,
+            current_actor(),
+            [(outcome.staged, header) for outcome, header in instances],
+            card_issuer=current_config().issuer_code,
+            into_study=into_study,
+        )
+    return set()
 
 
 @api.get("/studies", openapi_extensions=_AS_JSON)
@@ -210,14 +233,14 @@ def retrieve_rendered_series(path: SeriesPath, query: PictureQuery) -> Response:
 @requires("records:image:read")
 def retrieve_rendered(path: InstancePath, query: PictureQuery) -> Response:
     """WADO-RS: the (first) frame of an instance as JPEG"""
-    return pictures.answer_picture(_open_instance(path), 1, request)
+    return pictures.answer_picture(_open_instance(path, for_picture=True), 1, request)
 
 
 @api.get(f"{_INSTANCE}/frames/<int:frame>/rendered", openapi_extensions=_AS_PICTURE)
 @requires("records:image:read")
 def retrieve_rendered_frame(path: FramePath, query: PictureQuery) -> Response:
     """WADO-RS: one frame of an instance as JPEG; frames count from 1"""
-    return pictures.answer_picture(_open_instance(path, path.frame), path.frame, request)
+    return pictures.answer_picture(_open_instance(path, path.frame, for_picture=True), path.frame, request)
 
 
 @api.get("/studies/<string:study>/thumbnail", openapi_extensions=_AS_PICTURE)
@@ -238,23 +261,24 @@ def retrieve_thumbnail_of_series(path: SeriesPath, query: PictureQuery) -> Respo
 @requires("records:image:read")
 def retrieve_thumbnail(path: InstancePath, query: PictureQuery) -> Response:
     """WADO-RS: a small picture of an instance"""
-    return pictures.answer_thumbnail([_open_instance(path)], 1, request)
+    return pictures.answer_thumbnail([_open_instance(path, for_picture=True)], 1, request)
 
 
 @api.get(f"{_INSTANCE}/frames/<int:frame>/thumbnail", openapi_extensions=_AS_PICTURE)
 @requires("records:image:read")
 def retrieve_thumbnail_of_frame(path: FramePath, query: PictureQuery) -> Response:
     """WADO-RS: a small picture of a frame"""
-    return pictures.answer_thumbnail([_open_instance(path, path.frame)], path.frame, request)
+    return pictures.answer_thumbnail([_open_instance(path, path.frame, for_picture=True)], path.frame, request)
 
 
-def _open_instance(path: InstancePath, frame: int = 1) -> InstanceFile:
+def _open_instance(path: InstancePath, frame: int = 1, *, for_picture: bool = False) -> InstanceFile:
     """Decided and recorded in one short transaction, or by one statement; the file is read after it."""
     asked: dict[str, Any] = {
         "study_uid": path.study,
         "series_uid": path.series,
         "sop_uid": path.instance,
         "frame": frame,
+        "for_picture": for_picture,
     }
     found = service.find_instance(current_actor(), **asked)
     if found is None:
@@ -269,7 +293,7 @@ def _list_files(study_uid: str, series_uid: str | None = None) -> list[InstanceF
 
 
 def _present_metadata(study_uid: str, series_uid: str | None = None, sop_uid: str | None = None) -> Response:
-    asked = {"study_uid": study_uid, "series_uid": series_uid, "sop_uid": sop_uid}
+    asked: dict[str, Any] = {"study_uid": study_uid, "series_uid": series_uid, "sop_uid": sop_uid}
     files = service.find_metadata(current_actor(), **asked)
     if files is None:
         with db.transaction() as session:

@@ -16,6 +16,8 @@ import pydicom
 from pydicom.tag import BaseTag
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from records.images.plain_values import write_plain
+
 NATIVE = {ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian}
 # Native, with samples as they lie in Explicit VR Little Endian.
 PLAIN = {ImplicitVRLittleEndian, ExplicitVRLittleEndian}
@@ -182,13 +184,13 @@ def _list_items(stream: BinaryIO, start: int) -> Iterator[tuple[int, int | None]
 
 
 def _write_elements(found: pydicom.Dataset, path: str) -> Iterator[bytes]:
-    for tag in sorted(found.keys()):
+    for tag in sorted(found.keys(), key=int):
         # A group's length says nothing about the data (PS3.5, section 7.2), and does not hold for JSON.
         if tag.element == 0:
             continue
         # Whatever a broken value raises, it costs the others nothing.
         with suppress(Exception):
-            yield _write_element(found, tag, path)
+            yield write_plain(found.get_item(tag)) or _write_element(found, tag, path)
 
 
 def _write_element(found: pydicom.Dataset, tag: BaseTag, path: str) -> bytes:

@@ -77,7 +77,9 @@ def read_header(stream: BinaryIO) -> Header:
             syntax = _read_transfer_syntax(stream)
             stream.seek(0)
             found = pydicom.dcmread(stream, stop_before_pixels=True)
-            return replace(_header(found, syntax), details=details.describe(found, stream, syntax))
+            # First: whatever is asked for by its name is no longer as it was read, and costs more to write.
+            described = details.describe(found, stream, syntax)
+            return replace(_header(found, syntax), details=described)
     except Refusal:
         raise
     except Exception as error:

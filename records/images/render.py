@@ -17,7 +17,7 @@ from pydicom.pixels.utils import pixel_array
 from pydicom.tag import Tag
 
 from core.errors import Refusal
-from records.images import codecs
+from records.images import codecs, plain_pictures
 from records.images.dicom import quietly
 from records.images.geometry import read_pixel_ratio
 from records.images.service import InstanceFile
@@ -61,6 +61,9 @@ _TAGS: list[int] = [
         "PixelAspectRatio",
     )
 ]
+
+# Attributes by keyword, of a data set or of those that a plain picture has.
+_Header = pydicom.Dataset | dict[str, Any]
 
 codecs.install()
 
@@ -108,6 +111,9 @@ def render_instance(file: InstanceFile, *, frame: int, look: Look = AS_IT_IS) ->
         raise ImageNotDecodable(reason="the instance is no picture")
     if file.view.rows * file.view.columns > LARGEST_FRAME_PIXELS:
         raise ImageNotDecodable(reason="a frame of this size is not rendered")
+    plain = plain_pictures.read_plain(file, frame)
+    if plain is not None:
+        return _to_jpeg(_draw_grey(*plain, look), look)
     with file.open() as stream:
         return render_frame(stream, frame=frame, look=look)
 
@@ -154,12 +160,20 @@ def _to_colour(pixels: Array, header: pydicom.Dataset) -> Array:
 
 
 def _to_grey(pixels: Array, header: pydicom.Dataset, frame: int, look: Look) -> Array:
-    header = _with_frame_attributes(header, frame)
+    return _draw_grey(pixels, _with_frame_attributes(header, frame), look)
+
+
+def _draw_grey(pixels: Array, header: _Header, look: Look) -> Array:
     if pixels.dtype.kind in "iu" and pixels.dtype.itemsize <= 2:
-        places = pixels.view(np.uint8 if pixels.dtype.itemsize == 1 else np.uint16)
-        all_values = np.arange(2 ** (8 * pixels.dtype.itemsize), dtype=places.dtype).view(pixels.dtype)
-        shades: Array = _shade(all_values, pixels, header, look.window)[places]
-        return shades
+        pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+        kind = np.uint8 if pixels.dtype.itemsize == 1 else np.uint16
+        # As many shades as there are values between the smallest and the largest; their places wrap around zero.
+        low, high = int(pixels.min(initial=0)), int(pixels.max(initial=0))
+        shades = _shade(np.arange(low, high + 1).astype(pixels.dtype), pixels, header, look.window)
+        places = pixels.view(kind) - np.array(low).astype(kind)
+        # Each place is within: nothing needs to be clipped, but to say so is half the time.
+        shown: Array = np.take(shades, places, out=np.empty(places.shape, np.uint8), mode="clip")
+        return shown
     return _shade(pixels, pixels, header, look.window)
 
 
@@ -181,11 +195,11 @@ def _functional_groups(header: pydicom.Dataset, frame: int) -> Iterator[pydicom.
         yield own[frame - 1]
 
 
-def _shade(values: Array, pixels: Array, header: pydicom.Dataset, asked: Window | None) -> Array:
+def _shade(values: Array, pixels: Array, header: _Header, asked: Window | None) -> Array:
     """The screen's grey (0 black to 255 white) of each stored value."""
     measured = _rescale(values, header)
     window = asked or _read_window(header)
-    if window is None and header.get("VOILUTSequence"):
+    if window is None and isinstance(header, pydicom.Dataset) and header.get("VOILUTSequence"):
         looked_up = apply_voi_lut(measured.astype(np.int64), header).astype(np.float64)
         shades = _stretch(looked_up, looked_up.min(), looked_up.max())
     elif window is None:
@@ -201,14 +215,14 @@ def _shade(values: Array, pixels: Array, header: pydicom.Dataset, asked: Window 
     return np.rint(shades).astype(np.uint8)
 
 
-def _rescale(values: Array, header: pydicom.Dataset) -> Array:
-    if header.get("ModalityLUTSequence"):
+def _rescale(values: Array, header: _Header) -> Array:
+    if isinstance(header, pydicom.Dataset) and header.get("ModalityLUTSequence"):
         return apply_modality_lut(values, header).astype(np.float64)
     slope, intercept = header.get("RescaleSlope"), header.get("RescaleIntercept")
     return values.astype(np.float64) * float(slope or 1) + float(intercept or 0)
 
 
-def _without_padding(pixels: Array, header: pydicom.Dataset) -> Array:
+def _without_padding(pixels: Array, header: _Header) -> Array:
     padding = header.get("PixelPaddingValue")
     if padding is None:
         return pixels
@@ -217,7 +231,7 @@ def _without_padding(pixels: Array, header: pydicom.Dataset) -> Array:
     return pixels[(pixels < low) | (pixels > high)]
 
 
-def _read_window(header: pydicom.Dataset) -> Window | None:
+def _read_window(header: _Header) -> Window | None:
     """The first window of the file; None when there is none, or none that makes sense."""
     center, width = _first_number(header.get("WindowCenter")), _first_number(header.get("WindowWidth"))
     function = str(header.get("VOILUTFunction") or "LINEAR")

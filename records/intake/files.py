@@ -62,6 +62,17 @@ def check_not_dismissed(session: Session, actor: Actor, arrival: FileArrival) ->
         raise MessageDismissed
 
 
+def list_kept_keys(session: Session, actor: Actor, channel: str, message_keys: list[str]) -> set[str]:
+    """Of these keys of messages, those under which something of the hospital waits or was dismissed."""
+    kept = select(InboundMessage.message_key).where(
+        InboundMessage.hospital_id == actor.house_id,
+        InboundMessage.channel == channel,
+        InboundMessage.message_key.in_(message_keys),
+        InboundMessage.state.in_(("quarantined", "dismissed")),
+    )
+    return set(session.scalars(kept))
+
+
 def accept_waiting_file(session: Session, actor: Actor, arrival: FileArrival, *, person_id: UUID) -> None:
     """Let a file leave quarantine: sent again after what was missing had been put right, it was filed."""
     for message in session.scalars(_kept(actor, arrival, "quarantined").with_for_update()).all():

@@ -188,7 +188,13 @@ def open_instance(
     """
     study = _get_readable(session, actor, study_id)
     return images.get_instance(
-        session, actor, study_uid=study.study_instance_uid, series_uid=series_uid, sop_uid=sop_uid, frame=frame
+        session,
+        actor,
+        study_uid=study.study_instance_uid,
+        series_uid=series_uid,
+        sop_uid=sop_uid,
+        frame=frame,
+        for_picture=True,
     )
 
 

@@ -1,6 +1,7 @@
 """Taking images in and showing them: what other packages and protocols may ask."""
 
-from records.images.service.filing import ARCHIVED_MEDIA_TYPE, FILED_TOPIC, Filed, file_instance, hold_study, is_filed
+from records.images.service.adding import ARCHIVED_MEDIA_TYPE, FILED_TOPIC
+from records.images.service.filing import Filed, file_instance, file_together, hold_study, is_filed
 from records.images.service.keeping import list_kept
 from records.images.service.reading import get_study, list_history
 from records.images.service.retrieving import (
@@ -41,6 +42,7 @@ __all__ = [
     "SeriesView",
     "StudyView",
     "file_instance",
+    "file_together",
     "find_images",
     "find_instance",
     "find_metadata",

@@ -1,26 +1,23 @@
 """Filing one DICOM instance: whose it is, which study it belongs to, whether it came before."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
-from core import audit, clock, outbox, storage
+from core import audit, storage
 from core.actor import Actor
 from core.errors import Refusal
-from core.ids import new_id
-from core.vault import vault
 from health_card import service as health_card
-from records.images import slow
-from records.images.details import METADATA_CONTEXT
 from records.images.dicom import Header
-from records.images.models import Instance, InstanceDetails, Series, Study
+from records.images.models import Instance, Study
+from records.images.service import adding
+from records.images.service.adding import ARCHIVED_MEDIA_TYPE, Arriving
 from records.intake import files
 from records.intake.files import FileArrival
 from records.intake.subjects import Assignment, Subject, match_person
@@ -31,35 +28,13 @@ from records.refusals import (
     StudyMismatch,
     StudyOfAnotherPerson,
 )
-from records.releasing import service as releasing
-from records.timeline import service as timeline
-from records.visits import service as visits
 
 CHANNEL = "dicomweb"
-FILED_TOPIC = "records.study_grown"
-# A study is looked at when no more of it has come for a while, not with every one of its instances.
-LOOK_EVERY = timedelta(minutes=1)
-LOOK_AFTER = timedelta(seconds=30)
 MEDIA_TYPE = "application/dicom"
-# What the house's own archive says of an instance whose pixels stay there: all of its header, as a file.
-ARCHIVED_MEDIA_TYPE = "application/dicom; pixels=archived"
 # A study arrives as hundreds of instances: its owner reads of one arrival.
 FOLD = timedelta(minutes=15)
 
 _SEXES = {"M": "male", "F": "female"}
-_TITLES = {
-    "CT": "CT检查",
-    "MR": "磁共振检查",
-    "CR": "X线检查",
-    "DX": "X线检查",
-    "MG": "乳腺X线检查",
-    "US": "超声检查",
-    "XA": "血管造影",
-    "NM": "核医学检查",
-    "PT": "PET检查",
-    "ES": "内镜检查",
-    "ECG": "心电图",
-}
 
 
 @dataclass(frozen=True)
@@ -110,24 +85,81 @@ def file_instance(
         raise StudyMismatch
     if _find_same(session, actor, staged, header, is_archived=is_archived):
         return _filed(header, is_new=False)
-    arrival = _arrival(staged, header, is_archived=is_archived)
-    files.check_not_dismissed(session, actor, arrival)
+    one = Arriving(_arrival(staged, header, is_archived=is_archived), header)
+    files.check_not_dismissed(session, actor, one.arrival)
     try:
         person_id = _match_person(session, actor, header, card_issuer, assigned)
     except (PersonNotMatched, PersonContradicts) as refusal:
-        raise _set_aside(session, actor, arrival, refusal) from None
-    study = _lock_study(session, actor, person_id, header)
+        raise _set_aside(session, actor, one.arrival, refusal) from None
+    study = adding.lock_study(session, actor, person_id, header)
     if not health_card.is_same_person(session, study.person_id, person_id):
-        raise _set_aside(session, actor, arrival, StudyOfAnotherPerson())
+        raise _set_aside(session, actor, one.arrival, StudyOfAnotherPerson())
     # Whoever sent the same file at the same moment has committed by now, or waits for us.
-    if _find_same(session, actor, staged, header, is_archived=is_archived):
+    is_filed_now = adding.replace_header(session, actor, study, one) or adding.add_instances(
+        session, actor, study, [one]
+    )
+    if not is_filed_now:
+        _find_same(session, actor, staged, header, is_archived=is_archived)
         return _filed(header, is_new=False)
-    series = _find_or_add_series(session, study, header)
-    if not _replace_header(session, actor, series, arrival, header):
-        _add_instance(session, actor, series, arrival, header)
-        _bring_up_to_date(session, study, series, header)
-    _announce(session, study)
-    files.accept_waiting_file(session, actor, arrival, person_id=person_id)
+    files.accept_waiting_file(session, actor, one.arrival, person_id=person_id)
+    _record(session, actor, study, person_id, header)
+    return _filed(header, is_new=True)
+
+
+def file_together(
+    session: Session,
+    actor: Actor,
+    arrived: Sequence[tuple[storage.Staged, Header]],
+    *,
+    card_issuer: str,
+    into_study: str | None = None,
+) -> set[storage.Staged]:
+    """File those instances of one study that hold no question, by a few statements for all of them.
+
+    Call ``hold_study`` first. What is not among the result was not touched: it is to be filed alone, which says why.
+
+    :returns: the files that were filed.
+    :raises InstanceDiffers: one came at this very moment under another study; what was done is to be undone.
+    """
+    first = arrived[0][1]
+    if into_study not in {None, first.study_instance_uid}:
+        return set()
+    told = _said(first)
+    chosen: dict[str, tuple[storage.Staged, Header]] = {}
+    for staged, header in arrived:
+        if _said(header) == told:
+            chosen.setdefault(header.sop_instance_uid, (staged, header))
+    known = select(Instance.sop_instance_uid).filter_by(hospital_id=actor.house_id)
+    here = set(session.scalars(known.where(Instance.sop_instance_uid.in_(chosen))))
+    here |= files.list_kept_keys(session, actor, CHANNEL, list(chosen))
+    arriving = [
+        Arriving(_arrival(staged, header, is_archived=False), header)
+        for uid, (staged, header) in chosen.items()
+        if uid not in here
+    ]
+    if not arriving:
+        return set()
+    try:
+        person_id = _match_person(session, actor, first, card_issuer, None)
+    except (PersonNotMatched, PersonContradicts):
+        return set()
+    study = adding.lock_study(session, actor, person_id, first)
+    if not health_card.is_same_person(session, study.person_id, person_id):
+        return set()
+    added = adding.add_instances(session, actor, study, arriving)
+    if len(added) < len(arriving):
+        raise InstanceDiffers
+    _record(session, actor, study, person_id, first)
+    return {one.staged for one in added}
+
+
+def is_filed(session: Session, actor: Actor, *, sop_uid: str) -> bool:
+    """Whether the actor's hospital has an instance of this SOPInstanceUID here."""
+    known = select(Instance.id).filter_by(hospital_id=actor.house_id, sop_instance_uid=sop_uid)
+    return session.scalar(known) is not None
+
+
+def _record(session: Session, actor: Actor, study: Study, person_id: UUID, header: Header) -> None:
     audit.record_act_once(
         session,
         actor,
@@ -137,13 +169,18 @@ def file_instance(
         of=("study", study.id),
         facts={"modality": header.modality[:16]},
     )
-    return _filed(header, is_new=True)
 
 
-def is_filed(session: Session, actor: Actor, *, sop_uid: str) -> bool:
-    """Whether the actor's hospital has an instance of this SOPInstanceUID here."""
-    known = select(Instance.id).filter_by(hospital_id=actor.house_id, sop_instance_uid=sop_uid)
-    return session.scalar(known) is not None
+def _said(header: Header) -> tuple[object, ...]:
+    """All that tells whose an instance is."""
+    return (
+        header.patient_id,
+        header.issuer_of_patient_id,
+        header.patient_names,
+        header.sex,
+        header.birth_date,
+        header.study_instance_uid,
+    )
 
 
 def _filed(header: Header, *, is_new: bool) -> Filed:
@@ -199,186 +236,3 @@ def _set_aside(session: Session, actor: Actor, arrival: FileArrival, refusal: Re
 def _arrival(staged: storage.Staged, header: Header, *, is_archived: bool) -> FileArrival:
     media_type = ARCHIVED_MEDIA_TYPE if is_archived else MEDIA_TYPE
     return FileArrival(CHANNEL, staged, media_type, header.sop_instance_uid)
-
-
-def _lock_study(session: Session, actor: Actor, person_id: UUID, header: Header) -> Study:
-    """The study's row, locked: the instances of one study are filed one after the other."""
-    now = clock.now()
-    studied_at = header.studied_at or now
-    session.execute(
-        insert(Study)
-        .values(
-            id=new_id(),
-            hospital_id=actor.house_id,
-            person_id=person_id,
-            visit_id=visits.find_latest_visit_id(session, actor, person_id=person_id, at=studied_at),
-            study_instance_uid=header.study_instance_uid,
-            accession_number=header.accession_number,
-            description=header.study_description,
-            modalities=[],
-            studied_at=studied_at,
-            series_count=0,
-            instance_count=0,
-            filed_at=now,
-        )
-        .on_conflict_do_nothing(index_elements=["hospital_id", "study_instance_uid"])
-    )
-    return session.scalars(
-        select(Study)
-        .filter_by(hospital_id=actor.house_id, study_instance_uid=header.study_instance_uid)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one()
-
-
-def _find_or_add_series(session: Session, study: Study, header: Header) -> Series:
-    series = session.scalars(
-        select(Series)
-        .filter_by(study_id=study.id, series_instance_uid=header.series_instance_uid)
-        .execution_options(populate_existing=True)
-    ).one_or_none()
-    if series is None:
-        series = Series(
-            study_id=study.id,
-            series_instance_uid=header.series_instance_uid,
-            modality=header.modality,
-            number=header.series_number,
-            description=header.series_description,
-            body_part=header.body_part,
-            instance_count=0,
-        )
-        session.add(series)
-        session.flush()
-        study.series_count += 1
-    return series
-
-
-def _replace_header(session: Session, actor: Actor, series: Series, arrival: FileArrival, header: Header) -> bool:
-    """Take a file in whose header alone was here, the pixels being in the house's archive. False: there is no such.
-
-    :raises InstanceDiffers: that header is of another study or series.
-    """
-    here = session.execute(
-        select(Instance.id, Instance.series_id)
-        .filter_by(hospital_id=actor.house_id, sop_instance_uid=header.sop_instance_uid)
-        .with_for_update()
-    ).one_or_none()
-    if here is None:
-        return False
-    if here.series_id != series.id:
-        raise InstanceDiffers
-    session.execute(delete(InstanceDetails).filter_by(instance_id=here.id))
-    session.execute(update(Instance).filter_by(id=here.id).values(_describe_file(arrival, header)))
-    _add_details(session, here.id, arrival, header)
-    return True
-
-
-def _add_instance(session: Session, actor: Actor, series: Series, arrival: FileArrival, header: Header) -> None:
-    added = session.scalar(
-        insert(Instance)
-        .values(
-            id=new_id(),
-            series_id=series.id,
-            hospital_id=actor.house_id,
-            sop_instance_uid=header.sop_instance_uid,
-            filed_at=clock.now(),
-            **_describe_file(arrival, header),
-        )
-        .on_conflict_do_nothing(index_elements=["hospital_id", "sop_instance_uid"])
-        .returning(Instance.id)
-    )
-    if added is None:
-        # Filed at this very moment under another study, whose lock is not ours: then it is another file.
-        raise InstanceDiffers
-    _add_details(session, added, arrival, header)
-
-
-def _describe_file(arrival: FileArrival, header: Header) -> dict[str, Any]:
-    """The columns that speak of the file itself."""
-    return {
-        "sop_class_uid": header.sop_class_uid,
-        "transfer_syntax_uid": header.transfer_syntax_uid,
-        "number": header.instance_number,
-        "rows": header.rows,
-        "columns": header.columns,
-        "frames": header.frames,
-        "orientation": header.orientation,
-        "sha256": arrival.file.sha256,
-        "size_bytes": arrival.file.size_bytes,
-        # First the file, then the row: a crash here leaves a file without a row, never a row without a file.
-        "storage_key": storage.keep(arrival.file),
-        "data_key": arrival.file.wrapped_key,
-        "is_archived": arrival.content_type == ARCHIVED_MEDIA_TYPE,
-    }
-
-
-def _add_details(session: Session, instance_id: UUID, arrival: FileArrival, header: Header) -> None:
-    session.execute(
-        insert(InstanceDetails).values(
-            instance_id=instance_id,
-            metadata_sealed=_seal_metadata(arrival.file, header),
-            frame_places=header.details.frames,
-        )
-    )
-    if slow.is_slow(header.transfer_syntax_uid, header.rows, header.columns):
-        outbox.announce(session, slow.ARRIVED_TOPIC, {"instance_id": str(instance_id)}, wakes=False)
-
-
-def _seal_metadata(staged: storage.Staged, header: Header) -> bytes | None:
-    if header.details.metadata is None:
-        return None
-    return vault().unwrap(staged.wrapped_key).seal_bytes(header.details.metadata, context=METADATA_CONTEXT)
-
-
-def _bring_up_to_date(session: Session, study: Study, series: Series, header: Header) -> None:
-    series.instance_count += 1
-    study.instance_count += 1
-    is_first, is_other_kind = study.instance_count == 1, header.modality not in study.modalities
-    if is_other_kind:
-        study.modalities = sorted({*study.modalities, header.modality})
-    session.flush()
-    if is_first or is_other_kind:
-        timeline.place_entry(
-            session,
-            timeline.Placement(
-                person_id=study.person_id,
-                hospital_id=study.hospital_id,
-                visit_id=study.visit_id,
-                object_kind="study",
-                object_id=study.id,
-                category="imaging",
-                title=study.description or _title(study.modalities),
-                status="available",
-                occurred_at=study.studied_at,
-            ),
-        )
-    if series.instance_count == 1:
-        # Each series says for itself what it shows; a later one can only add a label.
-        names = [text for text in (study.description, series.body_part, series.description) if text]
-        releasing.label_item(
-            session,
-            releasing.Item(
-                of=("study", study.id),
-                version=1 if is_first else 2,
-                person_id=study.person_id,
-                hospital_id=study.hospital_id,
-                visit_id=study.visit_id,
-                category="imaging",
-                code=None,
-                codes=(),
-                names=names,
-            ),
-        )
-
-
-def _announce(session: Session, study: Study) -> None:
-    """Once a minute in which something came; done when that minute is over and what came in it is committed."""
-    minute = int(clock.now().timestamp() // LOOK_EVERY.total_seconds())
-    due_at = datetime.fromtimestamp(0, UTC) + (minute + 1) * LOOK_EVERY + LOOK_AFTER
-    payload = {"study_id": str(study.id)}
-    outbox.announce(session, FILED_TOPIC, payload, key=f"study_grown/{study.id}/{minute}", due_at=due_at, wakes=False)
-
-
-def _title(modalities: list[str]) -> str:
-    known = [_TITLES[modality] for modality in modalities if modality in _TITLES]
-    return known[0] if known else "影像检查"

@@ -52,6 +52,7 @@ WHERE study.id = %(study_id)s AND {is_known}
 """
 # What a look at a whole study is called in the log, and one at a part of it.
 _WHOLE, _PART = "records.study.read", "records.image.read"
+_BOTH = "details.metadata_sealed, details.frame_places"
 _PLACES, _METADATA = "NULL::bytea, details.frame_places", "details.metadata_sealed, NULL::bytea"
 
 
@@ -150,24 +151,34 @@ _VIEW_END = _Row._fields.index("is_archived")
 
 
 def get_instance(
-    session: Session, actor: Actor, *, study_uid: str, series_uid: str, sop_uid: str, frame: int = 1
+    session: Session,
+    actor: Actor,
+    *,
+    study_uid: str,
+    series_uid: str,
+    sop_uid: str,
+    frame: int = 1,
+    for_picture: bool = False,
 ) -> InstanceFile:
     """One instance to open: recorded once a series and quarter of an hour, decided anew each time.
 
     :param frame: which of its frames, from 1.
+    :param for_picture: with what is kept of its attributes, out of which plain pictures are drawn faster.
     :raises ImageNotFound: no such instance or frame that the actor may see.
     """
-    return _list_files(session, actor, _asked(study_uid, series_uid, sop_uid, frame), _PLACES)[0]
+    return _list_files(
+        session, actor, _asked(study_uid, series_uid, sop_uid, frame), _BOTH if for_picture else _PLACES
+    )[0]
 
 
 def find_instance(
-    actor: Actor, *, study_uid: str, series_uid: str, sop_uid: str, frame: int = 1
+    actor: Actor, *, study_uid: str, series_uid: str, sop_uid: str, frame: int = 1, for_picture: bool = False
 ) -> InstanceFile | None:
     """As ``get_instance``, by one statement and no transaction; needs an app context.
 
     None when ``get_instance`` has to be asked: the look is to be recorded, or the file is in an archive.
     """
-    found = _find_files(actor, _asked(study_uid, series_uid, sop_uid, frame), _PLACES)
+    found = _find_files(actor, _asked(study_uid, series_uid, sop_uid, frame), _BOTH if for_picture else _PLACES)
     return found[0] if found else None
 
 

@@ -3,11 +3,15 @@
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import pydicom
 
+# Attributes by keyword, of a data set or as they were kept of one.
+Header = pydicom.Dataset | dict[str, Any]
+
 # What says the size of a pixel, most exact first; each is the distance of rows, then that of columns.
-_SIZES = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio")
+SIZES = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio")
 # Beyond this it is a mistake of the file, and within that the eye sees no difference.
 _MOST_RATIO, _LEAST_DIFFERENCE = 20, 0.005
 # Towards the left hand, the back and the head: the axes of PS3.3, section C.7.6.2.1.1, with what lies opposite.
@@ -30,14 +34,14 @@ def read_orientation(found: pydicom.Dataset) -> str | None:
     return name if _WRITTEN.fullmatch(name) else None
 
 
-def read_pixel_ratio(header: pydicom.Dataset, frame: int) -> float:
+def read_pixel_ratio(header: Header, frame: int) -> float:
     """How many times as high as wide a pixel is; 1 where it is a square, or nobody says soundly what it is.
 
     :param frame: from 1.
     """
     with suppress(Exception):
         sources = list(_sources(header, frame, "PixelMeasuresSequence"))
-        said = [source.get(keyword) for keyword in _SIZES for source in sources if source.get(keyword)]
+        said: list[Any] = [source.get(keyword) for keyword in SIZES for source in sources if source.get(keyword)]
         high, wide = (float(one) for one in said[0])
         ratio = high / wide
         if 1 / _MOST_RATIO <= ratio <= _MOST_RATIO and abs(ratio - 1) >= _LEAST_DIFFERENCE:
@@ -54,7 +58,7 @@ def _list_cosines(found: pydicom.Dataset) -> Iterator[list[float]]:
                 yield [float(one) for one in cosines]
 
 
-def _sources(found: pydicom.Dataset, frame: int, sequence: str) -> Iterator[pydicom.Dataset]:
+def _sources(found: Header, frame: int, sequence: str) -> Iterator[Header]:
     """The object itself, what all its frames share, and what this frame alone has (PS3.3, section C.7.6.16)."""
     yield found
     own = found.get("PerFrameFunctionalGroupsSequence") or []

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from pydicom.datadict import tag_for_keyword
 
-from records.images import pixels
+from records.images import geometry, pixels
 from records.images.details import ADDRESS, PLAIN
 from records.images.service import InstanceFile
 
@@ -39,6 +39,7 @@ _DRAWN = {
         "PixelPaddingRangeLimit",
         "PresentationLUTShape",
         "PhotometricInterpretation",
+        *geometry.SIZES,
     )
 }
 

@@ -19,7 +19,7 @@ from pydicom.tag import Tag
 from core.errors import Refusal
 from records.images import codecs, plain_pictures
 from records.images.dicom import quietly
-from records.images.geometry import read_pixel_ratio
+from records.images.geometry import Header, read_pixel_ratio
 from records.images.service import InstanceFile
 from records.refusals import ImageNotDecodable, RenderingNotUnderstood
 
@@ -61,9 +61,6 @@ _TAGS: list[int] = [
         "PixelAspectRatio",
     )
 ]
-
-# Attributes by keyword, of a data set or of those that a plain picture has.
-_Header = pydicom.Dataset | dict[str, Any]
 
 codecs.install()
 
@@ -113,7 +110,7 @@ def render_instance(file: InstanceFile, *, frame: int, look: Look = AS_IT_IS) ->
         raise ImageNotDecodable(reason="a frame of this size is not rendered")
     plain = plain_pictures.read_plain(file, frame)
     if plain is not None:
-        return _to_jpeg(_draw_grey(*plain, look), look)
+        return _to_jpeg(_draw_grey(*plain, look), look, read_pixel_ratio(plain[1], frame))
     with file.open() as stream:
         return render_frame(stream, frame=frame, look=look)
 
@@ -163,7 +160,7 @@ def _to_grey(pixels: Array, header: pydicom.Dataset, frame: int, look: Look) -> 
     return _draw_grey(pixels, _with_frame_attributes(header, frame), look)
 
 
-def _draw_grey(pixels: Array, header: _Header, look: Look) -> Array:
+def _draw_grey(pixels: Array, header: Header, look: Look) -> Array:
     if pixels.dtype.kind in "iu" and pixels.dtype.itemsize <= 2:
         pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
         kind = np.uint8 if pixels.dtype.itemsize == 1 else np.uint16
@@ -195,7 +192,7 @@ def _functional_groups(header: pydicom.Dataset, frame: int) -> Iterator[pydicom.
         yield own[frame - 1]
 
 
-def _shade(values: Array, pixels: Array, header: _Header, asked: Window | None) -> Array:
+def _shade(values: Array, pixels: Array, header: Header, asked: Window | None) -> Array:
     """The screen's grey (0 black to 255 white) of each stored value."""
     measured = _rescale(values, header)
     window = asked or _read_window(header)
@@ -215,14 +212,14 @@ def _shade(values: Array, pixels: Array, header: _Header, asked: Window | None) 
     return np.rint(shades).astype(np.uint8)
 
 
-def _rescale(values: Array, header: _Header) -> Array:
+def _rescale(values: Array, header: Header) -> Array:
     if isinstance(header, pydicom.Dataset) and header.get("ModalityLUTSequence"):
         return apply_modality_lut(values, header).astype(np.float64)
     slope, intercept = header.get("RescaleSlope"), header.get("RescaleIntercept")
     return values.astype(np.float64) * float(slope or 1) + float(intercept or 0)
 
 
-def _without_padding(pixels: Array, header: _Header) -> Array:
+def _without_padding(pixels: Array, header: Header) -> Array:
     padding = header.get("PixelPaddingValue")
     if padding is None:
         return pixels
@@ -231,7 +228,7 @@ def _without_padding(pixels: Array, header: _Header) -> Array:
     return pixels[(pixels < low) | (pixels > high)]
 
 
-def _read_window(header: _Header) -> Window | None:
+def _read_window(header: Header) -> Window | None:
     """The first window of the file; None when there is none, or none that makes sense."""
     center, width = _first_number(header.get("WindowCenter")), _first_number(header.get("WindowWidth"))
     function = str(header.get("VOILUTFunction") or "LINEAR")

@@ -269,8 +269,8 @@ def _to_file(row: _Row, study_uid: str, archives: dict[UUID, ArchiveAccess | Non
     if row.is_archived:
         archived = ArchivedImage(archives[row.hospital_id], study_uid, row.series_uid, row.sop_uid)
     fields: tuple[Any, ...] = row
-    view = InstanceView(*fields[_VIEW:_VIEW_END])
-    return InstanceFile(row.series_uid, view, *fields[_FILE:_VIEW], archived, row.study_id)
+    file = row.series_uid, InstanceView(*fields[_VIEW:_VIEW_END]), *fields[_FILE:_VIEW], archived, row.study_id
+    return InstanceFile(*file)
 
 
 def _release(session: Session, actor: Actor, rows: list[_Row], *, whole_study: bool) -> None:

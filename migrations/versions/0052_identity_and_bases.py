@@ -1,7 +1,7 @@
 """Apps learn who agreed; reports keep the orders that they answer
 
 Revision ID: 0052
-Revises: 0047
+Revises: 0050
 Create Date: 2026-11-22 19:40:00.000000
 
 """
@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 
 # revision identifiers, used by Alembic.
 revision = "0052"
-down_revision = "0047"
+down_revision = "0050"
 branch_labels = None
 depends_on = None
 

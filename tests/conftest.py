@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import pytest
 from flask import Flask
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from limits.storage import RedisStorage
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
@@ -39,8 +39,11 @@ SYSTEM_PROGRAMS = {
     "fhir-validator": str(Path(__file__).parent / "conformance" / "validator" / "node_modules" / "@medplum" / "core"),
 }
 
-# The same examples every time: what is red here was made red by a change. FUZZ_EXAMPLES asks for others.
-settings.register_profile("suite", derandomize=True, database=None, deadline=None)
+# The same examples every time: what is red here was made red by a change. FUZZ_EXAMPLES asks for others. How long it
+# takes to make them is the machine's affair.
+settings.register_profile(
+    "suite", derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 if "FUZZ_EXAMPLES" not in os.environ:
     settings.load_profile("suite")
 

@@ -48,7 +48,7 @@ def test_what_is_kept_is_read_back(app: Flask, config: Config, size: int) -> Non
 
 
 @given(start=st.integers(0, 250_000), length=st.integers(0, 250_000))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_part_is_read_without_the_rest(app: Flask, start: int, length: int) -> None:
     content = bytes(index % 253 for index in range(200_000))
     address, key = keep(content)

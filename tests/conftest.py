@@ -15,7 +15,7 @@ import pytest
 from flask import Flask
 from hypothesis import HealthCheck, settings
 from limits.storage import RedisStorage
-from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, make_url, text
 
 from accounts import wechat
 from accounts.service import staff
@@ -157,6 +157,10 @@ def migrated_app(config: Config) -> Iterator[Flask]:
     app = create_app(config)
     with app.app_context():
         keep_statements(db.orm.engine)
+        pool = db.orm.engine.pool
+        assert isinstance(pool, QueuePool)
+        # Races wait for each other's connections; on a busy machine longer than half a minute.
+        pool._timeout = 300.0
         app.test_cli_runner().invoke(args=["prepare"], catch_exceptions=False)
         keys.forget_rings()
         db.orm.session.configure(join_transaction_mode="create_savepoint")

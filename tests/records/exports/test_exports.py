@@ -255,7 +255,7 @@ def test_it_lies_sealed_for_seven_days_and_its_slices_go_at_once(
     folder = counter.city.config.storage_dir / "objects"
     assert export.storage_key is not None
     lying = folder / export.storage_key[:2] / export.storage_key
-    assert not lying.read_bytes().startswith(b"PK")
+    assert not lying.read_bytes().startswith(b"PK\x03\x04")
     jobs.destroy_parts({"export_id": export_id})
     assert parts
     for part in parts:

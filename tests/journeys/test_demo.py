@@ -25,7 +25,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 def play(platform: Platform) -> str:
     with platform.play_demo() as demo:
-        output, _ = demo.communicate(timeout=400)
+        output, _ = demo.communicate(timeout=300)
     assert demo.returncode == 0, output
     return output
 

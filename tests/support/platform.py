@@ -17,7 +17,7 @@ import requests
 from core.embedded.process import find_port
 
 ROOT = Path(__file__).resolve().parents[2]
-_READY_WITHIN_SECONDS = 300
+_READY_WITHIN_SECONDS = 240
 _STOPPED_WITHIN_SECONDS = 60
 
 

@@ -89,7 +89,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(platform: Platfo
         finally:
             # Or the pool would wait for ever for a load that nobody ends.
             stop.set()
-        running.result(timeout=120)
+        running.result(timeout=240)
     print(load.acknowledged)
     assert min(load.acknowledged.values()) > 0, load.acknowledged
     check_records(load)

@@ -23,9 +23,14 @@ from app import create_app
 from core import clock, db, embedded, keys, limits
 from core.config import Config, read_config
 from deploy import ohif
+from health_card.batches import jobs as batches
 from health_card.confirmation.service import pins
 from health_card.realname import source
 from payments import wechatpay
+from records.exports import jobs as exports
+from records.pacs import jobs as pacs
+from records.quarantine import jobs as quarantine
+from records.uploads import jobs as uploads
 from tests.support.city import City
 from tests.support.savepoints import begin_savepoint, keep_statements, send
 from tests.support.settings import random_environment
@@ -149,6 +154,9 @@ def _patience() -> None:
     limits.TIMEOUT_SECONDS = wechat._REDIS_TIMEOUT_SECONDS = 60.0
     wechat._TIMEOUT_SECONDS = wechatpay._TIMEOUT_SECONDS = (60.0, 60)
     source._TIMEOUT_SECONDS = (60.0, 60.0)
+    # However long a job takes, it does all in one go.
+    batches.SLICE = batches.NAMES_SLICE = exports.SLICE = uploads.SLICE = quarantine.SLICE = timedelta(hours=1)
+    pacs._WORK = timedelta(hours=1)
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -76,11 +74,8 @@ class Counter:
 
 
 @pytest.fixture
-def counter(city: City) -> Iterator[Counter]:
-    """A worker that is not interrupted, however slow the machine is."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(jobs, "SLICE", timedelta(minutes=10))
-        yield Counter(city, open_case(city))
+def counter(city: City) -> Counter:
+    return Counter(city, open_case(city))
 
 
 def make(export_id: str) -> None:

@@ -40,6 +40,8 @@ ohif: $(STAMP) ## fetch OHIF, the viewer for doctors, into var/; `make run` serv
 demo: $(STAMP) ## play the whole story against the running platform ($BASE_URL, http://127.0.0.1:8000)
 	@$(PY) -m simulator.demo
 
+# Sets in the same order every time, as the tests themselves (pyproject.toml).
+test: export PYTHONHASHSEED := 0
 test: $(STAMP) ## all tests, on servers of their own; ARGS="-k card" chooses
 	@$(PY) -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
 

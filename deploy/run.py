@@ -25,7 +25,7 @@ from deploy.supervisor import (
 )
 
 ROOT = Path(__file__).resolve().parent.parent
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0
 
 # Measured best on two cores: two workers, two threads each (a pool of two database connections each).
 GRANIAN = ("-m", "granian", "--interface", "wsgi", "--factory", "--workers", "2", "--blocking-threads", "2")

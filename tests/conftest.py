@@ -13,9 +13,9 @@ from typing import Any, cast
 
 import pytest
 from flask import Flask
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from limits.storage import RedisStorage
-from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, make_url, text
 
 from accounts import wechat
 from accounts.service import staff
@@ -23,9 +23,14 @@ from app import create_app
 from core import clock, db, embedded, keys, limits
 from core.config import Config, read_config
 from deploy import ohif
+from health_card.batches import jobs as batches
 from health_card.confirmation.service import pins
 from health_card.realname import source
 from payments import wechatpay
+from records.exports import jobs as exports
+from records.pacs import jobs as pacs
+from records.quarantine import jobs as quarantine
+from records.uploads import jobs as uploads
 from tests.support.city import City
 from tests.support.savepoints import begin_savepoint, keep_statements, send
 from tests.support.settings import random_environment
@@ -39,8 +44,11 @@ SYSTEM_PROGRAMS = {
     "fhir-validator": str(Path(__file__).parent / "conformance" / "validator" / "node_modules" / "@medplum" / "core"),
 }
 
-# The same examples every time: what is red here was made red by a change. FUZZ_EXAMPLES asks for others.
-settings.register_profile("suite", derandomize=True, database=None, deadline=None)
+# The same examples every time: what is red here was made red by a change. FUZZ_EXAMPLES asks for others. How long it
+# takes to make them is the machine's affair.
+settings.register_profile(
+    "suite", derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 if "FUZZ_EXAMPLES" not in os.environ:
     settings.load_profile("suite")
 
@@ -146,6 +154,9 @@ def _patience() -> None:
     limits.TIMEOUT_SECONDS = wechat._REDIS_TIMEOUT_SECONDS = 60.0
     wechat._TIMEOUT_SECONDS = wechatpay._TIMEOUT_SECONDS = (60.0, 60)
     source._TIMEOUT_SECONDS = (60.0, 60.0)
+    # However long a job takes, it does all in one go.
+    batches.SLICE = batches.NAMES_SLICE = exports.SLICE = uploads.SLICE = quarantine.SLICE = timedelta(hours=1)
+    pacs._WORK = timedelta(hours=1)
 
 
 @pytest.fixture(scope="session")
@@ -154,6 +165,10 @@ def migrated_app(config: Config) -> Iterator[Flask]:
     app = create_app(config)
     with app.app_context():
         keep_statements(db.orm.engine)
+        pool = db.orm.engine.pool
+        assert isinstance(pool, QueuePool)
+        # Races wait for each other's connections; on a busy machine longer than half a minute.
+        pool._timeout = 300.0
         app.test_cli_runner().invoke(args=["prepare"], catch_exceptions=False)
         keys.forget_rings()
         db.orm.session.configure(join_transaction_mode="create_savepoint")

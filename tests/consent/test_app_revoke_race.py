@@ -29,6 +29,6 @@ def test_a_read_under_way_is_waited_for(committing_city: City) -> None:
             consent.release(reading, reader, person_id=patient.person_id, action="tests.read")
             with pytest.raises(OperationalError, match="lock timeout"):
                 pool.submit(revoke, patience="50ms").result()
-        pool.submit(revoke, patience="10s").result()
+        pool.submit(revoke, patience="60s").result()
     with pytest.raises(consent.NothingShared), db.transaction() as session:
         consent.release(session, reader, person_id=patient.person_id, action="tests.read")

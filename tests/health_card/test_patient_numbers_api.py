@@ -231,7 +231,7 @@ PAIRS = st.lists(st.sampled_from(list(itertools.permutations(NUMBERS, 2))), max_
 
 
 @given(pairs=PAIRS)
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 def test_whatever_was_merged_one_number_counts_and_taking_all_back_restores_all(
     committing_city: City, pairs: list[tuple[str, str]]
 ) -> None:

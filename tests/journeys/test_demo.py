@@ -25,7 +25,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 def play(platform: Platform) -> str:
     with platform.play_demo() as demo:
-        output, _ = demo.communicate(timeout=180)
+        output, _ = demo.communicate(timeout=300)
     assert demo.returncode == 0, output
     return output
 
@@ -89,7 +89,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(platform: Platfo
         finally:
             # Or the pool would wait for ever for a load that nobody ends.
             stop.set()
-        running.result(timeout=120)
+        running.result(timeout=240)
     print(load.acknowledged)
     assert min(load.acknowledged.values()) > 0, load.acknowledged
     check_records(load)

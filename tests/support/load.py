@@ -54,7 +54,7 @@ class Load:
 
     def wait_for_more(self) -> None:
         """Until each act has been acknowledged once more."""
-        before, gives_up_at = dict(self.acknowledged), time.monotonic() + 60
+        before, gives_up_at = dict(self.acknowledged), time.monotonic() + 240
         while any(self.acknowledged[act] == times for act, times in before.items()):
             assert time.monotonic() < gives_up_at, (before, self.acknowledged)
             time.sleep(0.1)

@@ -33,6 +33,13 @@ class Orthanc:
         reply.raise_for_status()
         return reply.json() if reply.content else None
 
+    def is_ready(self) -> bool:
+        try:
+            self.ask("GET", "/system")
+        except requests.RequestException:
+            return False
+        return True
+
     def add(self, file: bytes) -> str:
         """Put a DICOM file into it; returns its own id of the instance."""
         return str(self.ask("POST", "/instances", data=file)["ID"])
@@ -61,13 +68,11 @@ def running_orthanc(folder: Path) -> Iterator[Orthanc]:
         process = subprocess.Popen(["Orthanc", str(folder / "orthanc.json")], stdout=log, stderr=log)
     orthanc = Orthanc(f"http://127.0.0.1:{port}", process)
     try:
-        for _ in range(200):
-            try:
-                orthanc.ask("GET", "/system")
-                break
-            except requests.RequestException:
-                assert process.poll() is None, (folder / "log").read_text()
-                time.sleep(0.05)
+        gives_up_at = time.monotonic() + 120
+        while not orthanc.is_ready():
+            assert process.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < gives_up_at, (folder / "log").read_text()
+            time.sleep(0.05)
         yield orthanc
     finally:
         orthanc.stop()

@@ -17,7 +17,7 @@ import requests
 from core.embedded.process import find_port
 
 ROOT = Path(__file__).resolve().parents[2]
-_READY_WITHIN_SECONDS = 120
+_READY_WITHIN_SECONDS = 240
 _STOPPED_WITHIN_SECONDS = 60
 
 
@@ -106,7 +106,7 @@ class Platform:
 
     def _is_ready(self) -> bool:
         try:
-            return requests.get(f"{self.base_url}/readyz", timeout=2).status_code == 200
+            return requests.get(f"{self.base_url}/readyz", timeout=30).status_code == 200
         except requests.RequestException:
             return False
 

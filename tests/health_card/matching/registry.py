@@ -1,5 +1,6 @@
 """Persons with details of one's own choice, and the operator who looks at them."""
 
+import itertools
 import secrets
 from dataclasses import dataclass
 from typing import Any
@@ -22,10 +23,17 @@ from health_card.service.identities import find_or_create_person
 from health_card.service.persons import find_or_issue_card
 from tests.support.city import City, Patient, bearer, resident_id
 
+_PASSPORTS = itertools.count()
+
 
 def new_phone() -> str:
     """A number of nobody else: tests that commit leave their persons behind."""
     return f"199{secrets.randbelow(10**8):08d}"
+
+
+def new_passport() -> str:
+    """A number of nobody else, and none that is nearly another's: each digit stands there twice."""
+    return "E" + "".join(digit * 2 for digit in f"{next(_PASSPORTS):04d}")
 
 
 def slip(number: str, place: int = 14) -> str:

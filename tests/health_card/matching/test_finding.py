@@ -17,7 +17,15 @@ from health_card.matching import jobs
 from health_card.matching.models import MatchCandidate, MatchState, PersonLink, PersonTrait
 from health_card.models import Person
 from health_card.service.identities import CHANGED_TOPIC, NAME, PHONE
-from tests.health_card.matching.registry import Office, Pair, make_ward, new_phone, register, see_documents
+from tests.health_card.matching.registry import (
+    Office,
+    Pair,
+    make_ward,
+    new_passport,
+    new_phone,
+    register,
+    see_documents,
+)
 from tests.support.city import City, resident_id
 from tests.support.lists import open_batch, work
 
@@ -28,7 +36,7 @@ PASSPORT = {"kind": CertificateType.PASSPORT, "sex": "male", "birth_date": BORN}
 def under_a_passport(city: City, **changes: object) -> Pair:
     """A person registered twice: with the resident ID, and with a passport."""
     one = register(city, number=resident_id(sex="male"))
-    other = register(city, **({"number": f"E{new_phone()[1:9]}"} | PASSPORT | changes))  # type: ignore[arg-type]
+    other = register(city, **({"number": new_passport()} | PASSPORT | changes))  # type: ignore[arg-type]
     return Pair(city, one, other)
 
 
@@ -223,7 +231,7 @@ def test_those_of_a_batch_are_looked_at_a_few_at_a_time(city: City, monkeypatch:
     # The first and the last are one person with two passports, far apart on the list.
     same, others = ("陈测试", new_phone(), "男", "1985-04-12"), ("王大明", "李小红", "赵铁柱")
     people = [same, *((name, new_phone(), "女", f"195{n}-0{n + 1}-0{n + 1}") for n, name in enumerate(others)), same]
-    rows = [["03", f"E{new_phone()[1:9]}", *each] for each in people]
+    rows = [["03", new_passport(), *each] for each in people]
     batch_id = open_batch(city, city.staff(None, Role.OPERATOR), rows, header=header)
     work(batch_id)
     told = select(OutboxMessage).filter_by(topic=CHUNK_MADE_TOPIC).order_by(OutboxMessage.id)

@@ -14,6 +14,7 @@ from core import clock, db
 from core.outbox import OutboxMessage
 from records.images.models import Study
 from records.quality import jobs, service
+from tests.conftest import SteppingClock
 from tests.support import dicom
 from tests.support.browsing import Browser
 from tests.support.city import City, Machine, Staff, bearer
@@ -148,16 +149,18 @@ def test_marks_count_the_series_of_each_device_and_day(scene: Scene) -> None:
     assert (marks[0]["department"], marks[0]["hospital_name"]) == ("放射科", "市第一测试医院")
 
 
-def test_a_department_passes_by_clean_series_and_a_good_sample(scene: Scene) -> None:
-    sent = [image() for _ in range(3)]
-    scene.send(*sent)
+def test_a_department_passes_by_clean_series_and_a_good_sample(stepping_clock: SteppingClock, scene: Scene) -> None:
+    # A sample counts for a year: it is drawn of this month.
+    today = clock.in_city(clock.now()).date()
+    month = today.replace(day=1).isoformat()
+    scene.send(*(image(StudyDate=f"{today:%Y%m%d}") for _ in range(3)))
     figures = {"has_passed": False, "series": 3, "flagged": 0, "sampled": 0, "good": 0}
-    assert scene.passed() == figures
-    assert (scene.draw().status_code, scene.draw().json["code"]) == (201, "records.sample_drawn")
-    samples = scene.look("/samples", month="2026-03-01")["samples"]
+    assert scene.passed(today.isoformat()) == figures
+    drawn = [scene.draw(month=month) for _ in range(2)]
+    assert (drawn[0].status_code, drawn[1].json["code"]) == (201, "records.sample_drawn")
+    samples = scene.look("/samples", month=month)["samples"]
     assert len(samples) == 2
     assert not {"ZHANG^CESHI", "P1"} & {str(value) for each in samples for value in each.values()}
-    today = clock.now().astimezone(clock.CITY_ZONE).date()
     for place, sample in enumerate(samples):
         # Not before all of it is scored.
         assert scene.passed(today.isoformat())["sampled"] == 0

@@ -185,7 +185,7 @@ STEPS = st.lists(
     deadline=None,
     # A failure is told as it was found: the tokens would not outlive its shrinking.
     phases=[Phase.generate],
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=list(HealthCheck),
 )
 @given(steps=STEPS)
 def test_every_message_is_accepted_waits_or_was_dismissed(

@@ -37,7 +37,7 @@ from tests.support.settings import random_environment
 
 # What a test marked ``system(name)`` needs, and where it stands on Debian (or where ``.ci/run`` puts it).
 SYSTEM_PROGRAMS = {
-    "chromium": "/usr/bin/chromium",
+    "chromium": "/usr/bin/chromium-headless-shell",
     "orthanc": "/usr/share/orthanc/plugins/libOrthancDicomWeb.so",
     "ohif": str(ohif.PLACE / "index.html"),
     "dcmtk": "/usr/bin/storescu",

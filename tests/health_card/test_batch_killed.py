@@ -1,13 +1,12 @@
 """``kill -9`` of the worker while it writes a chunk: the batch ends as if nothing had been, each line once."""
 
-import os
-import subprocess
-import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 
+from flask import Flask
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
@@ -23,29 +22,15 @@ from health_card.models import Card, Person
 from health_card.service.identities import add_certificate
 from tests.support.city import City, resident_id
 from tests.support.lists import open_batch, person, progress, result
+from tests.support.prepared import Prepared
 
 ROWS, CHUNK_ROWS = 70, 20
-# The worker of ``worker.py`` as far as it issues batches, with chunks that a test can afford.
-WORKER = f"""
-import os, threading
-from app import create_app
-from core.config import read_config
-from core.dispatch import Dispatcher
-from health_card.batches import issuing, jobs, service
-issuing.CHUNK_ROWS = {CHUNK_ROWS}
-Dispatcher(create_app(read_config(os.environ)), {{service.DUE_TOPIC: jobs.issue_batch}}).run_forever(threading.Event())
-"""
 
 
-@contextmanager
-def a_worker(environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    root = Path(issuing.__file__).parents[2]
-    worker = subprocess.Popen([sys.executable, "-c", WORKER], cwd=root, env=os.environ | environment)
-    try:
-        yield worker
-    finally:
-        worker.kill()
-        worker.wait()
+def issue_batches(app: Flask) -> None:
+    """The worker as far as it issues batches, with chunks that a test can afford."""
+    issuing.CHUNK_ROWS = CHUNK_ROWS
+    Dispatcher(app, {service.DUE_TOPIC: jobs.issue_batch}).run_forever(threading.Event())
 
 
 @contextmanager
@@ -80,9 +65,7 @@ def count(table: type[Person] | type[Card]) -> int:
         return session.scalar(select(func.count()).select_from(table)) or 0
 
 
-def test_a_worker_killed_in_the_middle_of_a_chunk_costs_and_doubles_no_card(
-    committing_city: City, environment: dict[str, str]
-) -> None:
+def test_a_worker_killed_in_the_middle_of_a_chunk_costs_and_doubles_no_card(committing_city: City) -> None:
     city, numbers = committing_city, [resident_id() for _ in range(ROWS)]
     operator = city.staff(None, Role.OPERATOR)
     with db.transaction() as session:
@@ -91,10 +74,10 @@ def test_a_worker_killed_in_the_middle_of_a_chunk_costs_and_doubles_no_card(
     batch_id = open_batch(city, operator, [person(number) for number in numbers])
     with a_certificate_being_registered(city, numbers[CHUNK_ROWS * 2 + 7]):
         before = count(Person), count(Card)
-        with a_worker(environment) as worker:
+        with Prepared(partial(issue_batches, city.app)) as worker:
+            worker.start()
             wait_until(is_writing_certificates)
             worker.kill()
-            worker.wait()
     assert (count(Person) - before[0], count(Card) - before[1]) == (2 * CHUNK_ROWS, 2 * CHUNK_ROWS)
     assert progress(city, operator, batch_id)["rows_done"] == 2 * CHUNK_ROWS
 

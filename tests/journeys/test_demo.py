@@ -3,7 +3,6 @@
 ``kill -9`` under load: nothing that was acknowledged is lost, and nothing happens twice.
 """
 
-import random
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,9 @@ import requests
 from tests.support.load import Load, check_money, check_records
 from tests.support.platform import Platform, running_platform
 
-KILLS = ["server", "worker", "server"]
+# What is killed, after how many more acts of each kind have been acknowledged.
+KILLS = [("server", 6), ("worker", 4), ("server", 6)]
+ACTS_IN_THE_END = 4
 
 
 @pytest.fixture(scope="module")
@@ -75,23 +76,19 @@ def test_the_story_goes_as_told_again_when_server_and_worker_are_killed_in_the_m
 
 
 def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(platform: Platform) -> None:
-    seed = random.randrange(10**6)
-    print(f"seed {seed}")
-    chance, load, stop = random.Random(seed), Load(platform), threading.Event()
+    load, stop = Load(platform), threading.Event()
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(load.run, stop)
         try:
-            for program in KILLS:
-                stop.wait(chance.uniform(1.0, 3.0))
-                assert not running.done(), running.exception()
+            for program, acts in KILLS:
+                load.wait_for_more(acts, running)
                 platform.kill(program)
-            load.wait_for_more()
+            load.wait_for_more(ACTS_IN_THE_END, running)
         finally:
             # Or the pool would wait for ever for a load that nobody ends.
             stop.set()
         running.result(timeout=240)
     print(load.acknowledged)
-    assert min(load.acknowledged.values()) > 0, load.acknowledged
     check_records(load)
     check_money(load)
     verified = platform.run_command("ledger", "verify")

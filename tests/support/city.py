@@ -13,6 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from jwt.algorithms import ECAlgorithm
 from pydicom import Dataset
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from accounts import service as accounts
@@ -134,7 +135,8 @@ class City:
                 employee_number=username,
             )
             token = accounts.sign_in_staff(session, username=username, password=password).token
-        return Staff(staff_id, username, password, token, self.actor(token))
+            actor = self._actor(session, token)
+        return Staff(staff_id, username, password, token, actor)
 
     def machine(self, hospital: Hospital, scopes: list[str] | None = None, name: str = "检验系统") -> Machine:
         """A registered and signed-in hospital system."""
@@ -159,7 +161,8 @@ class City:
                 issuer=self.config.base_url,
                 token_url=f"{self.config.base_url}/oauth/token",
             )
-        return Machine(machine_id, client_id, private, token.text, self.actor(token.text))
+            actor = self._actor(session, token.text)
+        return Machine(machine_id, client_id, private, token.text, actor)
 
     def assertion(self, client_id: str, private_jwk: dict[str, Any], **changes: Any) -> str:
         """A client assertion as RFC 7523 wants it, with ``changes`` to its claims (None leaves one out)."""
@@ -178,16 +181,15 @@ class City:
 
     def login(self) -> tuple[str, str]:
         """A WeChat account that just signed in: access and refresh token."""
-        identity = WechatIdentity(self.config.wechat_app_id, f"o{secrets.token_urlsafe(20)}", None)
         with db.transaction() as session:
-            pair = accounts.sign_in_login(session, identity, issuer=self.config.base_url)
-        return pair.access.text, pair.refresh_token
+            return self._sign_in(session)
 
     def patient(self, name: str = "张测试", phone: str = "13800000001") -> Patient:
         """A signed-in, registered patient with a card."""
-        token, refresh_token = self.login()
-        actor, number = self.actor(token), resident_id()
+        number = resident_id()
         with db.transaction() as session:
+            token, refresh_token = self._sign_in(session)
+            actor = self._actor(session, token)
             done = health_card.register_person(
                 session,
                 actor,
@@ -200,7 +202,15 @@ class City:
     def actor(self, token: str) -> Actor:
         """Who a token belongs to."""
         with db.transaction() as session:
-            return accounts.identify_bearer(session, token, issuer=self.config.base_url)
+            return self._actor(session, token)
+
+    def _sign_in(self, session: Session) -> tuple[str, str]:
+        identity = WechatIdentity(self.config.wechat_app_id, f"o{secrets.token_urlsafe(20)}", None)
+        pair = accounts.sign_in_login(session, identity, issuer=self.config.base_url)
+        return pair.access.text, pair.refresh_token
+
+    def _actor(self, session: Session, token: str) -> Actor:
+        return accounts.identify_bearer(session, token, issuer=self.config.base_url)
 
     def code(self, patient: Patient, kind: str = "dynamic") -> str:
         """A fresh code on the patient's phone."""

@@ -5,7 +5,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import Any
 
@@ -17,6 +17,8 @@ from simulator.people import invent_person
 from tests.support.platform import Platform
 
 CHARGE_FEN, REPAYMENT_FEN = 101, 37
+# A server that was killed has to come up again in between.
+_MORE_WITHIN_SECONDS = 240
 
 
 class Load:
@@ -52,12 +54,14 @@ class Load:
             for done in [pool.submit(repeat, act, stop) for act in acts]:
                 done.result()
 
-    def wait_for_more(self) -> None:
-        """Until each act has been acknowledged once more."""
-        before, gives_up_at = dict(self.acknowledged), time.monotonic() + 240
-        while any(self.acknowledged[act] == times for act, times in before.items()):
-            assert time.monotonic() < gives_up_at, (before, self.acknowledged)
-            time.sleep(0.1)
+    def wait_for_more(self, acts: int, running: "Future[None]") -> None:
+        """Until so many more acts of each kind have been acknowledged to the load that is ``running``."""
+        wanted = {kind: count + acts for kind, count in self.acknowledged.items()}
+        gives_up_at = time.monotonic() + _MORE_WITHIN_SECONDS
+        while any(self.acknowledged[kind] < count for kind, count in wanted.items()):
+            assert not running.done(), running.exception()
+            assert time.monotonic() < gives_up_at, (wanted, self.acknowledged)
+            time.sleep(0.02)
 
     def register(self) -> None:
         phone = new_phone(self.stage, self.control)

@@ -1,56 +1,39 @@
 """``kill -9`` of the listener under load: nothing that was acknowledged is lost, and nothing is filed twice."""
 
-import os
 import random
 import secrets
-import signal
-import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
+from functools import partial
 
 from flask import Flask
 from sqlalchemy import select
 
 from core import db
+from records.hl7v2 import mllp
 from records.intake.models import InboundMessage
 from records.reports.models import Report
 from tests.records.hl7v2.test_mllp import can_connect, connect, frame, read_frame, wait_until
 from tests.support.city import City
 from tests.support.hl7v2 import oru
 from tests.support.ports import opened_port
+from tests.support.prepared import Prepared
 
-ROOT = Path(__file__).resolve().parents[3]
-LISTENER = """
-import os, threading
-from app import create_app
-from core.config import read_config
-from records.hl7v2 import mllp
-mllp.serve(create_app(read_config(os.environ)), threading.Event(), poll_seconds=0.1)
-"""
 KILLS, SENDERS = 2, 6
 
 
 @contextmanager
-def listener(environment: dict[str, str], port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of its own, killed in the end without warning."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", LISTENER],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+def listening(listener: Prepared, port: int) -> Iterator[None]:
+    """Killed in the end without warning."""
+    listener.start()
     try:
         wait_until(lambda: can_connect(port))
-        yield process
+        yield
     finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait(timeout=60)
+        listener.kill()
 
 
 def send_until_acknowledged(
@@ -74,9 +57,7 @@ def send_until_acknowledged(
             return
 
 
-def test_nothing_acknowledged_is_lost_and_nothing_is_filed_twice(
-    committing_app: Flask, committing_city: City, environment: dict[str, str]
-) -> None:
+def test_nothing_acknowledged_is_lost_and_nothing_is_filed_twice(committing_app: Flask, committing_city: City) -> None:
     hospital, patient = committing_city.hospital(), committing_city.patient()
     number, seed = f"MZ{secrets.token_hex(4)}", random.randrange(10**6)
     print(f"seed {seed}")
@@ -88,10 +69,12 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_filed_twice(
         while True:
             yield oru(hospital.code, number).encode()
 
-    with opened_port(hospital.id) as port, ThreadPoolExecutor(SENDERS) as pool:
+    serve = partial(mllp.serve, committing_app, threading.Event(), poll_seconds=0.1)
+    with opened_port(hospital.id) as port, ExitStack() as kept, ThreadPoolExecutor(SENDERS) as pool:
+        listeners = [kept.enter_context(Prepared(serve)) for _ in range(KILLS + 1)]
         try:
-            for turn in range(KILLS + 1):
-                with listener(environment, port):
+            for turn, listener in enumerate(listeners):
+                with listening(listener, port):
                     if turn == 0:
                         sending = [
                             pool.submit(send_until_acknowledged, port, messages(), acknowledged, stop)

@@ -1,5 +1,6 @@
 """Who looked: the audit trail as the patient reads it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -73,7 +74,11 @@ def list_access(
     if before is not None:
         last = select(AuditEntry.at, AuditEntry.id).where(AuditEntry.id == before).subquery()
         mine = mine.where(tuple_(AuditEntry.at, AuditEntry.id) < select(last.c.at, last.c.id).scalar_subquery())
-    entries = session.scalars(mine.order_by(AuditEntry.at.desc(), AuditEntry.id.desc()).limit(PAGE)).all()
+    newest_first = mine.order_by(AuditEntry.at.desc(), AuditEntry.id.desc()).limit(PAGE)
+    return _show(session, actor, session.scalars(newest_first).all())
+
+
+def _show(session: Session, actor: Actor, entries: Sequence[AuditEntry]) -> list[AccessRow]:
     names = accounts.describe_actors(session, {(entry.actor_kind, entry.actor_id) for entry in entries})
     hospitals = accounts.list_hospitals(session, {entry.hospital_id for entry in entries if entry.hospital_id})
     persons = {entry.subject_id for entry in entries if entry.subject_id}

@@ -12,12 +12,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core.db import Base, WithId
 
 
-class Category(StrEnum):
-    LABORATORY = "laboratory"
-    IMAGING = "imaging"
-    OTHER = "other"
-
-
 class ValueKind(StrEnum):
     """``quantity``: a number with a unit; ``coded``: one of few words, such as negative; ``text``: anything."""
 

@@ -1,16 +1,14 @@
 """A desk scans a code: the person is identified, a visit opened, and records shared with this hospital for it."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
 from consent import service as consent
-from core import audit, statements
+from core import audit
 from core.actor import Actor
 from health_card import service as health_card
 from health_card.confirmation import service as confirmation
@@ -20,6 +18,17 @@ from records.visits.closing import close_visit
 from records.visits.codes import DEPARTMENTS
 from records.visits.disowning import DisownedVisit, disown_visit
 from records.visits.entering import EnteredVisit, ScanContext, Step, enter_visit
+from records.visits.finding import (
+    LATEST,
+    VisitContext,
+    VisitLine,
+    find_departments,
+    find_latest_visit_id,
+    get_visit,
+    list_visits,
+    load_visit,
+    read_visits,
+)
 from records.visits.models import Visit, VisitStep
 from records.visits.telling import (
     DEPARTMENT_NOT_SAID,
@@ -46,6 +55,7 @@ __all__ = [
     "check_in",
     "close_visit",
     "disown_visit",
+    "find_departments",
     "find_latest_visit_id",
     "find_numbered",
     "find_unnamed",
@@ -61,24 +71,6 @@ __all__ = [
     "read_visits",
     "wait_for_number",
 ]
-
-
-# As ``find_latest_visit_id``, for many at once. ``{moments}``: a query of ``person_id``, ``at`` and whatever else is to
-# stand beside the ``visit_id``; moments without such a visit are missing. ``hospital_id``: the actor's.
-LATEST = statements.compose(
-    """
-SELECT asked.*, last.id AS visit_id
-FROM ({moments}) asked
-    CROSS JOIN LATERAL (
-        SELECT id FROM visits
-        WHERE hospital_id = %(hospital_id)s AND person_id IN ({same_person_ids}) AND opened_at <= asked.at
-            AND opened_at > asked.at - interval '30 days'
-        ORDER BY opened_at DESC LIMIT 1
-    ) last
-""",
-    same_person_ids=health_card.SAME_PERSON_IDS.format("asked.person_id"),
-    moments="{moments}",
-)
 
 
 @dataclass(frozen=True)
@@ -101,31 +93,6 @@ class CheckIn:
     access_until: datetime | None
     closed_at: datetime | None
     disowned_at: datetime | None
-
-
-@dataclass(frozen=True)
-class VisitLine:
-    """One line of a list of visits. ``name`` is masked; department and step are those of the last scan."""
-
-    visit_id: UUID
-    name: str
-    kind: str
-    department: str
-    medical_step: str
-    opened_at: datetime
-    closed_at: datetime | None
-
-
-@dataclass(frozen=True)
-class VisitContext:
-    """Whose visit it is, for those who may work on it."""
-
-    visit_id: UUID
-    person_id: UUID
-    hospital_id: UUID
-    kind: str
-    department: str
-    opened_at: datetime
 
 
 def check_in(
@@ -226,7 +193,7 @@ def get_check_in(session: Session, actor: Actor, *, visit_id: UUID) -> CheckIn:
 
     :raises VisitNotFound: no such visit at the actor's hospital.
     """
-    visit = _load_visit(session, actor, visit_id)
+    visit = load_visit(session, actor, visit_id)
     audit.record_act(session, actor, "records.visit.read", subject_id=visit.person_id, of=("visit", visit.id))
     return _describe(session, actor, visit, steps.list_steps(session, visit.id))
 
@@ -238,75 +205,9 @@ def ask_confirmation(session: Session, actor: Actor, *, visit_id: UUID, purpose:
     :raises VisitNotFound: no such visit at the actor's hospital.
     :raises ConfirmationNotPossible: the visit was opened with a static code.
     """
-    visit = _load_visit(session, actor, visit_id)
+    visit = load_visit(session, actor, visit_id)
     redemption_id = steps.get_last_step(session, visit.id).redemption_id
     return confirmation.ask_confirmation(session, actor, redemption_id=redemption_id, purpose=purpose)
-
-
-def get_visit(session: Session, actor: Actor, visit_id: UUID) -> VisitContext:
-    """A visit at the actor's own hospital.
-
-    :raises VisitNotFound: none such there.
-    """
-    return _context(_load_visit(session, actor, visit_id))
-
-
-def find_departments(session: Session, visit_ids: Collection[UUID]) -> dict[UUID, str]:
-    """The standard codes of the departments that opened these visits."""
-    asked = select(Visit.id, Visit.department).where(Visit.id.in_(visit_ids))
-    return dict(session.execute(asked).tuples().all()) if visit_ids else {}
-
-
-def find_latest_visit_id(session: Session, actor: Actor, *, person_id: UUID, at: datetime) -> UUID | None:
-    """The visit at the actor's hospital under which something of this moment belongs: the last one opened before it.
-
-    A result that names no visit of its own is filed under it, when the visit is at most 30 days older.
-    """
-    return session.scalar(
-        select(Visit.id)
-        .where(Visit.hospital_id == actor.hospital_id, Visit.opened_at <= at)
-        .where(Visit.person_id.in_(health_card.same_person_ids(person_id)))
-        .where(Visit.opened_at > at - timedelta(days=30))
-        .order_by(Visit.opened_at.desc())
-        .limit(1)
-    )
-
-
-def list_visits(
-    session: Session, actor: Actor, *, is_open: bool = True, before: UUID | None = None, limit: int = 50
-) -> list[VisitLine]:
-    """The newest visits at the actor's hospital, open ones or closed ones, with masked names.
-
-    :param before: the id of the last visit of the page before.
-    """
-    page = select(Visit).where(Visit.hospital_id == actor.hospital_id)
-    page = page.where(Visit.closed_at.is_(None) if is_open else Visit.closed_at.is_not(None))
-    if before is not None:
-        last = select(Visit.opened_at, Visit.id).where(Visit.id == before)
-        page = page.where(tuple_(Visit.opened_at, Visit.id) < last.scalar_subquery())
-    visits = session.scalars(page.order_by(Visit.opened_at.desc(), Visit.id.desc()).limit(limit)).all()
-    last_steps = steps.list_last_steps(session, [visit.id for visit in visits])
-    return [
-        VisitLine(
-            visit_id=visit.id,
-            name=health_card.get_demographics(session, visit.person_id).name,
-            kind=visit.kind,
-            department=last_steps[visit.id].department,
-            medical_step=last_steps[visit.id].medical_step,
-            opened_at=visit.opened_at,
-            closed_at=visit.closed_at,
-        )
-        for visit in visits
-    ]
-
-
-def read_visits(
-    session: Session, actor: Actor, *, is_open: bool = True, before: UUID | None = None, limit: int = 50
-) -> list[VisitLine]:
-    """As ``list_visits``, for another system: that it was read is recorded."""
-    lines = list_visits(session, actor, is_open=is_open, before=before, limit=limit)
-    audit.record_act(session, actor, "records.visit.listed", facts={"lines": len(lines)})
-    return lines
 
 
 def _check_department(department: str) -> None:
@@ -326,23 +227,11 @@ def _identify_by_carrier(session: Session, actor: Actor, context: ScanContext) -
     )
 
 
-def _load_visit(session: Session, actor: Actor, visit_id: UUID) -> Visit:
-    mine = select(Visit).where(Visit.id == visit_id, Visit.hospital_id == actor.hospital_id)
-    visit = session.scalars(mine).one_or_none()
-    if visit is None:
-        raise VisitNotFound
-    return visit
-
-
 def _load_open_visit(session: Session, actor: Actor, visit_id: UUID) -> Visit:
-    visit = _load_visit(session, actor, visit_id)
+    visit = load_visit(session, actor, visit_id)
     if visit.closed_at is not None:
         raise VisitNotFound
     return visit
-
-
-def _context(visit: Visit) -> VisitContext:
-    return VisitContext(visit.id, visit.person_id, visit.hospital_id, visit.kind, visit.department, visit.opened_at)
 
 
 def _describe_entered(entered: EnteredVisit) -> CheckIn:

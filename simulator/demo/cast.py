@@ -1,6 +1,5 @@
 """Who plays: a patient's phone, staff at their desks, a hospital's systems."""
 
-import json
 import secrets
 import socket
 import time
@@ -180,8 +179,3 @@ def new_phone(stage: Stage, control: Control) -> Phone:
     wx_code = f"demo-{secrets.token_urlsafe(12)}"
     control.register_phone(wx_code, f"o{secrets.token_urlsafe(20)[:27]}")
     return Phone(stage, control, wx_code)
-
-
-def pretty(document: Any) -> str:
-    """A document on one line, for messages of failures."""
-    return json.dumps(document, ensure_ascii=False)[:500]

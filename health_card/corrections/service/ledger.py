@@ -9,6 +9,7 @@ from core.actor import Actor
 from core.vault import vault
 from health_card.corrections.models import Field, PersonChange, Reason
 from health_card.desk.service.look_ups import SeenDocument
+from health_card.family.service.endings import recheck_guardians
 from health_card.models import Person
 from health_card.notices.service import tell
 from health_card.realname.asking import ask_real_name
@@ -29,7 +30,10 @@ class Correction:
 def record_corrections(
     session: Session, actor: Actor, *, person: Person, seen: SeenDocument, reason: Reason, made: list[Correction]
 ) -> None:
-    """Write the history and announce that the person has changed. ``person``: the record whose key seals it."""
+    """Write the history and announce that the person has changed: a guardian's end follows the birth date.
+
+    :param person: the record whose key seals it.
+    """
     key = vault().unwrap(person.data_key)
     for correction in made:
         session.add(
@@ -56,6 +60,8 @@ def record_corrections(
         of=("look_up", seen.look_up_id),
         facts={"fields": fields, "reason": reason.value, "evidence": seen.evidence},
     )
+    if Field.BIRTH_DATE.value in fields:
+        recheck_guardians(session, person_id=person.id)
     announce_change(session, person.id)
     ask_real_name(session, person_id=person.id)
     tell(

@@ -6,7 +6,7 @@ from health_card.family.service.desk import (
     list_holders_at_desk,
     refuse_holder,
 )
-from health_card.family.service.endings import end_run_out_holder, recheck_guardians, tell_of_fourteenth_birthday
+from health_card.family.service.endings import end_run_out_holder, tell_of_fourteenth_birthday
 from health_card.family.service.invitations import (
     Accepted,
     InvitationView,
@@ -56,7 +56,6 @@ __all__ = [
     "list_holders_at_desk",
     "list_invitations",
     "open_confirmed_look_up",
-    "recheck_guardians",
     "refuse_holder",
     "register_newborn",
     "register_newborn_at_window",

@@ -71,13 +71,7 @@ def merge_persons(
     """
     lock_links(session)
     absorbed, standing = lock_root(session, from_id), lock_root(session, into_id)
-    if absorbed.id == standing.id:
-        raise AlreadyOnePerson
-    if is_refused(session, absorbed.id, standing.id):
-        raise PairRefused
-    contradictions = list_contradictions(session, absorbed, standing)
-    if contradictions and not override:
-        raise FactsContradict(contradictions=contradictions)
+    overridden = _check_can_be_one(session, absorbed, standing, override=override)
     link = PersonLink(
         from_id=absorbed.id,
         into_id=standing.id,
@@ -94,7 +88,7 @@ def merge_persons(
         update(MatchCandidate).where(pairs).values(decided), execution_options={"synchronize_session": False}
     )
     _set_root(session, select(Person.id).where(Person.root_id == absorbed.id), standing.id)
-    facts = {"overridden": contradictions} if contradictions else {}
+    facts = {"overridden": overridden} if overridden else {}
     for person_id in (absorbed.id, standing.id):
         audit.record_act(
             session,
@@ -107,6 +101,18 @@ def merge_persons(
     # They are one from now on: whoever acts for either of the two finds one notice.
     tell(session, person_id=standing.id, kind="merged", of=("person_link", link.id))
     return _view(link)
+
+
+def _check_can_be_one(session: Session, absorbed: Person, standing: Person, *, override: bool) -> list[str]:
+    """Refusals as ``merge_persons``; returns the contradictions that are overridden."""
+    if absorbed.id == standing.id:
+        raise AlreadyOnePerson
+    if is_refused(session, absorbed.id, standing.id):
+        raise PairRefused
+    contradictions = list_contradictions(session, absorbed, standing)
+    if contradictions and not override:
+        raise FactsContradict(contradictions=contradictions)
+    return contradictions
 
 
 def unmerge_persons(session: Session, actor: Actor, *, link_id: UUID, reason: str) -> LinkView:

@@ -2,13 +2,12 @@
 
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from core import clock, db
 from core.audit import AuditEntry
@@ -24,6 +23,7 @@ from health_card.service.ages import LifeStage, birthday, guardian_until, life_s
 from tests.conftest import SteppingClock
 from tests.health_card.family.household import Household, born_years_ago, number_of
 from tests.support.city import Patient
+from tests.support.desks import Desk
 
 
 @pytest.mark.parametrize(
@@ -155,8 +155,9 @@ def test_who_ran_out_can_be_agreed_to_again(household: Household, stepping_clock
 
 @pytest.mark.parametrize(("years", "stands"), [(10, True), (13, True), (15, False), (20, False)])
 def test_a_corrected_birth_date_decides_anew(household: Household, years: int, stands: bool) -> None:
-    child = household.add(household.mother, born_years_ago(6)).json
-    correct_birth_date(child, born_years_ago(years))
+    number = number_of(born_years_ago(6))
+    assert household.add(household.mother, certificate_number=number).status_code == 201
+    correct_birth_date(household, number, born_years_ago(years))
     assert ("王*测" in held_persons(household.mother)) is stands
     if stands:
         (_, member) = household.family(household.mother)["members"]
@@ -164,10 +165,11 @@ def test_a_corrected_birth_date_decides_anew(household: Household, years: int, s
 
 
 def test_a_consent_given_too_young_counts_no_more(household: Household) -> None:
-    child = household.add(household.mother, born_years_ago(15)).json
+    number = number_of(born_years_ago(15))
+    child = household.add(household.mother, certificate_number=number).json
     household.confirm(household.mother, child["holder_id"], person_was_present=True)
     for born, years in ((born_years_ago(16), 18), (born_years_ago(13), 14)):
-        correct_birth_date(child, born)
+        number = correct_birth_date(household, number, born)
         (_, member) = household.family(household.mother)["members"]
         assert datetime.fromisoformat(member["valid_until"]) == birthday(born, years)
 
@@ -199,8 +201,9 @@ def test_thirty_days_before_the_14th_birthday_the_guardians_are_told_once(
 
 
 def test_who_is_not_about_to_turn_14_is_not_told(household: Household, stepping_clock: SteppingClock) -> None:
-    moved = household.add(household.mother, born_years_ago(14, days=10)).json
-    correct_birth_date(moved, born_years_ago(13))
+    number = number_of(born_years_ago(14, days=10))
+    moved = household.add(household.mother, certificate_number=number).json
+    correct_birth_date(household, number, born_years_ago(13))
     consents = household.add(household.father, born_years_ago(17), name="王丙测").json
     household.confirm(household.father, consents["holder_id"], "household_book", person_was_present=True)
     stepping_clock.forward(days=3)
@@ -213,12 +216,15 @@ def test_who_is_not_about_to_turn_14_is_not_told(household: Household, stepping_
     assert told_of_birthday(household.mother) == [moved["person_id"]]
 
 
-def correct_birth_date(child: Any, born: date) -> None:
-    with db.transaction() as session:
-        session.execute(
-            text("UPDATE persons SET birth_date = :born WHERE id = :id"), {"born": born, "id": child["person_id"]}
-        )
-        family.recheck_guardians(session, person_id=UUID(child["person_id"]))
+def correct_birth_date(household: Household, number: str, born: date) -> str:
+    """A desk finds that the child's number was mistaken, and with it the birth date; returns the right number."""
+    desk, right = Desk(household.city), number_of(born)
+    path = f"/persons/{desk.look_up(number).json['look_up_id']}"
+    wrong = str(desk.certificate_id(path))
+    body = {"certificate_type": "01", "certificate_number": right, "reason": "mistake", "replaces": wrong}
+    reply = desk.post(f"{path}/certificates", body)
+    assert reply.status_code == 201, reply.text
+    return right
 
 
 def told() -> list[tuple[str, str]]:

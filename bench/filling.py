@@ -117,7 +117,9 @@ def _without_indexes(connection: psycopg.Connection[tuple[object, ...]]) -> Iter
         connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
     for name, _ in indexes:
         connection.execute(f"DROP INDEX {name}")
+    connection.execute("ALTER TABLE observations DISABLE TRIGGER observations_of_reports")
     yield
+    connection.execute("ALTER TABLE observations ENABLE TRIGGER observations_of_reports")
     connection.execute("SET maintenance_work_mem = '1GB'")
     for _, definition in indexes:
         connection.execute(str(definition))

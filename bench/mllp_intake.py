@@ -12,7 +12,7 @@ from pathlib import Path
 from uuid import UUID
 
 import psutil
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from accounts import service as accounts
 from app import create_app
@@ -36,6 +36,8 @@ from core.embedded.process import find_port
 from core.outbox import OutboxMessage
 from core.vault import vault
 from health_card import service as health_card
+from health_card.models import Holder
+from health_card.notices.models import MessageCredit
 from records.hl7v2.mllp import claim_files
 
 # What an analyser sends of one blood sample: LOINC code, name, unit, reference range.
@@ -104,6 +106,7 @@ def _listening(settings: Settings) -> Iterator[Ready]:
             card_numbers = make_town(config, persons=settings.persons, seed=settings.seed).card_numbers
             port = find_port()
             ward = _open_ward(card_numbers, port)
+            _quieten_town()
             db.orm.session.remove()
             db.orm.engine.dispose()
             bare = BareIntake(running.copy_database("bare"), vault(), ward)
@@ -157,6 +160,15 @@ def _open_ward(card_numbers: list[str], port: int) -> Ward:
             health_card.bind_patient_number(session, system, person_id=person_id, number=f"MZ{place:06d}")
             numbers[f"MZ{place:06d}"] = person_id
     return Ward(hospital_id, code, numbers)
+
+
+def _quieten_town() -> None:
+    """What making the town left to be done is none of the reports', and no phone of it has accepted messages."""
+    template_id = "demo-notices"
+    with db.transaction() as session:
+        session.execute(update(OutboxMessage).where(OutboxMessage.done_at.is_(None)).values(done_at=clock.now()))
+        for login_id in session.scalars(select(Holder.login_id)).all():
+            session.add(MessageCredit(login_id=login_id, template_id=template_id, remaining=0, changed_at=clock.now()))
 
 
 def _send(ready: Ready, settings: Settings) -> Round:

@@ -2,7 +2,7 @@
 
 import select
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,9 +10,10 @@ from uuid import UUID
 
 import psycopg
 from flask import Flask
-from sqlalchemy import func, update
+from sqlalchemy import ColumnElement, Select, func, or_, update
 from sqlalchemy import select as sql_select
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from core import clock, db, observe
 from core.outbox import CHANNEL, OutboxMessage
@@ -21,6 +22,8 @@ Handler = Callable[[dict[str, Any]], None]
 
 LEASE = timedelta(seconds=60)
 BATCH = 10
+# So many are carried out together at most.
+MANY = 100
 MAX_ATTEMPTS = 20
 LONGEST_BACKOFF_SECONDS = 3600
 
@@ -49,20 +52,38 @@ class TryLater(Exception):
         self.seconds = seconds
 
 
+# The places of messages that are not done yet: to be done alone (None), or so many seconds later; 0: not this time.
+Left = Mapping[int, int | None]
+
+
+@dataclass(frozen=True)
+class Together:
+    """A handler whose messages the database alone can carry out, many in the transaction that marks them done.
+
+    ``many`` is given payloads in the order of announcing. When it fails, nothing of it has happened, and each of the
+    messages is done ``alone``: one that cannot be done stops no other.
+    """
+
+    alone: Handler
+    many: Callable[[Session, Sequence[dict[str, Any]]], Left]
+
+    def __call__(self, payload: dict[str, Any]) -> None:
+        self.alone(payload)
+
+
 class Dispatcher:
     """Runs handlers. A handler is idempotent, takes ids, and opens its own short transactions."""
 
     def __init__(self, app: Flask, handlers: Mapping[str, Handler]) -> None:
         self._app = app
         self._handlers = handlers
+        self._together = {topic: each for topic, each in handlers.items() if isinstance(each, Together)}
 
     def run_due(self) -> int:
         """Do every message that is due now; returns how many were tried."""
         tried = 0
-        while claims := self._claim():
-            for claim in claims:
-                self._do(claim)
-            tried += len(claims)
+        while some := self._do_together() + self._do_alone():
+            tried += some
         return tried
 
     def run_forever(self, stop: threading.Event, *, idle_seconds: float = 1.0) -> None:
@@ -87,32 +108,49 @@ class Dispatcher:
                 for _ in listener.notifies(timeout=0):
                     pass
 
-    def _claim(self) -> list[Claim]:
-        now = clock.now()
-        due = (
-            sql_select(OutboxMessage.id)
-            .where(OutboxMessage.done_at.is_(None), OutboxMessage.dead_at.is_(None))
-            .where(OutboxMessage.due_at <= now, OutboxMessage.topic.in_(self._handlers))
-            .order_by(OutboxMessage.due_at, OutboxMessage.id)
-            .limit(BATCH)
-            .with_for_update(skip_locked=True)
-        )
-        claimed = (
-            update(OutboxMessage)
-            .where(OutboxMessage.id.in_(due.scalar_subquery()))
-            .values(due_at=now + LEASE, attempts=OutboxMessage.attempts + 1)
-            .returning(
-                OutboxMessage.id,
-                OutboxMessage.topic,
-                OutboxMessage.payload,
-                OutboxMessage.request_id,
-                OutboxMessage.attempts,
-                OutboxMessage.due_at,
-            )
-        )
+    def _do_together(self) -> int:
+        """Their rows are locked until all is committed, and need no lease: a killed worker leaves them as they were."""
+        if not self._together:
+            return 0
+        held: list[_Held] = []
+        try:
+            with self._app.app_context(), db.transaction() as session:
+                held = _hold(session, self._together)
+                causes = {each.request_id for each in held}
+                observe.begin_request(causes.pop() if len(causes) == 1 else None)
+                left = self._carry_out(session, held)
+                alone = _settle_together(session, held, left)
+        except Exception as error:
+            if not held:
+                raise
+            # The error's text may quote a row, so only its type is logged.
+            observe.log.warning("outbox.group_failed", messages=len(held), error=type(error).__name__)
+            left = {each.id: None for each in held}
+            with self._app.app_context(), db.transaction() as session:
+                alone = _claim(session, self._together, OutboxMessage.id.in_(left), limit=len(held))
+        for each in held:
+            if each.id not in left:
+                observe.OUTBOX_HANDLED.labels(each.topic, "done").inc()
+        for claim in alone:
+            self._do(claim)
+        return len(held) - sum(seconds == 0 for seconds in left.values())
+
+    def _carry_out(self, session: Session, held: Sequence["_Held"]) -> dict[UUID, int | None]:
+        left: dict[UUID, int | None] = {}
+        for topic in {each.topic: None for each in held}:
+            ours = [each for each in held if each.topic == topic]
+            places = self._together[topic].many(session, [each.payload for each in ours])
+            left |= {ours[place].id: seconds for place, seconds in places.items()}
+        return left
+
+    def _do_alone(self) -> int:
+        # What was tried before is not done with others again: it may be what failed them.
+        is_alone = or_(OutboxMessage.topic.not_in(self._together), OutboxMessage.attempts > 0)
         with self._app.app_context(), db.transaction() as session:
-            # RETURNING has no order of its own; ids have that of announcing.
-            return sorted((Claim(*row) for row in session.execute(claimed)), key=lambda claim: claim.id)
+            claims = _claim(session, self._handlers, is_alone, limit=BATCH)
+        for claim in claims:
+            self._do(claim)
+        return len(claims)
 
     def _do(self, claim: Claim) -> None:
         if clock.now() >= claim.leased_until:
@@ -155,3 +193,65 @@ class Dispatcher:
         waiting = sql_select(func.count()).where(OutboxMessage.done_at.is_(None), OutboxMessage.dead_at.is_(None))
         with self._app.app_context(), db.snapshot() as session:
             observe.OUTBOX_WAITING.set(session.scalar(waiting) or 0)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A message whose row is locked."""
+
+    id: UUID
+    topic: str
+    payload: dict[str, Any]
+    request_id: str
+
+
+def _choose_due(topics: Iterable[str], *only: ColumnElement[bool], limit: int) -> Select[tuple[UUID]]:
+    return (
+        sql_select(OutboxMessage.id)
+        .where(OutboxMessage.done_at.is_(None), OutboxMessage.dead_at.is_(None))
+        .where(OutboxMessage.due_at <= clock.now(), OutboxMessage.topic.in_(topics), *only)
+        .order_by(OutboxMessage.due_at, OutboxMessage.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+
+
+def _hold(session: Session, topics: Iterable[str]) -> list[_Held]:
+    due = _choose_due(topics, OutboxMessage.attempts == 0, limit=MANY).add_columns(
+        OutboxMessage.topic, OutboxMessage.payload, OutboxMessage.request_id
+    )
+    return sorted((_Held(*row) for row in session.execute(due).tuples()), key=lambda each: each.id)
+
+
+def _claim(session: Session, topics: Iterable[str], *only: ColumnElement[bool], limit: int) -> list[Claim]:
+    due = _choose_due(topics, *only, limit=limit).scalar_subquery()
+    claimed = (
+        update(OutboxMessage)
+        .where(OutboxMessage.id.in_(due))
+        .values(due_at=clock.now() + LEASE, attempts=OutboxMessage.attempts + 1)
+        .returning(
+            OutboxMessage.id,
+            OutboxMessage.topic,
+            OutboxMessage.payload,
+            OutboxMessage.request_id,
+            OutboxMessage.attempts,
+            OutboxMessage.due_at,
+        )
+    )
+    # RETURNING has no order of its own; ids have that of announcing.
+    return sorted((Claim(*row) for row in session.execute(claimed)), key=lambda claim: claim.id)
+
+
+def _settle_together(session: Session, held: Sequence[_Held], left: Mapping[UUID, int | None]) -> list[Claim]:
+    """Mark as done what is; gives those of the others that are to be done alone, now."""
+    now, changing = clock.now(), update(OutboxMessage).execution_options(synchronize_session=False)
+    done = [each.id for each in held if each.id not in left]
+    if done:
+        session.execute(changing.where(OutboxMessage.id.in_(done)).values(done_at=now, attempts=1))
+    for seconds in {seconds for seconds in left.values() if seconds}:
+        later = [id_ for id_, wanted in left.items() if wanted == seconds]
+        due_at = now + timedelta(seconds=seconds)
+        session.execute(changing.where(OutboxMessage.id.in_(later)).values(due_at=due_at))
+    alone = [id_ for id_, seconds in left.items() if seconds is None]
+    topics = {each.topic for each in held}
+    return _claim(session, topics, OutboxMessage.id.in_(alone), limit=len(alone)) if alone else []

@@ -22,7 +22,7 @@ from accounts.service.hospitals import (
     list_hospitals,
     register_hospital,
 )
-from accounts.service.logins import get_openid, identify_wechat, refresh_session, sign_in_login
+from accounts.service.logins import get_openid, identify_wechat, list_openids, refresh_session, sign_in_login
 from accounts.service.machines import issue_machine_token
 from accounts.service.mllp_ports import identify_mllp_port, list_mllp_ports, open_mllp_port
 from accounts.service.names import Practitioner, describe_actors, list_practitioners
@@ -91,6 +91,7 @@ __all__ = [
     "list_dicom_lines",
     "list_hospitals",
     "list_mllp_ports",
+    "list_openids",
     "list_practitioners",
     "list_terminal_ids",
     "list_terminals",

@@ -83,6 +83,14 @@ def may_send(session: Session, *, login_id: UUID, template_id: str) -> bool:
     return credit is None or credit.remaining > 0
 
 
+def list_unaccepted(session: Session, login_ids: set[UUID]) -> set[tuple[UUID, str]]:
+    """Of these logins, and with which template, those that ``may_send`` denies."""
+    spent = select(MessageCredit.login_id, MessageCredit.template_id).where(
+        MessageCredit.login_id.in_(login_ids), MessageCredit.remaining <= 0
+    )
+    return set(session.execute(spent).tuples())
+
+
 def spend_credit(session: Session, *, login_id: UUID, template_id: str) -> None:
     """A message was sent."""
     mine = MessageCredit.login_id == login_id, MessageCredit.template_id == template_id

@@ -39,11 +39,11 @@ class InboundMessage(WithId, Base):
             postgresql_where=text("state = 'accepted' AND message_key IS NOT NULL"),
         ),
         Index(
-            "ix_inbound_messages_waiting",
+            "ix_inbound_messages_not_filed",
             "hospital_id",
             "channel",
             "message_key",
-            postgresql_where=text("state = 'quarantined'"),
+            postgresql_where=text("state <> 'accepted'"),
         ),
         Index("ix_inbound_messages_quarantine", "hospital_id", "id", postgresql_where=text("state = 'quarantined'")),
         Index("ix_inbound_messages_dismissed", "hospital_id", "digest", postgresql_where=text("state = 'dismissed'")),

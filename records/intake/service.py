@@ -20,26 +20,30 @@ from records.refusals import MessageDismissed
 BODY = "inbound_messages.body"
 
 # The places of those whose key came before, whatever became of it; the caller holds their locks. Of those without a
-# key: which are waiting or were dismissed, by what they say. Its parameters: ``ask_known``.
+# key: which are waiting or were dismissed, by what they say. Its parameters: ``ask_known``. OFFSET keeps each question
+# a look at an index by message: asked the other way round, all that a hospital ever sent would be read each time.
 KNOWN = """
 SELECT asked.place
 FROM jsonb_to_recordset(%(arrivals)s) asked (place int, channel text, key text, digest bytea)
 WHERE EXISTS (
     SELECT FROM inbound_messages
     WHERE hospital_id = %(hospital_id)s AND channel = asked.channel AND message_key = asked.key AND state = 'accepted'
+    OFFSET 0
 ) OR EXISTS (
     SELECT FROM inbound_messages
-    WHERE hospital_id = %(hospital_id)s AND channel = asked.channel AND message_key = asked.key
-        AND state IN ('quarantined', 'dismissed')
+    WHERE hospital_id = %(hospital_id)s AND channel = asked.channel AND message_key = asked.key AND state <> 'accepted'
+    OFFSET 0
 ) OR asked.key IS NULL AND (
     EXISTS (
         SELECT FROM inbound_messages
         WHERE hospital_id = %(hospital_id)s AND channel = asked.channel AND message_key IS NULL
             AND digest = asked.digest AND state = 'quarantined'
+        OFFSET 0
     ) OR EXISTS (
         SELECT FROM inbound_messages
         WHERE hospital_id = %(hospital_id)s AND channel = asked.channel AND message_key IS NULL
             AND digest = asked.digest AND state = 'dismissed'
+        OFFSET 0
     )
 )
 """

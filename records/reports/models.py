@@ -103,11 +103,13 @@ class Observation(Base):
 
     ``component_count``: so many of the lines that follow are components of this one (FHIR Observation.component); 0: it
     is a component itself; NULL: neither.
+
+    That the version of the report exists is checked by a trigger, once a statement (migration 0051): a foreign key
+    would ask for every line.
     """
 
     __tablename__ = "observations"
     __table_args__ = (
-        ForeignKeyConstraint(["report_id", "report_version"], ["reports.id", "reports.version"]),
         CheckConstraint("value IS NULL OR text IS NULL", name="one_value"),
         CheckConstraint(
             "comparator IS NULL OR (comparator IN ('<', '<=', '>=', '>') AND value IS NOT NULL)", name="comparator"

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from accounts import wechat
 from accounts.service import MessageFate
 from core import clock, db
+from core.circuit import Circuit
 from core.config import MessageTemplate
 from core.dispatch import TryLater
 from health_card import service as health_card
@@ -33,6 +34,12 @@ def patient(town: Town) -> Patient:
     # What a test before this one left in Redis belongs to another WeChat.
     wechat._forget_access_token(town.app.extensions["yimatong.config"])
     return patient
+
+
+@pytest.fixture
+def long_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow this machine is, the rest is not over before the test ends it."""
+    monkeypatch.setattr(jobs, "circuit", Circuit(rest_seconds=3600))
 
 
 def tell(patient: Patient, kind: NoticeKind = NoticeKind.CARD_LOST, **more: Any) -> dict[str, str]:
@@ -155,7 +162,7 @@ def test_an_ill_wechat_gets_it_later_and_once(town: Town, patient: Patient, path
     assert len(town.control.list_messages(openid)) == 1
 
 
-def test_a_silent_wechat_is_given_a_rest(town: Town, patient: Patient) -> None:
+def test_a_silent_wechat_is_given_a_rest(town: Town, patient: Patient, long_rest: None) -> None:
     openid, payloads = town.accept(patient), [tell(patient) for _ in range(3)]
     town.control.order_fault(SEND, "500")
     for payload in payloads:
@@ -165,6 +172,36 @@ def test_a_silent_wechat_is_given_a_rest(town: Town, patient: Patient) -> None:
     town.make_due(WRITTEN_TOPIC)
     assert town.deliver() == 3
     assert len(town.control.list_messages(openid)) == 3
+
+
+def test_many_notices_end_together_as_each_would_alone(
+    town: Town, patient: Patient, stepping_clock: SteppingClock, long_rest: None
+) -> None:
+    """What needs no WeChat is done for all at once; what is left is sent, or waits until WeChat answers again."""
+    town.deliver()
+    expired = tell(patient, NoticeKind.CONFIRMATION_ASKED, facts={"expires_at": stepping_clock.time.isoformat()})
+    unwilling, other = town.city.patient(), town.city.patient()
+    openids = {each: town.accept(each) for each in (patient, unwilling, other)}
+    town.deliver()
+    assert outcomes(expired) == {patient.actor.id: "too_late"}
+    report(town, unwilling, "ban")
+    town.control.order_fault(SEND, "500")
+    silent = tell(patient)
+    town.deliver()
+    waiting = [tell(patient), tell(unwilling), tell(other, own_only=True)]
+    town.deliver()
+    assert [outcomes(each) for each in waiting] == [{}, {unwilling.actor.id: "not_accepted"}, {}]
+    messages = {each.payload["notice_id"]: each for each in town.messages(WRITTEN_TOPIC)}
+    assert [(one.done_at is None, one.attempts) for one in (messages[each["notice_id"]] for each in waiting)] == [
+        (True, 0),
+        (False, 1),
+        (True, 0),
+    ]
+    town.make_due(WRITTEN_TOPIC)
+    town.deliver()
+    sent = [outcomes(each) for each in (silent, waiting[0], waiting[2])]
+    assert sent == [{patient.actor.id: "sent"}, {patient.actor.id: "sent"}, {other.actor.id: "sent"}]
+    assert [len(town.control.list_messages(openids[each])) for each in (patient, unwilling, other)] == [2, 0, 1]
 
 
 def test_the_access_token_is_kept_for_the_next_message(town: Town, patient: Patient) -> None:

@@ -92,6 +92,15 @@ def ward(city: City, app: Flask, stepping_clock: SteppingClock) -> Ward:
     return ward
 
 
+def test_groups_that_were_filed_are_told_of_together_and_few_persons_are_locked_at_once(ward: Ward) -> None:
+    first, second, third = ([str(ward.file())] for _ in range(3))
+    filed = [first, second, third * (jobs.MANY_REPORTS - 1), second]
+    with db.transaction() as session:
+        left = jobs.tell_of_many_new(session, [{"report_ids": ids} for ids in filed])
+    assert left == {2: 0, 3: 0}
+    assert ward.kinds() == ["report_new"]
+
+
 def test_a_new_report_is_told_without_a_word_of_it(ward: Ward) -> None:
     report_id = ward.file()
     ward.tell()

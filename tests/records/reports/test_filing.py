@@ -275,6 +275,23 @@ def test_the_database_keeps_earlier_versions_and_refuses_to_change_what_was_said
             session.execute(statement)
 
 
+_RESULTS = """
+INSERT INTO observations (report_id, report_version, position, status, code, code_system, name)
+SELECT report_id, version, position, 'final', '2345-7', 'urn:tests', '葡萄糖'
+FROM (VALUES (CAST(:here AS uuid), 1, 2), (CAST(:here AS uuid), :version, 3)) line (report_id, version, position)
+"""
+
+
+def test_the_database_takes_results_of_filed_versions_only(city: City, patient: Patient, machine: Machine) -> None:
+    here = report_id_of(send(city, machine, bundle(report(card(patient.card_number)), observation())))
+    with pytest.raises(IntegrityError, match="no version of a report"), db.transaction() as session:
+        session.execute(text(_RESULTS), {"here": here, "version": 2})
+    with db.transaction() as session:
+        session.execute(text(_RESULTS), {"here": here, "version": 1})
+        mine = select(Observation.position).filter_by(report_id=UUID(here)).order_by(Observation.position)
+        assert session.scalars(mine).all() == [1, 2, 3]
+
+
 def test_results_that_count_are_found_by_code(
     city: City, hospital: Hospital, patient: Patient, machine: Machine
 ) -> None:

@@ -118,6 +118,13 @@ def _include_results(session: Session, actor: Actor, hits: Sequence[Hit]) -> lis
     return _show(session, reading.list_results(session, actor, hits))
 
 
+def _include_requests(session: Session, actor: Actor, hits: Sequence[Hit]) -> list[Resource]:
+    references = [one for shown in _show(session, hits) for one in shown.get("basedOn", ()) if "reference" in one]
+    named = {reference["reference"].partition("/")[2] for reference in references}
+    asked = Search((Filter("_id", tuple(TokenValue(None, one) for one in named)),), count=max(len(named), 1))
+    return _show(session, reading.search_records(session, actor, ["ServiceRequest"], asked)[0]) if named else []
+
+
 def _include_staff(session: Session, actor: Actor, hits: Sequence[Hit]) -> list[Resource]:
     authors = [author for hit in hits for author in list_authors(hit.rows[0].authors)]
     named = {author.staff_id for author in authors if author.staff_id}
@@ -134,6 +141,7 @@ _INCLUDES: dict[frozenset[str], tuple[str, _Include]] = {
     frozenset({"patient", "subject"}): ("Patient", _include_persons),
     frozenset({"encounter"}): ("Encounter", _include_visits),
     frozenset({"result"}): ("Observation", _include_results),
+    frozenset({"based-on"}): ("ServiceRequest", _include_requests),
     frozenset({"performer"}): ("Organization", _include_hospitals),
     frozenset({"performer", "results-interpreter"}): ("Practitioner", _include_staff),
 }

@@ -96,7 +96,7 @@ class AuthorShown(Shown):
     staff_id: UUID | None = Field(description="of somebody with an account here; left out: only said by the hospital")
     lines: list[int] | None = Field(
         None,
-        description="positions of the results that name this person; [0]: every result; left out: the report alone does",
+        description="positions of the results that name this person; [0]: all; left out: the report alone does",
     )
 
 

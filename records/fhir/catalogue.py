@@ -145,7 +145,8 @@ _KINDS = (
         _asks({"identifier": "identifier"}, {}),
         writes=("create",),
         documentation="A create, alone or in a batch, registers the person of a certificate; sent again it is the same "
-        "person. Details are corrected at a desk that has seen the document, so there is no update.",
+        "person. In a transaction there is none: who has been registered stays so, whatever else is refused with him. "
+        "Details are corrected at a desk that has seen the document, so there is no update.",
     ),
     Kind(
         "Practitioner",

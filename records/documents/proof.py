@@ -20,6 +20,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from records.reports.authors import Author
 from records.reports.service import ObservationView, ReportView
 
 PURPOSE = "document"
@@ -61,13 +62,17 @@ def hash_content(report: ReportView) -> bytes:
         for line in report.observations
     ]
     # Only what is there: older documents had no such field.
-    content |= {"authors": [vars(one) for one in report.authors]} if report.authors else {}
+    content |= {"authors": [_of_author(one) for one in report.authors]} if report.authors else {}
     written = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(written.encode()).digest()
 
 
 def _of_components(line: ObservationView) -> dict[str, int]:
     return {} if line.component_count is None else {"component_count": line.component_count}
+
+
+def _of_author(author: Author) -> dict[str, Any]:
+    return {name: value for name, value in vars(author).items() if name != "lines" or value is not None}
 
 
 def sign(sign_bytes: Callable[[bytes], bytes], *, number: str, issued_at: datetime, content_hash: bytes) -> bytes:

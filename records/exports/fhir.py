@@ -143,6 +143,7 @@ def _show_line(person_id: UUID, report: ReportView, line: ObservationView) -> di
         "status": line.status,
         "subject": _subject(person_id),
         "effectiveDateTime": _moment(report.performed_at),
+        "performer": _show_authors(report, "performer", line=line.position) or None,
         **_show_result(line),
         "note": [{"text": line.note}] if line.note and _has_value(line) else None,
         "component": parts or None,
@@ -173,7 +174,7 @@ def _list_whole(report: ReportView) -> list[ObservationView]:
     return [line for line in report.observations if line.component_count != 0]
 
 
-def _show_authors(report: ReportView, role: str) -> list[dict[str, Any]]:
+def _show_authors(report: ReportView, role: str, *, line: int | None = None) -> list[dict[str, Any]]:
     return [
         {
             "type": "Practitioner",
@@ -181,7 +182,7 @@ def _show_authors(report: ReportView, role: str) -> list[dict[str, Any]]:
             "display": one.name,
         }
         for one in report.authors
-        if one.role == role
+        if one.role == role and (line is None or one.made(line))
     ]
 
 

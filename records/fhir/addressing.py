@@ -48,10 +48,16 @@ def read_address(session: Session, actor: Actor, url: str, *, base_url: str) -> 
     return read(session, actor, kind, _Asked(found, given, base_url, f"{base_url}/fhir/{url}"))
 
 
-def read_everything(session: Session, actor: Actor, person_id: str, search: parameters.Search) -> finding.Found:
-    """A page of a person's record: what the actor's scopes allow of it; raises as ``collect_everything`` does."""
-    allowed = [name for name in OF_A_PERSON if actor.can(KINDS[name].search_permission)]
-    return finding.collect_everything(session, actor, person_id, allowed, search)
+def read_everything(session: Session, actor: Actor, person_id: str, given: Given) -> finding.Found:
+    """A page of a person's record: what the actor's scopes allow of it; raises as ``collect_everything`` does.
+
+    :raises FhirSearchUnsupported: a parameter that is not understood.
+    """
+    search, types = parameters.read_everything(KINDS["Patient"], given)
+    wanted = OF_A_PERSON if types is None else [name for name in OF_A_PERSON if name in types]
+    allowed = [name for name in wanted if actor.can(KINDS[name].search_permission)]
+    with_person = types is None or "Patient" in types
+    return finding.collect_everything(session, actor, person_id, allowed, search, with_person=with_person)
 
 
 def read_summary(session: Session, actor: Actor, person_id: str, *, base_url: str) -> Resource:
@@ -103,8 +109,8 @@ def _list_versions(session: Session, actor: Actor, kind: Kind, asked: _Asked) ->
     return finding.get_resource(session, actor, kind, asked.id, version=int(asked.version))
 
 
-def _collect(session: Session, actor: Actor, kind: Kind, asked: _Asked) -> Resource:
-    found = read_everything(session, actor, asked.id, parameters.read_search(kind, asked.given))
+def _collect(session: Session, actor: Actor, _kind: Kind, asked: _Asked) -> Resource:
+    found = read_everything(session, actor, asked.id, asked.given)
     path = f"Patient/{asked.id}/$everything"
     return compose_page(found, path, base_url=asked.base_url, url=asked.url, given=asked.given)
 

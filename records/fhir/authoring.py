@@ -1,7 +1,8 @@
 """Who made a report, in FHIR (DiagnosticReport.performer and resultsInterpreter, Observation.performer)."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from records.fhir.parts import Part, check_length
@@ -13,31 +14,39 @@ Reference = dict[str, Any]
 _STAFF = re.compile("Practitioner/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
 
-def read_authors(part: Part, results: Iterable[Part] = ()) -> dict[str, Any] | None:
+def read_authors(
+    part: Part, results: Sequence[tuple[Part, int]] = (), *, positions: Collection[int] = ()
+) -> dict[str, Any] | None:
     """Everybody who is named as having made the report or a result of it.
 
     A ``staff_id`` is what was sent: whether he works for the sender is still to be looked up.
 
-    :param results: the Observations of the report.
+    :param results: the Observations of the report, each with its position in it.
+    :param positions: of all its results, where every one is said here.
     :raises FhirInvalid: a reference leads to nobody inside, or nobody to one inside, or they are too many.
     :raises FhirContentUnsupported: a reference leads to an entry of the Bundle.
     """
     inside = {name: one for name, one in part.contained.items() if one.resource_type == "Practitioner"}
     found = [*_list_named(part, "performer", PERFORMER, inside)]
     found += _list_named(part, "resultsInterpreter", INTERPRETER, inside)
-    for result in results:
-        found += _list_named(result, "performer", PERFORMER, inside | dict(result.contained))
-    if len(set(found)) > MOST_AUTHORS:
+    for result, position in results:
+        named = _list_named(result, "performer", PERFORMER, inside | dict(result.contained))
+        found += [replace(author, lines=(position,)) for author in named]
+    if len({replace(author, lines=None) for author in found}) > MOST_AUTHORS:
         raise FhirInvalid((f"{part.at}.performer", f"At most {MOST_AUTHORS} people are expected."))
-    said = {reference for one in (part, *results) for reference in _list_references(one)}
+    said = {reference for one in (part, *(result for result, _ in results)) for reference in _list_references(one)}
     if inside.keys() - said:
         raise FhirInvalid((f"{part.at}.contained", "A Practitioner inside it is neither performer nor interpreter."))
-    return keep_authors(found)
+    return keep_authors(found, positions)
 
 
-def show_authors(kept: Mapping[str, Any] | None, role: str) -> list[Reference]:
-    """References to those of one role: to staff whom we know, to others as they were named."""
-    return [_show(author) for author in list_authors(kept) if author.role == role]
+def show_authors(kept: Mapping[str, Any] | None, role: str, *, line: int | None = None) -> list[Reference]:
+    """References to those of one role: to staff whom we know, to others as they were named.
+
+    :param line: only those who are said to have made the result at this position.
+    """
+    found = (author for author in list_authors(kept) if author.role == role) if kept else ()
+    return [_show(author) for author in found if line is None or author.made(line)]
 
 
 def _list_references(part: Part) -> Iterator[str]:

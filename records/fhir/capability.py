@@ -19,6 +19,11 @@ _CAPABILITIES = (
     "permission-v2",
     "sso-openid-connect",
 )
+# How what others do by these methods is done here.
+_NOT_DONE = {
+    "DELETE": "Nothing is deleted: an update whose status is entered-in-error withdraws it.",
+    "PATCH": "There are no patches: read it, and send it whole by PUT, with If-Match.",
+}
 _OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 _SECURITY = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 
@@ -71,12 +76,14 @@ def describe_server(base_url: str) -> dict[str, Any]:
 def refuse(path: str, method: str) -> NoReturn:
     """Say why there is nothing at an address below the base.
 
-    :raises FhirTypeReadOnly: a type that is read and not written so; who writes it is said.
+    :raises FhirTypeReadOnly: a type that is not written so; how or by whom it is, is said.
     :raises FhirInteractionUnsupported: anything else.
     """
     kind = KINDS.get(path.partition("/")[0])
     if method in {"POST", "PUT", "PATCH", "DELETE"} and kind is not None and kind.documentation:
         raise FhirTypeReadOnly(kind.name, kind.documentation)
+    if kind is not None and method in _NOT_DONE:
+        raise FhirTypeReadOnly(kind.name, _NOT_DONE[method])
     raise FhirInteractionUnsupported
 
 

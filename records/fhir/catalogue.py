@@ -49,10 +49,10 @@ def _asks(tokens: Mapping[str, str], dates: Mapping[str, str], *references: str)
     found = {name: (kind, name) for name, kind in EVERYWHERE.items()}
     found |= {name: (TOKEN, asked) for name, asked in tokens.items()}
     found |= {name: (DATE, asked) for name, asked in dates.items()}
-    return MappingProxyType(found | {name: (REFERENCE, _PERSONS.get(name, name)) for name in references})
+    return MappingProxyType(found | {name: (REFERENCE, _ASKED.get(name, name)) for name in references})
 
 
-_PERSONS = {"subject": "patient"}
+_ASKED = {"subject": "patient", "based-on": "based_on"}
 
 
 def _entry(name: str, tokens: Mapping[str, str], dates: Mapping[str, str], *references: str) -> Kind:
@@ -91,7 +91,7 @@ _KINDS = (
     ),
     Kind(
         "DiagnosticReport",
-        _asks({"identifier": "identifier"} | _CODED, {"date": "date"}, "patient", "subject", "encounter"),
+        _asks({"identifier": "identifier"} | _CODED, {"date": "date"}, "patient", "subject", "encounter", "based-on"),
         is_taken_in=True,
         is_versioned=True,
         includes=(
@@ -101,6 +101,7 @@ _KINDS = (
             "DiagnosticReport:encounter",
             "DiagnosticReport:performer",
             "DiagnosticReport:results-interpreter",
+            "DiagnosticReport:based-on",
         ),
     ),
     _entry(
@@ -122,10 +123,17 @@ _KINDS = (
             "patient",
             "subject",
             "encounter",
+            "based-on",
         ),
         is_taken_in=True,
         is_versioned=True,
-        includes=("Observation:patient", "Observation:subject", "Observation:encounter", "Observation:performer"),
+        includes=(
+            "Observation:patient",
+            "Observation:subject",
+            "Observation:encounter",
+            "Observation:performer",
+            "Observation:based-on",
+        ),
     ),
     Kind(
         "Organization",
@@ -137,7 +145,8 @@ _KINDS = (
         _asks({"identifier": "identifier"}, {}),
         writes=("create",),
         documentation="A create, alone or in a batch, registers the person of a certificate; sent again it is the same "
-        "person. Details are corrected at a desk that has seen the document, so there is no update.",
+        "person. In a transaction there is none: who has been registered stays so, whatever else is refused with him. "
+        "Details are corrected at a desk that has seen the document, so there is no update.",
     ),
     Kind(
         "Practitioner",

@@ -1,6 +1,6 @@
 """What an update leaves out because it is filed already."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -12,10 +12,11 @@ from core.actor import Actor
 from records.entries.incoming import Target
 from records.fhir import systems
 from records.fhir.diagnostics import Draft
+from records.fhir.ordering import keep_bases, name_requests
 from records.fhir.refusals import FhirContentUnsupported, FhirInvalid
 from records.refusals import ReportNotFound
 from records.reports import service as reports
-from records.reports.authors import keep_authors, list_authors
+from records.reports.authors import Author, keep_authors, list_authors
 from records.reports.incoming import MOST_OBSERVATIONS, IncomingObservation, IncomingReport
 from records.reports.models import ObservationStatus, ReportStatus
 
@@ -52,6 +53,17 @@ def name_staff(session: Session, actor: Actor, drafts: Sequence[Draft]) -> list[
     ]
 
 
+def name_orders(session: Session, actor: Actor, drafts: Sequence[Draft]) -> list[Draft]:
+    """The orders that the reports answer, by the names that their hospital gave them."""
+    if not any(draft.bases for draft in drafts):
+        return list(drafts)
+    found = name_requests(session, actor, [draft.bases for draft in drafts])
+    return [
+        replace(draft, bases=bases, report=replace(draft.report, based_on=keep_bases(bases)))
+        for draft, bases in zip(drafts, found, strict=True)
+    ]
+
+
 def complete_report(session: Session, actor: Actor, draft: Draft) -> Completed:
     """The whole report that a draft means: with the results that it takes over, or with the one that it changes.
 
@@ -73,14 +85,18 @@ def complete_report(session: Session, actor: Actor, draft: Draft) -> Completed:
     _check_kept_whole(sent)
     lines = list(draft.report.observations)
     grown: list[tuple[int, int]] = []
+    moved: dict[int, int] = {}
     for one in draft.carried:
         at, taken = one.place + sum(more for _, more in grown), _lines(sent, one.position)
         lines[at:at] = taken
+        moved[one.position] = at + 1
         grown.append((one.place, len(taken) - 1))
     if len(lines) > MOST_OBSERVATIONS:
         raise FhirInvalid(("DiagnosticReport.result", f"More than {MOST_OBSERVATIONS} Observations and components."))
     target = draft.report.target or Target(sent.report_id, sent.version)
-    return Completed(replace(draft.report, observations=tuple(lines), target=target), tuple(grown))
+    completed = Completed(replace(draft.report, observations=tuple(lines), target=target), tuple(grown))
+    authors = [*_moved(draft.report.authors, completed), *_taken_over(sent.report.authors, moved)]
+    return replace(completed, report=replace(completed.report, authors=keep_authors(authors, _positions(lines))))
 
 
 def _change_line(session: Session, actor: Actor, draft: Draft) -> IncomingReport:
@@ -109,8 +125,46 @@ def _change_line(session: Session, actor: Actor, draft: Draft) -> IncomingReport
         status=_status_after(filed, changed.observations[0]),
         issued_at=changed.issued_at or filed.issued_at,
         target=target,
-        authors=keep_authors([*list_authors(filed.authors), *list_authors(changed.authors)]),
+        authors=keep_authors(_changed_authors(filed, changed, draft.line), _positions(lines)),
+        based_on=_join_orders(filed.based_on, changed.based_on),
     )
+
+
+def _join_orders(
+    filed: list[dict[str, str]] | None, changed: list[dict[str, str]] | None
+) -> list[dict[str, str]] | None:
+    """Those of a report, and those that a result names now."""
+    known = filed or []
+    return [*known, *(one for one in changed or () if one not in known)] or None
+
+
+def _positions(lines: Sequence[IncomingObservation]) -> list[int]:
+    """Those of the results, without their components."""
+    return [position for position, line in enumerate(lines, start=1) if line.component_count != 0]
+
+
+def _moved(kept: dict[str, Any] | None, completed: Completed) -> Iterator[Author]:
+    """Those of a draft, with the results that they made where these now stand."""
+    for author in list_authors(kept):
+        lines = author.lines and tuple(completed.find_line(line) for line in author.lines)
+        yield replace(author, lines=lines)
+
+
+def _taken_over(kept: dict[str, Any] | None, moved: Mapping[int, int]) -> Iterator[Author]:
+    """Who made the results that are taken over, by where these stood and now stand."""
+    for author in list_authors(kept):
+        lines = tuple(new for old, new in moved.items() if author.made(old))
+        if lines:
+            yield replace(author, lines=lines)
+
+
+def _changed_authors(filed: IncomingReport, changed: IncomingReport, line: int) -> Iterator[Author]:
+    """Those of a report after one result was said anew: it is of whom it names now."""
+    others = [position for position in _positions(filed.observations) if position != line]
+    for author in list_authors(filed.authors):
+        yield replace(author, lines=tuple(position for position in others if author.made(position)) or None)
+    for author in list_authors(changed.authors):
+        yield replace(author, lines=(line,))
 
 
 def _named(kept: dict[str, Any] | None, names: Mapping[str, str]) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 """FHIR DiagnosticReports, and Observations that stand alone, to reports that can be filed."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import Any
@@ -60,10 +61,13 @@ class Draft:
     bases: tuple[Basis, ...] = ()
 
 
-def translate_report(part: Part, waiting: dict[str, Part]) -> tuple[Draft, dict[str, int]]:
+def translate_report(
+    part: Part, waiting: dict[str, Part], requests: Mapping[str, Part]
+) -> tuple[Draft, dict[str, int]]:
     """A DiagnosticReport with its results.
 
     :param waiting: the Observations of the message that no report has claimed yet; those of this one are taken out.
+    :param requests: its ServiceRequests, by ``fullUrl``.
     :returns: also the number of the first line of each Observation that is its result, by where that stands (``at``).
     :raises FhirInvalid: it contradicts docs/interfaces/fhir.md.
     :raises FhirContentUnsupported: it says what is not taken in here.
@@ -76,7 +80,7 @@ def translate_report(part: Part, waiting: dict[str, Part]) -> tuple[Draft, dict[
     lines: dict[str, int] = {}
     observations: list[IncomingObservation] = []
     carried: list[Carried] = []
-    results: list[Part] = []
+    results: list[tuple[Part, int]] = []
     inside = {name: one for name, one in part.contained.items() if one.resource_type == "Observation"}
     for number, reference in enumerate(report.result or []):
         named = reference.reference or ""
@@ -84,7 +88,7 @@ def translate_report(part: Part, waiting: dict[str, Part]) -> tuple[Draft, dict[
         observed = inside.pop(named, None) or waiting.pop(named, None)
         if observed is not None:
             lines[observed.at] = len(observations) + len(carried) + 1
-            results.append(observed)
+            results.append((observed, lines[observed.at]))
             observations.extend(translate_observation(observed.model, observed.at))
         elif filed is not None:
             carried.append(Carried(len(observations) + len(carried), UUID(filed[1]), int(filed[2])))
@@ -100,7 +104,8 @@ def translate_report(part: Part, waiting: dict[str, Part]) -> tuple[Draft, dict[
         raise FhirInvalid((f"{at}.contained", "An Observation inside the report is none of its results."))
     wish = read_wish(part)
     translated = _report(part, wish, STATUSES[report.status], read_identifier(part), report.category)
-    authors = read_authors(part, results)
+    # Of a result that is taken over, who made it is still to be looked up.
+    authors = read_authors(part, results, positions=() if carried else [position for _, position in results])
     translated = replace(
         translated,
         observations=tuple(observations),
@@ -108,10 +113,11 @@ def translate_report(part: Part, waiting: dict[str, Part]) -> tuple[Draft, dict[
         authors=authors,
         accession_number=read_accession_number(part),
     )
-    return Draft(translated, tuple(carried), bases=read_bases(part)), lines
+    bases = read_bases([part, *(result for result, _ in results)], requests)
+    return Draft(translated, tuple(carried), bases=bases), lines
 
 
-def translate_alone(part: Part) -> Draft:
+def translate_alone(part: Part, requests: Mapping[str, Part]) -> Draft:
     """An Observation that is the result of no report: a report of this alone, or the next version of one line.
 
     Its own identifier, in a name space of its own, is that of the report.
@@ -127,9 +133,8 @@ def translate_alone(part: Part) -> Draft:
     system, value = ("", "") if wish.line and not part.sent.get("identifier") else read_identifier(part)
     alone = f"{systems.ALONE}{system}", value
     report = _report(part, wish, _ALONE_STATUSES[observation.status], alone, observation.category)
-    return Draft(
-        replace(report, observations=tuple(lines), authors=read_authors(part)), (), wish.line, read_bases(part)
-    )
+    report = replace(report, observations=tuple(lines), authors=read_authors(part))
+    return Draft(report, (), wish.line, read_bases([part], requests))
 
 
 def _report(

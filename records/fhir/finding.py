@@ -11,7 +11,7 @@ from records.fhir import people, presenting
 from records.fhir.catalogue import KINDS, Kind
 from records.fhir.parameters import Filter, Place, Search, TokenValue
 from records.fhir.presenting import Resource
-from records.fhir.refusals import FhirResourceNotFound, FhirSearchUnsupported
+from records.fhir.refusals import FhirInteractionUnsupported, FhirResourceNotFound, FhirSearchUnsupported
 from records.fhir.service import conditions, reading, registry
 from records.fhir.service.listings import LISTINGS
 from records.fhir.service.reading import Hit
@@ -40,7 +40,11 @@ def get_resource(
     """One resource, as it is now or in one of its versions.
 
     :raises FhirResourceNotFound: none such that the actor may see.
+    :raises FhirInteractionUnsupported: what was asked for is no resource.
     """
+    if resource_id[:1] in {"_", "$"}:
+        # What would stand here is no id, but an operation that there is not.
+        raise FhirInteractionUnsupported
     if kind.name in LISTINGS:
         return _show(session, [reading.get_record(session, actor, kind.name, resource_id, version)])[0]
     return _READERS[kind.name](session, actor, resource_id)
@@ -60,15 +64,18 @@ def search_resources(session: Session, actor: Actor, kind: Kind, search: Search)
 
 
 def collect_everything(
-    session: Session, actor: Actor, person_id: str, resource_types: Sequence[str], search: Search
+    session: Session, actor: Actor, person_id: str, resource_types: Sequence[str], search: Search, *, with_person: bool
 ) -> Found:
-    """A page of a person's record of these types, newest first; the first begins with the person.
+    """A page of a person's record of these types, newest first.
+
+    :param with_person: the first page begins with him.
 
     :raises FhirResourceNotFound: nobody whom the actor may see.
     """
     patient = _read_person(session, actor, person_id)
     found = _search_records(session, actor, resource_types, search.for_persons([UUID(patient["id"])]))
-    return Found([patient, *found.matches] if search.after is None else found.matches, [], found.following)
+    first = [patient] if with_person and search.after is None else []
+    return Found([*first, *found.matches], [], found.following)
 
 
 def show_filed(session: Session, actor: Actor, resource_type: str, resource_id: str, version: int) -> Resource:
@@ -118,6 +125,13 @@ def _include_results(session: Session, actor: Actor, hits: Sequence[Hit]) -> lis
     return _show(session, reading.list_results(session, actor, hits))
 
 
+def _include_requests(session: Session, actor: Actor, hits: Sequence[Hit]) -> list[Resource]:
+    references = [one for shown in _show(session, hits) for one in shown.get("basedOn", ()) if "reference" in one]
+    named = {reference["reference"].partition("/")[2] for reference in references}
+    asked = Search((Filter("_id", tuple(TokenValue(None, one) for one in named)),), count=max(len(named), 1))
+    return _show(session, reading.search_records(session, actor, ["ServiceRequest"], asked)[0]) if named else []
+
+
 def _include_staff(session: Session, actor: Actor, hits: Sequence[Hit]) -> list[Resource]:
     authors = [author for hit in hits for author in list_authors(hit.rows[0].authors)]
     named = {author.staff_id for author in authors if author.staff_id}
@@ -134,6 +148,7 @@ _INCLUDES: dict[frozenset[str], tuple[str, _Include]] = {
     frozenset({"patient", "subject"}): ("Patient", _include_persons),
     frozenset({"encounter"}): ("Encounter", _include_visits),
     frozenset({"result"}): ("Observation", _include_results),
+    frozenset({"based-on"}): ("ServiceRequest", _include_requests),
     frozenset({"performer"}): ("Organization", _include_hospitals),
     frozenset({"performer", "results-interpreter"}): ("Practitioner", _include_staff),
 }

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from core import clock
 from records.fhir import trimming
-from records.fhir.catalogue import DATE, REFERENCE, TOKEN, Kind
+from records.fhir.catalogue import DATE, KINDS, OF_A_PERSON, REFERENCE, TOKEN, Kind
 from records.fhir.refusals import FhirSearchUnsupported
 from records.reports.incoming import is_storable
 
@@ -26,6 +26,10 @@ _PASSED_OVER = {"_format": {"json", "application/json", "application/fhir+json"}
 # The person, by an identifier of his: chained, or of the reference itself.
 _CHAINED = re.compile(r"(patient|subject)((:Patient)?\.|:)identifier")
 CHAINED = "patient.identifier"
+# Names that are told again in a refusal.
+_NAME = re.compile(r"[A-Za-z_][\w.:-]{0,63}", re.ASCII)
+# Of $everything: to what of a row, and how it must lie.
+_EVERYTHING_DATES = {"_since": ("_lastUpdated", "ge"), "start": ("date", "ge"), "end": ("date", "le")}
 
 
 @dataclass(frozen=True)
@@ -125,9 +129,10 @@ def read_search(kind: Kind, given: Sequence[tuple[str, str]], *, is_lenient: boo
     """
     search = Search()
     filters: list[Filter] = []
-    for name, value in given:
-        if not is_storable(value):
-            raise FhirSearchUnsupported((name, "The value holds NUL or half a character."))
+    for given_name, given_value in given:
+        if not is_storable(given_value):
+            raise FhirSearchUnsupported((given_name, "The value holds NUL or half a character."))
+        name, value = _read_type(kind, given_name, given_value)
         if name in _CONTROLS:
             search = _CONTROLS[name](kind, search, value)
         elif name in kind.parameters:
@@ -136,10 +141,36 @@ def read_search(kind: Kind, given: Sequence[tuple[str, str]], *, is_lenient: boo
         elif kind.is_versioned and is_chained(name) and re.split("[.:]", name)[0] in kind.parameters:
             filters.append(Filter(CHAINED, tuple(_read_token(name, part) for part in value.split(",") if part)))
         elif value not in _PASSED_OVER.get(name, ()) and not is_lenient:
-            raise FhirSearchUnsupported(
-                ("(query)", f"{kind.name} knows: {', '.join([*kind.parameters, *list_controls(kind)])}.")
-            )
+            known = f"{kind.name} knows: {', '.join([*kind.parameters, *list_controls(kind)])}."
+            if name in _PASSED_OVER:
+                known = f"What is given is {', '.join(sorted(_PASSED_OVER[name]))}."
+            raise FhirSearchUnsupported((name if _NAME.fullmatch(name) else "(query)", known))
     return replace(search, filters=tuple(filters))
+
+
+def read_everything(kind: Kind, given: Sequence[tuple[str, str]]) -> tuple[Search, frozenset[str] | None]:
+    """What of a person's record is asked for (FHIR R4, Patient-everything).
+
+    :param kind: of the person.
+    :returns: also the types that are wanted; None: all.
+    :raises FhirSearchUnsupported: a parameter or value that is not understood.
+    """
+    types: frozenset[str] | None = None
+    plain, filters = [], []
+    for name, value in given:
+        if name == "_type":
+            types = frozenset(one for one in value.split(",") if one)
+        elif name in _EVERYTHING_DATES:
+            asks, prefix = _EVERYTHING_DATES[name]
+            filters.append(_read_filter(name, DATE, asks, f"{prefix}{value}"))
+        elif name in {"_count", "_cursor", *_PASSED_OVER}:
+            plain.append((name, value))
+        else:
+            known = f"$everything knows: _type, {', '.join(_EVERYTHING_DATES)}, _count."
+            raise FhirSearchUnsupported((name if _NAME.fullmatch(name) else "(query)", known))
+    if types is not None and not types <= {kind.name, *OF_A_PERSON}:
+        raise FhirSearchUnsupported(("_type", f"Some of {', '.join((kind.name, *OF_A_PERSON))} are expected."))
+    return replace(read_search(kind, plain), filters=tuple(filters)), types
 
 
 def is_chained(name: str) -> bool:
@@ -151,6 +182,14 @@ def write_cursor(place: Place) -> str:
     """Where the next page begins; opaque to the client."""
     text = json.dumps([place.moment.isoformat(), str(place.id), place.position])
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _read_type(kind: Kind, name: str, value: str) -> tuple[str, str]:
+    """``subject:Patient=id`` is ``subject=Patient/id`` (FHIR R4, section 3.1.1.4.14)."""
+    plain, colon, resource_type = name.partition(":")
+    if colon and kind.parameters.get(plain, ("", ""))[0] == REFERENCE and resource_type in KINDS:
+        return plain, ",".join(one if "/" in one else f"{resource_type}/{one}" for one in value.split(",") if one)
+    return name, value
 
 
 def _read_filter(name: str, kind: str, asks: str, value: str) -> Filter:
@@ -237,6 +276,8 @@ def _read_sort(kind: Kind, search: Search, value: str) -> Search:
 
 
 def _read_include(kind: Kind, search: Search, value: str) -> Search:
+    if value in {"*", f"{kind.name}:*"} and kind.includes:
+        return replace(search, includes=(*search.includes, *kind.includes))
     if value not in kind.includes:
         raise FhirSearchUnsupported(("_include", f"{kind.name} knows: {', '.join(kind.includes) or 'none'}."))
     return replace(search, includes=(*search.includes, value))

@@ -9,6 +9,7 @@ from records.entries.models import RecordEntry
 from records.fhir import systems
 from records.fhir.accession import show_accession_number
 from records.fhir.authoring import show_authors
+from records.fhir.ordering import show_bases
 from records.fhir.service.listings import CATEGORY_CODES, VISIT_CLASSES
 from records.fhir.service.reading import Hit, Scene
 from records.fhir.service.results import LineRow, ReportRow
@@ -78,6 +79,7 @@ def _show_report(report: ReportRow | Report, scene: Scene, common: Resource) -> 
             "identifier": [{"system": report.identifier_system, "value": report.identifier_value}],
             "status": report.status,
             "category": [_category(report)],
+            "basedOn": _orders(report, scene),
             "code": _concept(report.code, report.code_system, report.name),
             "subject": _subject(scene, report),
             **_under(report),
@@ -95,24 +97,34 @@ def _show_report(report: ReportRow | Report, scene: Scene, common: Resource) -> 
 def _show_observation(
     report: ReportRow | Report, line: LineRow | Observation, scene: Scene, common: Resource
 ) -> Resource:
-    # Whose report a result came in did not all make it; of one that came alone they did.
-    own_authors = report.authors if report.identifier_system.startswith(systems.ALONE) else None
+    # Whose report a result came in did not all make it, nor answers it each order; of one that came alone both is so.
+    is_alone = report.identifier_system.startswith(systems.ALONE)
+    position = None if is_alone else line.position
     return _without_nothing(
         common
         | {
             "identifier": _own_identifier(report),
+            "basedOn": _orders(report, scene) if is_alone else None,
             "status": line.status,
             "category": [_category(report)],
             "subject": _subject(scene, report),
             **_under(report),
             "effectiveDateTime": show_moment(report.effective_at),
             "issued": show_moment(report.issued_at) if report.issued_at else None,
-            "performer": [show_hospital(scene, report), *show_authors(own_authors, PERFORMER)],
+            "performer": [show_hospital(scene, report), *show_authors(report.authors, PERFORMER, line=position)],
             **_show_result(line),
             "note": [{"text": line.note}] if line.note else None,
             "component": _components(report, line, scene),
         }
     )
+
+
+def _orders(report: ReportRow | Report, scene: Scene) -> list[Resource]:
+    """The orders that a report answers."""
+    if not report.based_on:
+        return []
+    whose = scene.persons[report.person_id], report.hospital_id
+    return show_bases(report.based_on, {key[2:]: id_ for key, id_ in scene.requests.items() if key[:2] == whose})
 
 
 def _components(report: ReportRow | Report, line: LineRow | Observation, scene: Scene) -> list[Resource]:

@@ -64,6 +64,12 @@ def check_bundle(document: dict[str, Any]) -> None:
     _validate(Bundle, shell, "Bundle")
 
 
+_PATIENT_ALONE = (
+    "A person is registered by POST /fhir/Patient, or as an entry of a batch: he stays registered, whatever else of a "
+    "transaction would be refused."
+)
+
+
 def check_reads(document: dict[str, Any]) -> None:
     """:raises FhirInvalid: a batch asks for more at once than is answered."""
     asked = [entry for entry in document["entry"] if (entry.get("request") or {}).get("method") == "GET"]
@@ -80,6 +86,8 @@ def read_entry(entry: dict[str, Any], number: int) -> Part:
     kind = resource.get("resourceType") if isinstance(resource, dict) else None
     if not isinstance(resource, dict) or not isinstance(kind, str):
         raise FhirInvalid((at, "A resource with its resourceType is expected."))
+    if kind == "Patient":
+        raise FhirContentUnsupported((at, _PATIENT_ALONE))
     if kind not in _TAKEN_IN:
         raise FhirContentUnsupported((at, "GET /fhir/metadata lists the types that are taken in."))
     return _read_part(resource, at, entry)

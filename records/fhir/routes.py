@@ -172,10 +172,12 @@ def revoke_consent(path: ResourcePath) -> Response:
 @api.get("/Patient/<resource_id>/$everything", responses={200: None})
 @requires("records:fhir_patient:read")
 def read_everything(path: ResourcePath) -> Response:
-    """A person's whole record, page by page: what the token's scopes allow of it"""
-    asked = _read_search(KINDS["Patient"])
+    """A person's whole record, page by page: what the token's scopes allow of it
+
+    Parameters: _type, _since, start, end, _count."""
+    given = list(request.args.items(multi=True))
     with db.transaction() as session:
-        found = addressing.read_everything(session, current_actor(), path.resource_id, asked)
+        found = addressing.read_everything(session, current_actor(), path.resource_id, given)
     return _present_page(found, f"Patient/{path.resource_id}/$everything")
 
 
@@ -187,6 +189,13 @@ def read_summary(path: ResourcePath) -> Response:
     with db.transaction() as session:
         document = addressing.read_summary(session, current_actor(), path.resource_id, base_url=base_url)
     return answers.present_found(document)
+
+
+@api.get("", responses={404: None}, strict_slashes=False)
+@public("answers the same to everybody: there is nothing here")
+def refuse_search() -> Response:
+    """No search over all types"""
+    capability.refuse("", request.method)
 
 
 @api.route("/<path:rest>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from core import exact_json
 from core.actor import Actor
 from records.fhir import answers, reading, translation
-from records.fhir.completing import complete_report, name_staff
+from records.fhir.completing import complete_report, name_orders, name_staff
 from records.fhir.diagnostics import Draft
 from records.fhir.ordering import list_answers
 from records.fhir.refusals import FhirInvalid
@@ -46,7 +46,7 @@ def file_submission(
     :returns: the transaction-response; of a message that came before, the one it got then.
     """
     translated = submission.translated
-    drafts = name_staff(session, actor, translated.drafts)
+    drafts = name_orders(session, actor, name_staff(session, actor, translated.drafts))
     if assigned is None and not any(draft.line or draft.carried for draft in drafts):
         incoming = replace(translated.incoming, reports=tuple(draft.report for draft in drafts))
         offered = Offered(incoming, submission.arrival, submission.answer)
@@ -78,7 +78,7 @@ def _follow(session: Session, actor: Actor, filed: Sequence[tuple[IncomingReport
     """Orders stand as the reports say that answer them."""
     said = [(report.identifier, draft.bases) for report, draft in filed if draft.bases]
     if said:
-        orders.follow_reports(session, actor, answers=list_answers(session, actor, said))
+        orders.follow_reports(session, actor, answers=list_answers(said))
 
 
 def arrive(body: bytes, document: dict[str, Any]) -> Arrival:

@@ -43,14 +43,14 @@ def translate(parts: Sequence[Part]) -> Translation:
     """
     kept = {number: translate_entry(part) for number, part in enumerate(parts) if part.resource_type in SHAPES}
     _check_entries(list(kept.values()))
-    waiting = _index_observations(parts)
+    waiting, requests = _index(parts, "Observation"), _index(parts, "ServiceRequest")
     places: dict[int, Place] = {}
     drafts: list[Draft] = []
     numbers = {part.at: number for number, part in enumerate(parts)}
     for number, part in enumerate(parts):
         if part.resource_type == "DiagnosticReport":
             places[number] = Place("DiagnosticReport", len(drafts))
-            draft, lines = translate_report(part, waiting)
+            draft, lines = translate_report(part, waiting, requests)
             for observed, line in lines.items():
                 if observed in numbers:
                     _check_plain(parts[numbers[observed]])
@@ -58,7 +58,7 @@ def translate(parts: Sequence[Part]) -> Translation:
             drafts.append(draft)
     for number, part in enumerate(parts):
         if part.resource_type == "Observation" and number not in places:
-            draft = translate_alone(part)
+            draft = translate_alone(part, requests)
             places[number] = Place("Observation", len(drafts), draft.line or 1)
             drafts.append(draft)
     _check_drafts(drafts)
@@ -127,10 +127,11 @@ def _check_entries(entries: list[IncomingEntry]) -> None:
         raise FhirInvalid(("Bundle.entry", "Two resources of one type have one identifier."))
 
 
-def _index_observations(parts: Sequence[Part]) -> dict[str, Part]:
+def _index(parts: Sequence[Part], resource_type: str) -> dict[str, Part]:
+    """Those of a type by the urn:uuid by which others of the message refer to them."""
     found: dict[str, Part] = {}
     for part in parts:
-        if part.resource_type == "Observation" and part.full_url and part.full_url.startswith("urn:uuid:"):
+        if part.resource_type == resource_type and part.full_url and part.full_url.startswith("urn:uuid:"):
             if part.full_url in found:
                 raise FhirInvalid((f"{part.at}.fullUrl", "A urn:uuid of its own is expected."))
             found[part.full_url] = part

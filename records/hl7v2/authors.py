@@ -1,7 +1,7 @@
 """Who made a report, in HL7 v2 (OBR-32, OBR-34, OBX-16; sections 7.4.1 and 7.4.2)."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from records.hl7v2.parsing import Segment
@@ -12,24 +12,28 @@ from records.reports.incoming import LONGEST_IDENTIFIER
 _INTERPRETERS, _TECHNICIANS, _OBSERVER = 32, 34, 16
 
 
-def read_authors(obr: Segment, results: Iterable[Segment]) -> dict[str, Any] | None:
+def read_authors(obr: Segment, results: Sequence[Segment], documents: Sequence[Segment] = ()) -> dict[str, Any] | None:
     """Everybody who is named as having made the report or a result of it.
 
+    :param results: in their order, which is that of the lines; ``documents`` are none of them.
     :raises MessageNotUnderstood: a name or number of more than 255 characters, or more than 50 people.
     """
     found: list[Author] = []
     if len(obr.fields) > _INTERPRETERS:
         found += _list_named(obr, _INTERPRETERS, INTERPRETER)
         found += _list_named(obr, _TECHNICIANS, PERFORMER)
-    for obx in results:
+    for obx in documents:
         if len(obx.fields) > _OBSERVER:
             found += _list_named(obx, _OBSERVER, PERFORMER)
-    if len(set(found)) > MOST_AUTHORS:
+    for position, obx in enumerate(results, start=1):
+        if len(obx.fields) > _OBSERVER:
+            found += _list_named(obx, _OBSERVER, PERFORMER, (position,))
+    if len({(one.role, one.name, one.number) for one in found}) > MOST_AUTHORS:
         raise MessageNotUnderstood("OBR-32", f"At most {MOST_AUTHORS} people who made the report are expected.")
-    return keep_authors(found)
+    return keep_authors(found, range(1, len(results) + 1))
 
 
-def _list_named(segment: Segment, field: int, role: str) -> Iterator[Author]:
+def _list_named(segment: Segment, field: int, role: str, lines: tuple[int, ...] | None = None) -> Iterator[Author]:
     coding = segment.coding
     for one in coding.split(segment.raw(field), coding.repetition):
         components = coding.split(one, coding.component)
@@ -43,7 +47,7 @@ def _list_named(segment: Segment, field: int, role: str) -> Iterator[Author]:
             where = f"{segment.name}-{field}"
             raise MessageNotUnderstood(where, f"At most {LONGEST_IDENTIFIER} characters are expected.")
         if number or name:
-            yield Author(role, name or None, number or None)
+            yield Author(role, name or None, number or None, lines=lines)
 
 
 def _has_moment(components: Sequence[str]) -> bool:

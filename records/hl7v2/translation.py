@@ -131,7 +131,7 @@ def _translate_order(order: _Order) -> IncomingReport:
         conclusion="\n".join(conclusion) or None,
         observations=observations,
         attachments=tuple(read_document(obx) for obx, _ in documents),
-        authors=read_authors(order.obr, (obx for obx, _ in order.results)),
+        authors=read_authors(order.obr, [obx for obx, _ in results], [obx for obx, _ in documents]),
         accession_number=None if category is ReportCategory.LABORATORY else _read_accession_number(order.obr),
     )
 

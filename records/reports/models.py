@@ -52,7 +52,8 @@ class Report(Base):
 
     The sender knows the report by its business identifier (FHIR DiagnosticReport.identifier, HL7 v2 OBR-3). What a
     version says is never changed or deleted: triggers of the migration refuse it. ``authors``: see
-    ``records.reports.authors``; ``accession_number``: see ``records.joining``.
+    ``records.reports.authors``; ``accession_number``: see ``records.joining``; ``based_on``: the orders that it
+    answers, as ``records.fhir.ordering`` keeps them.
     """
 
     __tablename__ = "reports"
@@ -64,6 +65,7 @@ class Report(Base):
         CheckConstraint("status IN ('preliminary', 'final', 'amended', 'corrected', 'cancelled')", name="status"),
         CheckConstraint("jsonb_typeof(authors) = 'object'", name="authors"),
         CheckConstraint("length(accession_number) BETWEEN 1 AND 64", name="accession_number"),
+        CheckConstraint("jsonb_typeof(based_on) = 'array'", name="based_on"),
         Index("uq_reports_current", "id", unique=True, postgresql_where=text("is_current")),
         # A person's reports, newest first, and with the observations' key also one item over time.
         Index(
@@ -92,6 +94,7 @@ class Report(Base):
     conclusion: Mapped[str | None]
     authors: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     accession_number: Mapped[str | None]
+    based_on: Mapped[list[dict[str, str]] | None] = mapped_column(JSONB(none_as_null=True))
 
 
 class Observation(Base):

@@ -94,6 +94,10 @@ class AuthorShown(Shown):
     name: str | None
     number: str | None = Field(description="by which the hospital knows this person, where it says one")
     staff_id: UUID | None = Field(description="of somebody with an account here; left out: only said by the hospital")
+    lines: list[int] | None = Field(
+        None,
+        description="positions of the results that name this person; [0]: all; left out: the report alone does",
+    )
 
 
 class ReportStudyShown(Shown):

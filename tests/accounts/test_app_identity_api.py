@@ -34,7 +34,7 @@ def verify(city: City, token: str, audience: str) -> dict[str, Any]:
     """As an app does it, which knows the platform's address alone."""
     found = city.client.get("/.well-known/openid-configuration").json
     assert (found["issuer"], found["id_token_signing_alg_values_supported"]) == (city.config.base_url, ["RS256"])
-    published = city.client.get(found["jwks_uri"].removeprefix(city.config.base_url)).json
+    published = city.client.get(found["jwks_uri"].removeprefix(city.config.base_url)).get_json()
     by_kid = {key.key_id: key for key in jwt.PyJWKSet.from_dict(published).keys}
     key = by_kid[jwt.get_unverified_header(token)["kid"]]
     # The stepping clock of a test is not that of the library.
@@ -98,7 +98,7 @@ def test_only_what_was_agreed_to_is_told(app_side: AppSide) -> None:
         told = sign_in(app_side, patient, scopes=kept)
         assert ("id_token" in told, told["scope"]) == (False, "patient/*.rs")
     lasting = sign_in(app_side, patient, f"{ASKED} offline_access")
-    assert "id_token" not in app_side.refresh(lasting["refresh_token"]).json
+    assert "id_token" not in app_side.refresh(lasting["refresh_token"]).get_json()
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_server_of_records_is_told_as_the_app_was(app_side: AppSide) -> None:
         told = sign_in(app_side, patient, scope)
         facts = city.client.post(
             "/oauth/introspect", data={"token": told["access_token"]}, headers=bearer(server.token)
-        ).json
+        ).get_json()
         assert facts["active"]
         claims = verify(city, told["id_token"], app_side.client_id) if members else {}
         assert {name: facts[name] for name in ("sub", "fhirUser") if name in facts} == {

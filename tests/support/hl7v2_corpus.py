@@ -44,7 +44,7 @@ class _Draft:
         self.rest: list[str] = []
         self.shown: list[list[str]] = []
         self.documents = 0
-        self.separators = "|^~\\&"
+        self.separators, self.marks = "|^~\\&", "^~\\&"
         self.answer = ("AA", "")
 
     def order(self, status: str = "F") -> None:
@@ -69,7 +69,7 @@ class _Draft:
 
     def finish(self, name: str) -> Case:
         msh = (
-            f"MSH|^~\\&|LIS|{self.facility}|YIMATONG|CITY|20260305100001||ORU^R01|{self.control_id}|P|{self.version}"
+            f"MSH|{self.marks}|LIS|{self.facility}|YIMATONG|CITY|20260305100001||ORU^R01|{self.control_id}|P|{self.version}"
             f"||||||{self.declared}"
         )
         text = self.end.join([msh, *self.head, *self.rest]) + self.end
@@ -164,12 +164,51 @@ def _bounds_and_codes(draft: _Draft) -> None:
     draft.result("SN", "^1^:^128", "1:128")
     draft.result("NM", "<0.010", "0.010")
     draft.result("CE", "POS^阳性^L", "阳性")
+    draft.result("CWE", "260385009^阴性^SCT~^^^^^^^^未见异常", "阴性\n未见异常")
+    draft.result("TM", "0830", "0830")
     draft.result("DT", "20260305", "20260305")
 
 
 def _line_ends(draft: _Draft) -> None:
     draft.end = draft.chance.choice(("\n", "\r\n", "\r\r"))
     _panel(draft)
+
+
+def _own_segments(draft: _Draft) -> None:
+    """What a house adds of its own stands anywhere, and says nothing here."""
+    _panel(draft)
+    own = ("ZPD|1|MZ|汉族", "ZXT", "SPM|1|||SER^血清", "ZDS|^^~\\&", "SFT|厂商|3.1")
+    for written in own:
+        draft.rest.insert(draft.chance.randrange(1, len(draft.rest) + 1), written)
+    draft.head.append("ZPV|1|0301")
+
+
+def _trailing(draft: _Draft) -> None:
+    """Line ends, spaces and fields without anything behind the last segment, and behind each."""
+    _panel(draft)
+    draft.rest = [written + "|" * draft.chance.randrange(4) for written in draft.rest]
+    draft.rest += draft.chance.choice(([""], ["   ", ""], ["\n", "\t"]))
+
+
+def _garbage(draft: _Draft) -> None:
+    """Something behind the message that is no segment: nobody knows what was meant."""
+    _panel(draft)
+    draft.rest.append(draft.chance.choice(("%%EOF", "obx|1|NM", "\x1a", "--- 完 ---", "OB")))
+    draft.answer = ("AR", "records.message_unreadable")
+
+
+def _few_marks(draft: _Draft) -> None:
+    """Only some of the encoding characters are declared: what is not declared separates nothing."""
+    draft.marks = draft.chance.choice(("^~", "^~\\", "^~\\&#"))
+    draft.order()
+    draft.result("ST", "甲&乙", "甲&乙")
+    draft.number()
+
+
+def _bad_marks(draft: _Draft) -> None:
+    draft.marks = draft.chance.choice(("^^\\&", "A~\\&", ""))
+    _panel(draft)
+    draft.answer = ("AR", "records.message_unreadable")
 
 
 def _bad_value(draft: _Draft) -> None:
@@ -205,6 +244,11 @@ KINDS: tuple[Callable[[_Draft], None], ...] = (
     _statuses,
     _bounds_and_codes,
     _line_ends,
+    _own_segments,
+    _trailing,
+    _garbage,
+    _few_marks,
+    _bad_marks,
     _bad_value,
     _stranger,
     _wrong_charset,

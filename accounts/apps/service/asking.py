@@ -41,7 +41,7 @@ MOST_TRIES = 5
 
 @dataclass(frozen=True)
 class Asked:
-    """What an app asks with, as it came (RFC 6749, RFC 7636, SMART App Launch 2, OpenID Connect Core 1.0)."""
+    """The parameters of an authorization request, as they came (RFC 6749, RFC 7636, OpenID Connect, SMART)."""
 
     client_id: str = ""
     redirect_uri: str = ""

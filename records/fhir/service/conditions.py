@@ -4,15 +4,22 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, and_, bindparam, cast, false, func, or_
+from sqlalchemy import ColumnElement, Text, and_, bindparam, cast, exists, false, func, or_, text
 from sqlalchemy.dialects.postgresql import JSONPATH
 from sqlalchemy.sql.elements import SQLCoreOperations
 
 from health_card import service as health_card
+from records.entries.models import RecordEntry
 from records.fhir.parameters import DateValue, Filter
+from records.reports.models import Report
 
 Column = SQLCoreOperations[Any]
 Condition = Callable[[Filter], ColumnElement[bool]]
+# Of a report and a request; the persons are asked for once more, whoever else the statement asks for.
+_SAME_PERSON = """EXISTS (
+    SELECT FROM persons whose JOIN persons other ON other.root_id = whose.root_id
+    WHERE whose.id = record_entries.person_id AND other.id = reports.person_id
+)"""
 _CATEGORY_PATH = "$.category[*] ? (@ == $code || @.coding[*].code == $code)"
 
 
@@ -46,6 +53,20 @@ def by_visit(column: Column) -> Condition:
         return _any(column == found for found in ids if found)
 
     return condition
+
+
+def is_based_on(asked: Filter) -> ColumnElement[bool]:
+    """Reports that answer one of these requests: an order of its name, of the same hospital and person."""
+    ids = [read_id(one.id) for one in asked.references if one.resource_type in {None, "ServiceRequest"}]
+    name = func.jsonb_build_object("system", RecordEntry.identifier_system, "value", RecordEntry.identifier_value)
+    return exists().where(
+        RecordEntry.id.in_([found for found in ids if found]),
+        RecordEntry.resource_type == "ServiceRequest",
+        RecordEntry.is_current,
+        RecordEntry.hospital_id == Report.hospital_id,
+        text(_SAME_PERSON),
+        Report.based_on.contains(func.jsonb_build_array(name)),
+    )
 
 
 def by_token(code: Column, system: Column, *, prefix: str = "") -> Condition:

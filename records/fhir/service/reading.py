@@ -50,12 +50,16 @@ class Hit:
 
 @dataclass(frozen=True)
 class Scene:
-    """What rows refer to: the record that stands for each person, hospitals, results of reports, their components."""
+    """What rows refer to: the record that stands for each person, hospitals, results of reports, their components.
+
+    :ivar requests: those that reports answer, by person, hospital, and system and value of their name.
+    """
 
     persons: dict[UUID, UUID]
     hospitals: dict[UUID, accounts.HospitalCard]
     results: dict[tuple[UUID, int], list[int]]
     components: dict[tuple[UUID, int], list[LineRow]]
+    requests: dict[tuple[UUID, UUID, str, str], UUID]
 
 
 def search_records(
@@ -153,6 +157,7 @@ def read_scene(session: Session, hits: Iterable[Hit]) -> Scene:
         hospitals=accounts.list_hospitals(session, {hit.rows[0].hospital_id for hit in shown}),
         results=results.list_positions(session, _reports_of(shown)),
         components=results.list_components(session, _composed(shown)),
+        requests=_list_requests(session, shown),
     )
 
 
@@ -254,6 +259,22 @@ def _composed(hits: Iterable[Hit]) -> list[tuple[UUID, int]]:
     """The reports of which a result among these has components."""
     lines = (hit for hit in hits if hit.resource_type == "Observation" and hit.rows[1].component_count)
     return list(dict.fromkeys((hit.place.id, hit.version) for hit in lines if hit.version))
+
+
+def _list_requests(session: Session, hits: Iterable[Hit]) -> dict[tuple[UUID, UUID, str, str], UUID]:
+    """The requests that reports among these name as their basis, as their hospitals now keep them."""
+    reports = [hit.rows[0] for hit in hits if hit.kind == "report" and hit.rows[0].based_on]
+    names = {(one.hospital_id, each["system"], each["value"])
+             for one in reports for each in one.based_on if "system" in each and "type" not in each}  # fmt: skip
+    if not names:
+        return {}
+    name = RecordEntry.hospital_id, RecordEntry.identifier_system, RecordEntry.identifier_value
+    known = select(RecordEntry.id, RecordEntry.person_id, *name).where(
+        RecordEntry.resource_type == "ServiceRequest", RecordEntry.is_current, tuple_(*name).in_(names)
+    )
+    rows = session.execute(known).tuples().all()
+    roots = health_card.list_roots(session, {person_id for _, person_id, _, _, _ in rows})
+    return {(roots[person_id], hospital_id, system, value): id_ for id_, person_id, hospital_id, system, value in rows}
 
 
 def _list_roots(session: Session, hits: Iterable[Hit]) -> dict[UUID, UUID]:

@@ -66,6 +66,7 @@ class ReportRow(NamedTuple):
     conclusion: str | None
     authors: dict[str, Any] | None
     accession_number: str | None
+    based_on: list[dict[str, str]] | None
 
 
 class LineRow(NamedTuple):
@@ -138,6 +139,16 @@ _TOKENS = """
 EXISTS (
     SELECT FROM unnest(%({name}_codes)s::text[], %({name}_systems)s::text[]) AS asked (code, system)
     WHERE asked.code = {code} AND (asked.system IS NULL OR asked.system = {system})
+)
+"""
+_BASED_ON = """
+EXISTS (
+    SELECT FROM record_entries request JOIN persons own ON own.id = request.person_id
+    WHERE request.id = ANY(%({name})s::uuid[]) AND request.resource_type = 'ServiceRequest' AND request.is_current
+        AND request.hospital_id = report.hospital_id AND own.root_id = readable.root_id
+        AND report.based_on @> jsonb_build_array(
+            jsonb_build_object('system', request.identifier_system, 'value', request.identifier_value)
+        )
 )
 """
 _OWN_OR_COMPONENT = """
@@ -267,6 +278,11 @@ def _by_visit(asked: Filter, name: str, _with_lines: bool) -> Asked:
     return Asked(f"report.visit_id = ANY(%({name})s::uuid[])", "", {name: [one for one in ids if one]})
 
 
+def _by_request(asked: Filter, name: str, _with_lines: bool) -> Asked:
+    ids = [read_id(one.id) for one in asked.references if one.resource_type in {None, "ServiceRequest"}]
+    return Asked(compose(_BASED_ON, name=name), "", {name: [one for one in ids if one]})
+
+
 def _by_category(asked: Filter, name: str, _with_lines: bool) -> Asked:
     own = [category for one in asked.tokens for category in REPORT_CATEGORIES.get(one.code, ())]
     return Asked(f"report.category = ANY(%({name})s::text[])", "", {name: own})
@@ -336,4 +352,5 @@ _CONDITIONS: dict[str, Callable[[Filter, str, bool], Asked]] = {
     "category": _by_category,
     "status": _by_status,
     "encounter": _by_visit,
+    "based_on": _by_request,
 }

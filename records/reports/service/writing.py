@@ -35,6 +35,7 @@ REPORTED = (
     "conclusion",
     "authors",
     "accession_number",
+    "based_on",
 )
 
 

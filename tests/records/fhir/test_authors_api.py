@@ -171,3 +171,53 @@ def test_authors_that_lead_nowhere_are_refused(
 ) -> None:
     reply = call(city, machine.token, "POST", "DiagnosticReport", signed(patient, **changes))
     assert refusal_of(reply) == (422, code), reply.text
+
+
+def made(city: City, patient: Patient, report_id: str) -> list[list[str]]:
+    """Who is said to have made each result."""
+    found = get(city, patient.token, f"Observation?patient={patient.person_id}&_sort=date&_count=200")
+    lines = {one["id"]: one["performer"][1:] for one in matches(found) if one["id"].startswith(report_id)}
+    return [[who["display"] for who in lines[f"{report_id}.{number}"]] for number in range(1, len(lines) + 1)]
+
+
+def by(*names: str) -> list[dict[str, str]]:
+    return [{"display": name} for name in names]
+
+
+def test_each_result_names_who_made_it(city: City, machine: Machine, patient: Patient) -> None:
+    results = [observation(performer=by("孙检验", "钱检验")), observation(performer=by("孙检验")), observation()]
+    sent = report(card(patient.card_number), performer=by("周组长", "孙检验"))
+    report_id = report_id_of(send(city, machine, bundle(sent, *results)))
+    assert made(city, patient, report_id) == [["孙检验", "钱检验"], ["孙检验"], []]
+    told = [(one["name"], one.get("lines")) for one in authors(city, patient, report_id)]
+    assert told == [("周组长", None), ("孙检验", [1, 2]), ("钱检验", [1])]
+    read = get(city, patient.token, f"DiagnosticReport/{report_id}")
+    assert [one["display"] for one in read["performer"][1:]] == ["周组长", "孙检验", "钱检验"]
+    path, again = f"DiagnosticReport/{report_id}", read | {"subject": named(patient.card_number)}
+    reply = call(city, machine.token, "PUT", path, again, **{"If-Match": 'W/"1"'})
+    assert (reply.status_code, json.loads(reply.text)["meta"]["versionId"]) == (200, "1"), reply.text
+    # A new result stands before those that are taken over, of which one is left out: each keeps its own.
+    new = observation(id="a", performer=by("吴检验"))
+    kept = [{"reference": "#a"}, *(read["result"][number] for number in (1, 0))]
+    changed = again | {"contained": [new], "result": kept, "performer": by("周组长"), "status": "amended"}
+    reply = call(city, machine.token, "PUT", path, changed, **{"If-Match": 'W/"1"'})
+    assert reply.status_code == 200, reply.text
+    assert made(city, patient, report_id) == [["吴检验"], ["孙检验"], ["孙检验", "钱检验"]]
+    # One result is said anew: it is of whom it names now, and the others are of whom they were.
+    line = observation(id=f"{report_id}.3", status="corrected", subject=named(patient.card_number),
+                       issued="2026-03-20T11:00:00+08:00", performer=by("郑检验"))  # fmt: skip
+    reply = call(city, machine.token, "PUT", f"Observation/{report_id}.3", line, **{"If-Match": 'W/"2"'})
+    assert reply.status_code == 200, reply.text
+    assert made(city, patient, report_id) == [["吴检验"], ["孙检验"], ["郑检验"]]
+
+
+def test_who_made_every_result_is_kept_once(city: City, machine: Machine, patient: Patient) -> None:
+    results = [observation(performer=by("孙检验")), observation(performer=by("孙检验"))]
+    report_id = report_id_of(send(city, machine, bundle(report(card(patient.card_number)), *results)))
+    assert [one["lines"] for one in authors(city, patient, report_id)] == [[0]]
+    assert made(city, patient, report_id) == [["孙检验"], ["孙检验"]]
+    # The second is said anew by somebody else: the first stays of whom it was.
+    line = observation(id=f"{report_id}.2", status="corrected", subject=named(patient.card_number),
+                       issued="2026-03-20T11:00:00+08:00", performer=by("吴检验"))  # fmt: skip
+    call(city, machine.token, "PUT", f"Observation/{report_id}.2", line, **{"If-Match": 'W/"1"'})
+    assert made(city, patient, report_id) == [["孙检验"], ["吴检验"]]

@@ -326,10 +326,6 @@ def test_other_interactions_do_not_exist(city: City, method: str, path: str) -> 
     assert refusal_of(reply) == (404, "records.fhir_interaction_unsupported")
 
 
-def test_a_method_that_fhir_has_not_there_is_an_outcome(city: City) -> None:
-    assert city.client.get("/fhir").status_code == 405
-
-
 def test_the_capability_statement_says_what_is_there(city: City) -> None:
     reply = city.client.get("/fhir/metadata")
     statement = json.loads(reply.text)

@@ -11,7 +11,6 @@ import pytest
 from records.hl7v2.parsing import read_message
 from records.hl7v2.refusals import MessageNotUnderstood
 from records.hl7v2.translation import translate
-from records.reports.authors import list_authors
 from records.reports.incoming import Incoming, IncomingObservation
 from tests.support.hl7v2 import oru
 
@@ -46,6 +45,7 @@ def test_one_order_is_one_report() -> None:
         "keeps_existing": False,
         "authors": None,
         "accession_number": None,
+        "based_on": None,
         "observations": (
             {
                 "status": "final",
@@ -355,36 +355,3 @@ def test_what_is_not_understood_names_its_field(field: str, message: str) -> Non
     with pytest.raises(MessageNotUnderstood) as refused:
         translated(message)
     assert refused.value.field == field
-
-
-def people(obr: str = "", obx: str = "") -> list[tuple[str, str | None, str | None]]:
-    """Who made the report, of which OBR-32 to OBR-34 and OBX-16 are these."""
-    result = "OBX|1|NM|2345-7^葡萄糖^LN||7.20|mmol/L|||||F"
-    order = f"24323-8^生化全套^LN|||20260305083000|||||||||||||||20260305100000||LAB|F|||||||{obr}"
-    sent = oru("H1", PATIENT, f"{result}|||||{obx}", obr=order)
-    (report,) = translated(sent).reports
-    return [(one.role, one.name, one.number) for one in list_authors(report.authors)]
-
-
-@pytest.mark.parametrize(
-    ("obr", "obx", "found"),
-    [
-        ("1007&李&审核^20260305", "", [("interpreter", "李审核", "1007")]),
-        ("1007&李审核||2001&Wang&Jian\\T\\Co~2002&赵&检", "", [
-            ("performer", "Wang Jian&Co", "2001"), ("performer", "赵检", "2002"), ("interpreter", "李审核", "1007")]),
-        # As systems in the field write it: a person where a person and a time belong.
-        ("1007^李^审核", "", [("interpreter", "李审核", "1007")]),
-        ("", "2001^王^检验~2001^王^检验", [("performer", "王检验", "2001")]),
-        ("", "2001", [("performer", None, "2001")]),
-        ("&李审核", '""', [("interpreter", "李审核", None)]),
-        ("^", "^^", []),
-    ],
-)  # fmt: skip
-def test_who_made_a_report_is_kept_as_it_is_said(obr: str, obx: str, found: list[tuple[str, ...]]) -> None:
-    assert people(obr, obx) == found
-
-
-@pytest.mark.parametrize("obx", ["2" * 256, f"1^{'王' * 256}", "~".join(str(number) for number in range(51))])
-def test_authors_that_cannot_be_kept_are_refused(obx: str) -> None:
-    with pytest.raises(MessageNotUnderstood):
-        people(obx=obx)

@@ -1,6 +1,5 @@
 """Units: read as UCUM says, written as laboratories write, converted exactly or not at all."""
 
-import csv
 from decimal import Decimal
 from fractions import Fraction
 
@@ -11,6 +10,8 @@ from pydantic import TypeAdapter
 
 from records.items import schemas, ucum
 from records.items.service import convert, dictionary
+from records.releasing.classification import list_entries
+from records.reports.incoming import LOINC
 
 GLUCOSE = Decimal("180.156")
 
@@ -114,6 +115,24 @@ def test_the_starting_list_holds_what_it_must() -> None:
             ucum.read_unit(content.unit)
     codes = [code for line in lines for code in line["loinc"].split()]
     assert len(codes) == len(set(codes))
-    with dictionary._STARTING_RANGES.open() as file:
-        ranged = {line["code"] for line in csv.DictReader(file)}
-    assert ranged <= {line["code"] for line in lines if line["value_kind"] == "quantity"}
+    ranges = dictionary._read_file(dictionary._STARTING_RANGES)
+    assert {line["code"] for line in ranges} <= {line["code"] for line in lines if line["value_kind"] == "quantity"}
+    # Whoever compares a range has to know with what.
+    assert all(line["source"] for line in ranges)
+
+
+def check_digit(number: str) -> int:
+    """Mod 10: digits in odd places, counted from the right, are doubled (LOINC Users' Guide, appendix B)."""
+    doubled = (int(digit) * (2 if place % 2 == 0 else 1) for place, digit in enumerate(reversed(number)))
+    return -sum(sum(divmod(one, 10)) for one in doubled) % 10
+
+
+def test_every_loinc_code_that_is_shipped_has_its_check_digit() -> None:
+    listed = [code for line in dictionary._read_file(dictionary._STARTING_LIST) for code in line["loinc"].split()]
+    sensitive = [entry.code for entry in list_entries() if entry.system == LOINC]
+    assert len(listed) > 200
+    assert len(sensitive) > 20
+    wrong = [code for code in (*listed, *sensitive) if check_digit(code[:-2]) != int(code[-1])]
+    assert wrong == []
+    # Two digits that changed places are found.
+    assert check_digit("2354") != 7

@@ -53,6 +53,12 @@ def test_the_story_goes_as_told(platform: Platform) -> None:
         assert act in told
 
 
+def test_nothing_of_it_listens_to_other_machines(platform: Platform) -> None:
+    heard_at = platform.list_listening()
+    assert len(heard_at) > 5
+    assert {host for host, _ in heard_at} == {"127.0.0.1"}
+
+
 def test_a_restart_keeps_the_data_and_leaves_no_process(platform: Platform) -> None:
     patient = platform.credentials["patients"][0]
     before = list_card_numbers(platform, patient["wx_code"])

@@ -12,7 +12,7 @@ from PIL import Image
 
 from records.images import render
 from records.refusals import ImageNotDecodable
-from tests.support import dicom
+from tests.support import dicom, studies
 
 Array = np.ndarray[Any, Any]
 RAMP = np.repeat(np.linspace(0, 4095, 256).astype(np.uint16)[None, :], 64, axis=0)
@@ -167,3 +167,10 @@ def test_what_cannot_be_decoded_is_refused_with_its_reason() -> None:
     assert "cut off" in refused.value.members["reason"]
     with pytest.raises(ImageNotDecodable):
         shown((dicom.SHIPPED / "rtplan.dcm").read_bytes())
+
+
+def test_colour_in_jpeg_2000_looks_as_it_does_plain() -> None:
+    plain, packed = (shown((studies.COLLECTED / name).read_bytes()) for name in ("US1_UNCR.dcm", "US1_J2KR.dcm"))
+    assert plain.shape == packed.shape == (480, 640, 3)
+    assert np.ptp(plain, axis=2).max() > 50, "there is colour in it"
+    assert np.abs(plain - packed).max() <= 2

@@ -1,4 +1,4 @@
-"""Every file that pydicom ships, sound or broken, is filed or refused with a reason. None breaks anything."""
+"""Every file that pydicom and pydicom-data ship, sound or broken, is filed or refused with a reason. Nothing breaks."""
 
 import io
 import warnings
@@ -7,19 +7,26 @@ from pathlib import Path
 import pydicom
 import pytest
 from pydicom.uid import generate_uid
+from werkzeug.test import TestResponse
 
-from tests.support import dicom
+from tests.support import dicom, studies
 from tests.support.city import City, Machine, Patient, bearer
 
 FILES = dicom.shipped_files()
+COLLECTED = sorted(path for path in studies.COLLECTED.iterdir() if path.is_file())
 # What is known to have no picture that can be shown, and must say so.
 NOT_PICTURES = ("reportsi", "test-SR", "rtplan", "waveform", "TINY_ALPHA", "MR_truncated", "badVR", "embedded-sequence")
+# Without identifiers, or without the beginning that makes a DICOM file.
+INCOMPLETE = {"OT-PAL-8-face.dcm", "bad_sequence.dcm", "emri_small_jpeg_2k_lossless_too_short.dcm"}
+# What is larger is drawn in tests/browser.
+MOST_DRAWN_BYTES = 1_500_000
 AS_STORED = 'multipart/related; type="application/octet-stream"; transfer-syntax=*'
 PLAIN = "application/dicom; transfer-syntax=1.2.840.10008.1.2.1"
 
 
 def test_there_are_files() -> None:
     assert len(FILES) > 130
+    assert len(COLLECTED) > 60
 
 
 @pytest.fixture(scope="module")
@@ -35,19 +42,43 @@ def test_it_is_filed_or_refused_with_a_reason(sender: tuple[Patient, Machine], c
     patient, pacs = sender
     as_it_is = path.read_bytes()
     for content in (as_it_is, given_to_patient(as_it_is)):
-        reply = city.client.post(
-            "/dicomweb/studies",
-            data=dicom.multipart([content]),
-            content_type=dicom.CONTENT_TYPE,
-            headers=bearer(pacs.token),
-        )
-        assert reply.status_code in {200, 409}, reply.text
-        if reply.status_code == 409:
-            sequence = reply.json["00081198" if "00081198" in (reply.json or {}) else "0008119A"]
-            assert sequence["Value"][0]["00081197"]["Value"][0] in {0xA900, 0xC000, 0xC001, 0xC122}
+        reply = store(city, pacs, content)
     if reply.status_code == 200:
-        address = reply.json["00081199"]["Value"][0]["00081190"]["Value"][0].removeprefix(city.config.base_url)
-        look_at(city, patient.token, address, path)
+        look_at(city, patient.token, address_of(city, reply), path)
+
+
+@pytest.mark.parametrize("path", COLLECTED, ids=lambda path: path.name)
+def test_what_was_collected_beside_it_too(sender: tuple[Patient, Machine], city: City, path: Path) -> None:
+    patient, pacs = sender
+    reply = store(city, pacs, given_to_patient(path.read_bytes()))
+    if reply.status_code == 200:
+        address = address_of(city, reply)
+        assert city.client.get(f"{address}/metadata", headers=bearer(patient.token)).status_code == 200
+        if path.stat().st_size > MOST_DRAWN_BYTES:
+            return
+        picture = city.client.get(f"{address}/rendered?viewport=256,256", headers=bearer(patient.token))
+        assert (picture.status_code, picture.mimetype) == (200, "image/jpeg"), picture.text
+    else:
+        assert path.name in INCOMPLETE, reply.text
+
+
+def store(city: City, pacs: Machine, content: bytes) -> TestResponse:
+    """Send it; a refusal has a reason."""
+    reply = city.client.post(
+        "/dicomweb/studies",
+        data=dicom.multipart([content]),
+        content_type=dicom.CONTENT_TYPE,
+        headers=bearer(pacs.token),
+    )
+    assert reply.status_code in {200, 409}, reply.text
+    if reply.status_code == 409:
+        sequence = reply.json["00081198" if "00081198" in (reply.json or {}) else "0008119A"]
+        assert sequence["Value"][0]["00081197"]["Value"][0] in {0xA900, 0xC000, 0xC001, 0xC122}
+    return reply
+
+
+def address_of(city: City, reply: TestResponse) -> str:
+    return str(reply.json["00081199"]["Value"][0]["00081190"]["Value"][0].removeprefix(city.config.base_url))
 
 
 def look_at(city: City, token: str, address: str, path: Path) -> None:

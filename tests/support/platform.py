@@ -55,6 +55,17 @@ class Platform:
             assert time.monotonic() < gives_up_at, "not ready in time"
             time.sleep(0.2)
 
+    def list_listening(self) -> set[tuple[str, int]]:
+        """Addresses and ports at which its processes take connections."""
+        assert self._process is not None
+        family = [above := psutil.Process(self._process.pid), *above.children(recursive=True)]
+        found: set[tuple[str, int]] = set()
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                sockets = process.net_connections(kind="inet")
+                found |= {tuple(one.laddr) for one in sockets if one.status == psutil.CONN_LISTEN}
+        return found
+
     def stop(self) -> int:
         """Ctrl-C; returns the exit code. Nothing that it started may be left."""
         assert self._process is not None

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
-from core import audit, storage
+from core import audit, statements, storage
 from core.actor import Actor
 from core.errors import Refusal
 from health_card import service as health_card
@@ -33,6 +33,7 @@ CHANNEL = "dicomweb"
 MEDIA_TYPE = "application/dicom"
 # A study arrives as hundreds of instances: its owner reads of one arrival.
 FOLD = timedelta(minutes=15)
+_KNOWN = "SELECT sha256 FROM instances WHERE hospital_id = %(hospital_id)s AND sop_instance_uid = %(sop_uid)s"
 
 _SEXES = {"M": "male", "F": "female"}
 
@@ -185,11 +186,10 @@ def _filed(header: Header, *, is_new: bool) -> Filed:
 
 
 def _find_same(session: Session, actor: Actor, staged: storage.Staged, header: Header, *, is_archived: bool) -> bool:
-    known = session.scalar(
-        select(Instance.sha256).filter_by(hospital_id=actor.house_id, sop_instance_uid=header.sop_instance_uid)
-    )
+    asked = {"hospital_id": actor.house_id, "sop_uid": header.sop_instance_uid}
+    known = statements.run(session, _KNOWN, asked)
     # An archive describes one instance in more than one way, and may have sent the file itself before.
-    if known is not None and known != staged.sha256 and not is_archived:
+    if known is not None and known[0] != staged.sha256 and not is_archived:
         raise InstanceDiffers
     return known is not None
 

@@ -25,9 +25,12 @@ BENCHES: dict[str, Callable[[Settings], list[Figure]]] = {
     "mllp_crowded": mllp_intake.measure_crowded,
     "fhir_create": fhir_create.measure,
     "images_store": images.measure_store,
+    "images_cstore": images.measure_cstore,
+    "images_list": images.measure_list,
     "images_search": images.measure_search,
     "images_metadata": images.measure_metadata,
     "images_rendered": images.measure_rendered,
+    "images_rendered_again": images.measure_rendered_again,
     "images_frames": images.measure_frames,
 }
 

@@ -1,18 +1,18 @@
 """Images over DICOMweb, beside Orthanc (Debian package) with the same files; the product decides at every request."""
 
-import http.client
 import io
 import json
 import random
 import secrets
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from uuid import UUID
@@ -26,8 +26,9 @@ from pydicom.uid import generate_uid
 from accounts import service as accounts
 from accounts import tokens
 from app import create_app
-from bench import filling, town
-from bench.harness import Figure, Machines, Round, Settings, alternate, cpu_seconds, machines, percentile
+from bench import filling, orthanc, town
+from bench.harness import Figure, Round, Settings, alternate, cpu_seconds, machines, percentile
+from bench.orthanc import Server
 from core import db
 from core.actor import SYSTEM
 from core.config import Config, read_config
@@ -35,7 +36,8 @@ from core.embedded.process import find_port
 
 SLICES, ROWS = 100, 512
 STUDIES, STUDIES_OF_ORTHANC = 20_000, 500
-_PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+STUDIES_OF_PATIENT = 30
+_CALLING, _CALLED = "PACS", "YIMATONG"
 _BOUNDARY = "a-boundary-of-the-bench"
 _STORE = {
     "Content-Type": f'multipart/related; type="application/dicom"; boundary={_BOUNDARY}',
@@ -48,46 +50,6 @@ SELECT gen_random_uuid(), %(hospital_id)s, %(person_id)s, '1.2.3.' || number, AR
     now() - number * interval '1 hour', 1, 1, now()
 FROM generate_series(1, %(studies)s) AS number
 """
-
-
-@dataclass
-class _Server:
-    """One of the two: where its DICOMweb is, what its processes have spent, and who asks."""
-
-    port: int
-    root: str
-    cpu_seconds: Callable[[], float]
-    reading: dict[str, str] = field(default_factory=dict)
-    storing: dict[str, str] = field(default_factory=dict)
-
-    def ask(self, method: str, path: str, headers: dict[str, str], body: bytes | None = None) -> float:
-        """As ``send`` on a connection of its own."""
-        connection = self.connect()
-        try:
-            return self.send(connection, method, path, headers, body)
-        finally:
-            connection.close()
-
-    def connect(self) -> http.client.HTTPConnection:
-        """To be closed by who asked for it."""
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
-
-    def send(
-        self,
-        connection: http.client.HTTPConnection,
-        method: str,
-        path: str,
-        headers: dict[str, str],
-        body: bytes | None = None,
-    ) -> float:
-        """Milliseconds of a request, from sending it to its last byte."""
-        started = time.perf_counter()
-        connection.request(method, self.root + path, body, headers)
-        reply = connection.getresponse()
-        content = reply.read()
-        if reply.status != 200:
-            raise RuntimeError(f"{path}: {reply.status} {content[:300]!r}")
-        return (time.perf_counter() - started) * 1000
 
 
 @dataclass(frozen=True)
@@ -107,7 +69,7 @@ class _Study:
 class _Scene:
     """Both servers, and the patient whose images they hold."""
 
-    servers: dict[str, _Server]
+    servers: dict[str, Server]
     card_number: str
     person_id: UUID
     database_url: str
@@ -117,13 +79,38 @@ def measure_store(settings: Settings) -> list[Figure]:
     """A study of 100 CT slices (53 MB) in one request, one after the other."""
     with _both() as scene:
 
-        def one_round(server: _Server) -> Round:
+        def one_round(server: Server) -> Round:
             _, body = _make_study(scene.card_number)
             before = server.cpu_seconds()
             taken = server.ask("POST", "/studies", server.storing | _STORE, body)
             return {"seconds": taken / 1000, "server_cpu_ms": (server.cpu_seconds() - before) * 1000}
 
         return _alternate("images_store", scene.servers, one_round, settings)
+
+
+def measure_cstore(settings: Settings) -> list[Figure]:
+    """A study of 100 CT slices over one association, sent by dcmtk."""
+    sender = shutil.which("storescu")
+    if sender is None:
+        raise RuntimeError("storescu is not installed: apt-get install dcmtk")
+    with _both() as scene:
+
+        def one_round(server: Server) -> Round:
+            with tempfile.TemporaryDirectory(prefix="yimatong-bench-") as folder:
+                for number, content in enumerate(_make_files(scene.card_number)[1]):
+                    (Path(folder) / str(number)).write_bytes(content)
+                before, started = server.cpu_seconds(), time.perf_counter()
+                titles = ("-aet", _CALLING, "-aec", _CALLED)
+                subprocess.run([sender, *titles, "+sd", "127.0.0.1", str(server.dicom_port), folder], check=True)
+                taken = time.perf_counter() - started
+            return {"seconds": taken, "server_cpu_ms": (server.cpu_seconds() - before) * 1000}
+
+        return _alternate("images_cstore", scene.servers, one_round, settings)
+
+
+def measure_list(settings: Settings) -> list[Figure]:
+    """All studies of a patient who has 31."""
+    return _measure("images_list", settings, lambda _study, _chance: "/studies?limit=100", {})
 
 
 def measure_search(settings: Settings) -> list[Figure]:
@@ -135,6 +122,15 @@ def measure_metadata(settings: Settings) -> list[Figure]:
     """All attributes of a series of 100 slices."""
     accept = {"Accept": "application/dicom+json"}
     return _measure("images_metadata", settings, lambda study, _: f"{study.series_path}/metadata", accept)
+
+
+def measure_rendered_again(settings: Settings) -> list[Figure]:
+    """A slice of 512 x 512 as JPEG in its own window: made by the first who asks for it."""
+
+    def address(study: _Study, chance: random.Random) -> str:
+        return f"{study.series_path}/instances/{chance.choice(study.instances[:10])}/rendered"
+
+    return _measure("images_rendered_again", settings, address, {"Accept": "image/jpeg"})
 
 
 def measure_rendered(settings: Settings) -> list[Figure]:
@@ -167,9 +163,11 @@ def _measure(
             server.ask("POST", "/studies", server.storing | _STORE, body)
         if bench == "images_search":
             _fill(scene)
+        if bench == "images_list":
+            _add_studies(scene)
         chance = random.Random(settings.seed)
 
-        def one_round(server: _Server) -> Round:
+        def one_round(server: Server) -> Round:
             until = time.perf_counter() + settings.seconds
 
             def ask_on(_: int) -> list[float]:
@@ -193,7 +191,7 @@ def _measure(
 
 
 def _alternate(
-    bench: str, servers: dict[str, _Server], one_round: Callable[[_Server], Round], settings: Settings
+    bench: str, servers: dict[str, Server], one_round: Callable[[Server], Round], settings: Settings
 ) -> list[Figure]:
     for server in servers.values():
         one_round(server)
@@ -207,24 +205,41 @@ def _both() -> Iterator[_Scene]:
     with tempfile.TemporaryDirectory(prefix="yimatong-bench-") as name, machines(Path(name) / "servers") as running:
         config = read_config(running.environment)
         with create_app(config).app_context():
-            reading, storing, card_number, person_id = _register(config)
+            dicom_port = find_port()
+            reading, storing, card_number, person_id = _register(config, dicom_port)
             port = running.serve("product", "app:create_app", database_url=running.product_url, ready="/readyz")
-            product = _Server(port, "/dicomweb", lambda: _spent(running), reading, storing)
+            listener = running.start_worker("images")
+            _wait_for(dicom_port)
+
+            def spent() -> float:
+                web, database = running.server_cpu_seconds("product"), running.database_cpu_seconds()
+                return web + database + cpu_seconds(listener.process_id)
+
+            product = Server(port, "/dicomweb", dicom_port, spent, reading, storing)
             (Path(name) / "orthanc").mkdir()
-            with _orthanc(Path(name) / "orthanc") as orthanc:
-                servers = {"product": product, "orthanc": orthanc}
+            with orthanc.run(Path(name) / "orthanc", _CALLED) as other:
+                servers = {"product": product, "orthanc": other}
                 yield _Scene(servers, card_number, person_id, running.product_url)
 
 
-def _spent(running: Machines) -> float:
-    return running.server_cpu_seconds("product") + running.database_cpu_seconds()
+def _wait_for(port: int) -> None:
+    """:raises OSError: nobody listens there within a minute."""
+    for _ in range(600):
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=20).close()
+            return
+        except ConnectionRefusedError:
+            time.sleep(0.1)
+    raise TimeoutError
 
 
-def _register(config: Config) -> tuple[dict[str, str], dict[str, str], str, UUID]:
+def _register(config: Config, dicom_port: int) -> tuple[dict[str, str], dict[str, str], str, UUID]:
     """Headers of a patient and of a hospital's archive, the patient's card number and person. Commits."""
     public = json.loads(ECAlgorithm.to_jwk(generate_private_key(SECP256R1()).public_key()))
     with db.transaction() as session:
         hospital_id = accounts.register_hospital(session, SYSTEM, code="BENCH1", name="第一测试医院", level=3)
+        described = accounts.DicomPort(dicom_port, _CALLED, (_CALLING,))
+        accounts.open_dicom_port(session, SYSTEM, hospital_id=hospital_id, port=described)
         actor, card_number, person_id = town.register_owner(session, config, random.Random(1), 1)
         machine_id = accounts.register_client(
             session,
@@ -260,45 +275,14 @@ def _bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-@contextmanager
-def _orthanc(folder: Path) -> Iterator[_Server]:
-    """Orthanc on a free port of this machine alone, with its index and files in the folder.
-
-    :raises RuntimeError: it is not installed.
-    """
-    program = shutil.which("Orthanc")
-    if program is None or not _PLUGIN.exists():
-        raise RuntimeError("Orthanc is not installed: apt-get install orthanc orthanc-dicomweb")
-    port = find_port()
-    settings = {
-        "StorageDirectory": str(folder / "files"),
-        "IndexDirectory": str(folder / "index"),
-        "HttpPort": port,
-        "DicomServerEnabled": False,
-        "RemoteAccessAllowed": False,
-        "AuthenticationEnabled": False,
-        "Plugins": [str(_PLUGIN)],
-        "DicomWeb": {"Enable": True, "Root": "/dicom-web/", "EnableWado": False},
-    }
-    (folder / "orthanc.json").write_text(json.dumps(settings))
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([program, str(folder / "orthanc.json")], stdout=log, stderr=log)
-    try:
-        server = _Server(port, "/dicom-web", lambda: cpu_seconds(process.pid))
-        for _ in range(200):
-            try:
-                server.ask("GET", "/studies", {})
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield server
-    finally:
-        process.kill()
-        process.wait()
-
-
 def _make_study(card_number: str, slices: int = SLICES, rows: int = ROWS) -> tuple[_Study, bytes]:
     """A study of the patient, and the request body that stores it."""
+    study, files = _make_files(card_number, slices, rows)
+    return study, _write_body(files)
+
+
+def _make_files(card_number: str, slices: int = SLICES, rows: int = ROWS) -> tuple[_Study, list[bytes]]:
+    """A study of the patient, and its files."""
     study, series = generate_uid(), generate_uid()
     image = pydicom.dcmread(str(get_testdata_file("CT_small.dcm", download=False)))
     for keyword in ("PatientName", "PatientBirthDate", "PatientSex", "IssuerOfPatientID"):
@@ -313,12 +297,19 @@ def _make_study(card_number: str, slices: int = SLICES, rows: int = ROWS) -> tup
         out = io.BytesIO()
         pydicom.dcmwrite(out, image)
         files.append((str(image.SOPInstanceUID), out.getvalue()))
-    return _Study(study, series, [uid for uid, _ in files]), _write_body([content for _, content in files])
+    return _Study(study, series, [uid for uid, _ in files]), [content for _, content in files]
 
 
 def _write_body(files: Sequence[bytes]) -> bytes:
     head = f"--{_BOUNDARY}\r\nContent-Type: application/dicom\r\n\r\n".encode()
     return b"".join(head + content + b"\r\n" for content in files) + f"--{_BOUNDARY}--\r\n".encode()
+
+
+def _add_studies(scene: _Scene) -> None:
+    for _ in range(STUDIES_OF_PATIENT):
+        body = _make_study(scene.card_number, slices=1, rows=16)[1]
+        for server in scene.servers.values():
+            server.ask("POST", "/studies", server.storing | _STORE, body)
 
 
 def _fill(scene: _Scene) -> None:

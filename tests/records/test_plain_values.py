@@ -49,7 +49,7 @@ def test_plain_values_are_what_pydicom_makes_of_them(monkeypatch: pytest.MonkeyP
 def test_a_text_or_number_is_plain_or_left_to_pydicom(monkeypatch: pytest.MonkeyPatch, vr: str) -> None:
     for value in TRIED:
         with monkeypatch.context() as within:
-            check_same(within, RawDataElement(Tag(CURVE), vr, len(value), value, 0, False, True, True, None))
+            check_same(within, RawDataElement(Tag(CURVE), vr, len(value), value, 0, False, True, True, False))
 
 
 @pytest.mark.parametrize(
@@ -64,12 +64,12 @@ def test_a_text_or_number_is_plain_or_left_to_pydicom(monkeypatch: pytest.Monkey
 def test_a_binary_number_is_plain_or_left_to_pydicom(
     monkeypatch: pytest.MonkeyPatch, vr: str, value: bytes, is_little: bool
 ) -> None:
-    check_same(monkeypatch, RawDataElement(Tag(CURVE), vr, len(value), value, 0, False, is_little, True, None))
+    check_same(monkeypatch, RawDataElement(Tag(CURVE), vr, len(value), value, 0, False, is_little, True, False))
 
 
 def test_the_first_value_of_a_palette_descriptor_is_unsigned(monkeypatch: pytest.MonkeyPatch) -> None:
     value = struct.pack("<3h", -1, 0, 16)
-    raw = RawDataElement(Tag("RedPaletteColorLookupTableDescriptor"), "SS", 6, value, 0, False, True, True, None)
+    raw = RawDataElement(Tag("RedPaletteColorLookupTableDescriptor"), "SS", 6, value, 0, False, True, True, False)
     assert check_same(monkeypatch, raw) == {"00281101": {"vr": "SS", "Value": [65535, 0, 16]}}
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from core import clock, outbox, statements, storage
 from core.actor import Actor
@@ -53,6 +54,14 @@ _TITLES = {
     "ES": "内镜检查",
     "ECG": "心电图",
 }
+
+_COUNT = """
+WITH grown AS (
+    UPDATE series SET instance_count = instance_count + %(added)s WHERE id = %(series_id)s RETURNING instance_count
+)
+UPDATE studies SET instance_count = studies.instance_count + %(added)s FROM grown
+WHERE studies.id = %(study_id)s RETURNING studies.instance_count, grown.instance_count
+"""
 
 
 @dataclass(frozen=True)
@@ -263,8 +272,7 @@ def _seal_metadata(staged: storage.Staged, header: Header) -> bytes | None:
 def _bring_up_to_date(session: Session, place: Place, headers: Sequence[Header]) -> None:
     study, series = place.study, place.series
     is_first, is_first_of_series = study.instance_count == 0, series.instance_count == 0
-    series.instance_count += len(headers)
-    study.instance_count += len(headers)
+    _count(session, place, len(headers))
     modalities = sorted({*study.modalities, *(header.modality for header in headers)})
     is_other_kind = modalities != study.modalities
     if is_other_kind:
@@ -302,6 +310,16 @@ def _bring_up_to_date(session: Session, place: Place, headers: Sequence[Header])
                 names=names,
             ),
         )
+
+
+def _count(session: Session, place: Place, added: int) -> None:
+    """Both rows at once, with every image that comes: hence by hand, and behind the back of the ORM."""
+    session.flush()
+    asked = {"series_id": place.series.id, "study_id": place.study.id, "added": added}
+    counts = statements.run(session, _COUNT, asked)
+    assert counts is not None
+    set_committed_value(place.study, "instance_count", counts[0])
+    set_committed_value(place.series, "instance_count", counts[1])
 
 
 def _announce(session: Session, study: Study) -> None:

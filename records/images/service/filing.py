@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
-from core import audit, storage
+from core import audit, statements, storage
 from core.actor import Actor
 from core.errors import Refusal
 from health_card import service as health_card
@@ -33,6 +33,9 @@ CHANNEL = "dicomweb"
 MEDIA_TYPE = "application/dicom"
 # A study arrives as hundreds of instances: its owner reads of one arrival.
 FOLD = timedelta(minutes=15)
+_KNOWN = """
+SELECT sha256, is_archived FROM instances WHERE hospital_id = %(hospital_id)s AND sop_instance_uid = %(sop_uid)s
+"""
 
 _SEXES = {"M": "male", "F": "female"}
 
@@ -188,18 +191,16 @@ def _filed(header: Header, *, is_new: bool) -> Filed:
 
 
 def _find_same(session: Session, actor: Actor, staged: storage.Staged, header: Header, *, is_archived: bool) -> bool:
-    known = session.execute(
-        select(Instance.sha256, Instance.is_archived).filter_by(
-            hospital_id=actor.house_id, sop_instance_uid=header.sop_instance_uid
-        )
-    ).one_or_none()
+    asked = {"hospital_id": actor.house_id, "sop_uid": header.sop_instance_uid}
+    known = statements.run(session, _KNOWN, asked)
     # An archive describes one instance in more than one way, and may have sent the file itself before.
     if known is None or is_archived:
         return known is not None
-    if known.is_archived:
+    sha256, is_header = known
+    if is_header:
         # Its header is here; the whole takes that place.
         return False
-    if known.sha256 != staged.sha256:
+    if sha256 != staged.sha256:
         raise InstanceDiffers
     return True
 

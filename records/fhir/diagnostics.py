@@ -10,9 +10,9 @@ from fhir.resources.R4B.codeableconcept import CodeableConcept
 
 from core import clock
 from records.fhir import systems
-from records.fhir.accession import read_accession_number
 from records.fhir.authoring import read_authors
 from records.fhir.entries import read_encounter_ids
+from records.fhir.examinations import read_examination
 from records.fhir.observations import read_coding, translate_observation
 from records.fhir.ordering import Basis, read_bases
 from records.fhir.parts import Part, Wish, read_identifier, read_wish
@@ -100,13 +100,14 @@ def translate_report(part: Part, waiting: dict[str, Part]) -> tuple[Draft, dict[
         raise FhirInvalid((f"{at}.contained", "An Observation inside the report is none of its results."))
     wish = read_wish(part)
     translated = _report(part, wish, STATUSES[report.status], read_identifier(part), report.category)
-    authors = read_authors(part, results)
+    authors, (accession_number, study_uid) = read_authors(part, results), read_examination(part)
     translated = replace(
         translated,
         observations=tuple(observations),
         conclusion=report.conclusion,
         authors=authors,
-        accession_number=read_accession_number(part),
+        accession_number=accession_number,
+        study_instance_uid=study_uid,
     )
     return Draft(translated, tuple(carried), bases=read_bases(part)), lines
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -94,6 +94,37 @@ class InstanceDetails(Base):
     instance_id: Mapped[UUID] = mapped_column(ForeignKey("instances.id"), primary_key=True)
     metadata_sealed: Mapped[bytes | None]
     frame_places: Mapped[bytes | None]
+
+
+class KeySelection(Base):
+    """What a key object selection says of the images that it points out (PS3.3, section A.35.4).
+
+    ``instance_id`` is the selection itself. ``title``: why they were chosen; ``description``: in free words.
+    ``is_rejection``: they were chosen not to be used.
+    """
+
+    __tablename__ = "key_selections"
+
+    instance_id: Mapped[UUID] = mapped_column(ForeignKey("instances.id"), primary_key=True)
+    title: Mapped[str]
+    description: Mapped[str | None]
+    is_rejection: Mapped[bool]
+
+
+class KeyImage(Base):
+    """One image that a selection points out, whether it is here or not. ``position``: in which order, from 1.
+
+    ``frames``: which of them are meant, all when it is empty.
+    """
+
+    __tablename__ = "key_images"
+    __table_args__ = (CheckConstraint("position > 0", name="position"),)
+
+    instance_id: Mapped[UUID] = mapped_column(ForeignKey("instances.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    study_instance_uid: Mapped[str]
+    sop_instance_uid: Mapped[str]
+    frames: Mapped[list[int]] = mapped_column(ARRAY(Integer()))
 
 
 class StorageCommitment(WithId, Base):

@@ -80,6 +80,7 @@ class IncomingReport:
     :ivar keeps_existing: a report with this identifier stays as it is (a conditional create).
     :ivar authors: see ``authors.keep_authors``.
     :ivar accession_number: under which the hospital made the examination, where it says one (``records.joining``).
+    :ivar study_instance_uid: of the images of the examination, where it says one.
     """
 
     identifier: tuple[str, str]
@@ -98,6 +99,7 @@ class IncomingReport:
     keeps_existing: bool = False
     authors: dict[str, Any] | None = None
     accession_number: str | None = None
+    study_instance_uid: str | None = None
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,7 @@ class ReportRow(NamedTuple):
     conclusion: str | None
     authors: dict[str, Any] | None
     accession_number: str | None
+    study_instance_uid: str | None
 
 
 class LineRow(NamedTuple):

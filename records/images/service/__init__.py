@@ -5,7 +5,8 @@ from records.images.service.keeping import list_kept
 from records.images.service.reading import get_study, list_history
 from records.images.service.retrieving import InstanceFile, get_instance, list_files, list_metadata
 from records.images.service.searching import ATTRIBUTES, Criterion, Hit, Kind, Level, Page, Search, search_images
-from records.images.service.views import InstanceView, SeriesView, StudyView
+from records.images.service.selecting import Pointed, SelectionView, keep_selection
+from records.images.service.views import InstanceView, KeyImageView, SeriesView, StudyView
 
 __all__ = [
     "ARCHIVED_MEDIA_TYPE",
@@ -16,10 +17,13 @@ __all__ = [
     "Hit",
     "InstanceFile",
     "InstanceView",
+    "KeyImageView",
     "Kind",
     "Level",
     "Page",
+    "Pointed",
     "Search",
+    "SelectionView",
     "SeriesView",
     "StudyView",
     "file_instance",
@@ -27,6 +31,7 @@ __all__ = [
     "get_study",
     "hold_study",
     "is_filed",
+    "keep_selection",
     "list_files",
     "list_history",
     "list_kept",

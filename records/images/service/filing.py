@@ -16,7 +16,7 @@ from core.errors import Refusal
 from core.ids import new_id
 from core.vault import vault
 from health_card import service as health_card
-from records.images import slow
+from records.images import documents, slow
 from records.images.details import METADATA_CONTEXT
 from records.images.dicom import Header
 from records.images.models import Instance, InstanceDetails, Series, Study
@@ -282,6 +282,8 @@ def _add_instance(session: Session, actor: Actor, series: Series, arrival: FileA
     )
     if slow.is_slow(header.transfer_syntax_uid, header.rows, header.columns):
         outbox.announce(session, slow.ARRIVED_TOPIC, {"instance_id": str(added)}, wakes=False)
+    if header.sop_class_uid in documents.CLASSES:
+        outbox.announce(session, documents.ARRIVED_TOPIC, {"instance_id": str(added)}, wakes=False)
 
 
 def _seal_metadata(staged: storage.Staged, header: Header) -> bytes | None:

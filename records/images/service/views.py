@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from records.images.service.selecting import SelectionView
 from records.joining.service import JoinedReport
 
 # A scroll through a series asks for every one of its images: the patient reads of one look.
@@ -37,10 +38,19 @@ class SeriesView:
 
 
 @dataclass(frozen=True)
+class KeyImageView:
+    """An instance that was pointed out. ``frames``: which of its frames; none: all of it."""
+
+    reasons: tuple[str, ...]
+    frames: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class StudyView:
     """One study; ``series`` in their order, None where they were not asked for.
 
-    ``reports``: of its examination, as far as the reader may see them; of ``get_study`` only.
+    ``reports``: of its examination, as far as the reader may see them; ``selections``: its key object selections; both
+    of ``get_study`` only.
     """
 
     id: UUID
@@ -54,3 +64,19 @@ class StudyView:
     instance_count: int
     series: list[SeriesView] | None = None
     reports: tuple[JoinedReport, ...] = ()
+    selections: tuple[SelectionView, ...] = ()
+
+    def list_key_images(self) -> dict[str, KeyImageView]:
+        """What was pointed out in the study, by SOPInstanceUID, in that order."""
+        found: dict[str, KeyImageView] = {}
+        for selection in self.selections:
+            for image in selection.images if not selection.is_rejection else ():
+                known = found.get(image.sop_instance_uid)
+                reasons, frames = (known.reasons, known.frames) if known else ((), ())
+                # Where one selection means the whole image, no frame of it is special.
+                is_whole = not image.frames or (known is not None and not known.frames)
+                found[image.sop_instance_uid] = KeyImageView(
+                    tuple(dict.fromkeys((*reasons, selection.title))),
+                    () if is_whole else tuple(sorted({*frames, *image.frames})),
+                )
+        return found

@@ -35,6 +35,7 @@ REPORTED = (
     "conclusion",
     "authors",
     "accession_number",
+    "study_instance_uid",
 )
 
 

@@ -46,6 +46,7 @@ def test_one_order_is_one_report() -> None:
         "keeps_existing": False,
         "authors": None,
         "accession_number": None,
+        "study_instance_uid": None,
         "observations": (
             {
                 "status": "final",

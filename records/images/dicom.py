@@ -18,7 +18,7 @@ from core import clock
 from core.errors import Refusal
 from records.images import details
 from records.images.details import Details
-from records.refusals import ImageIncomplete, ImageUnreadable, TransferSyntaxNotSupported
+from records.refusals import ImageIncomplete, ImageIsDirectory, ImageUnreadable, TransferSyntaxNotSupported
 
 # Real files break the rules of value representations all the time; and what pydicom says about a value quotes it.
 pydicom_config.settings.reading_validation_mode = pydicom_config.IGNORE
@@ -68,6 +68,7 @@ def read_header(stream: BinaryIO) -> Header:
     """Read a DICOM file up to its pixel data.
 
     :raises ImageUnreadable: not a DICOM file, or broken before its pixel data.
+    :raises ImageIsDirectory: a DICOMDIR.
     :raises ImageIncomplete: without the identifiers of PS3.3, sections C.7.2.1, C.7.3.1 and C.12.1.
     :raises TransferSyntaxNotSupported: deflated; a few bytes of it may inflate without bound.
     """
@@ -76,6 +77,8 @@ def read_header(stream: BinaryIO) -> Header:
             syntax = _read_transfer_syntax(stream)
             stream.seek(0)
             found = pydicom.dcmread(stream, stop_before_pixels=True)
+            if "DirectoryRecordSequence" in found:
+                raise ImageIsDirectory
             return replace(_header(found, syntax), details=details.describe(found, stream, syntax))
     except Refusal:
         raise

@@ -44,7 +44,7 @@ def test_it_is_filed_or_refused_with_a_reason(sender: tuple[Patient, Machine], c
         assert reply.status_code in {200, 409}, reply.text
         if reply.status_code == 409:
             sequence = reply.json["00081198" if "00081198" in (reply.json or {}) else "0008119A"]
-            assert sequence["Value"][0]["00081197"]["Value"][0] in {0xA900, 0xC000, 0xC001, 0xC122}
+            assert sequence["Value"][0]["00081197"]["Value"][0] in {0x0122, 0xA900, 0xC000, 0xC001, 0xC122}
     if reply.status_code == 200:
         address = reply.json["00081199"]["Value"][0]["00081190"]["Value"][0].removeprefix(city.config.base_url)
         look_at(city, patient.token, address, path)

@@ -32,6 +32,14 @@ WHERE sop_class_uid IN ('1.2.840.10008.5.1.4.1.1.88.11', '1.2.840.10008.5.1.4.1.
     '1.2.840.10008.5.1.4.1.1.88.59', '1.2.840.10008.5.1.4.1.1.104.1')
 """
 
+# What a search asks for (PS3.18, tables 10.6.1-5 and 10.6.3-3 to 10.6.3-5).
+_SEARCHED = (
+    ("studies", "local_id", sa.Text()),
+    ("studies", "referring_physician", sa.Text()),
+    ("series", "performed_at", sa.DateTime(timezone=True)),
+    ("instances", "bits_allocated", sa.SmallInteger()),
+)
+
 
 def upgrade():
     op.create_table(
@@ -56,6 +64,11 @@ def upgrade():
     )
     for table in ("key_selections", "key_images"):
         op.execute(_UNCHANGING.format(table))
+    for table, column, kind in _SEARCHED:
+        op.add_column(table, sa.Column(column, kind, nullable=True))
+    # A constant for what is filed already, of which the files say more; no row has to be written anew.
+    op.add_column("series", sa.Column("requests", postgresql.JSONB(), server_default="[]", nullable=False))
+    op.alter_column("series", "requests", server_default=None)
     op.add_column("reports", sa.Column("study_instance_uid", sa.Text(), nullable=True))
     op.create_check_constraint(
         op.f("ck_reports_study_instance_uid"), "reports", "study_instance_uid ~ '^[0-9.]{1,64}$'"
@@ -69,6 +82,9 @@ def downgrade():
     _allow_channels("'fhir', 'hl7v2', 'dicomweb', 'upload'", "'fhir', 'hl7v2', 'upload'")
     _guard(_SAID)
     op.drop_column("reports", "study_instance_uid")
+    op.drop_column("series", "requests")
+    for table, column, _ in _SEARCHED:
+        op.drop_column(table, column)
     op.drop_table("key_images")
     op.drop_table("key_selections")
 

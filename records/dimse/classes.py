@@ -2,7 +2,7 @@
 makers. They are kept as any other; whether a picture can be made of one, its pixels decide.
 """
 
-from pydicom.uid import UID_dictionary
+from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
 from pynetdicom import register_uid
 from pynetdicom.service_class import StorageServiceClass
 

@@ -25,6 +25,9 @@ pydicom_config.settings.reading_validation_mode = pydicom_config.IGNORE
 pydicom_config.settings.writing_validation_mode = pydicom_config.IGNORE
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 
+REQUEST_IDS = ("ScheduledProcedureStepID", "RequestedProcedureID")
+MOST_REQUESTS = 50
+
 _LARGEST_INTEGER = 2**31 - 1
 
 
@@ -53,6 +56,11 @@ class Header:
     rows: int | None
     columns: int | None
     frames: int
+    study_local_id: str | None = None
+    referring_physician: str | None = None
+    performed_at: datetime | None = None
+    requests: tuple[dict[str, str], ...] = ()
+    bits_allocated: int | None = None
     details: Details = field(default=Details(), compare=False, repr=False)
 
 
@@ -139,6 +147,11 @@ def _header(found: pydicom.Dataset, syntax: str) -> Header:
         rows=rows if is_picture else None,
         columns=columns if is_picture else None,
         frames=max(1, _integer(found, "NumberOfFrames") or 1),
+        study_local_id=read_text(found, "StudyID"),
+        referring_physician=read_text(found, "ReferringPhysicianName"),
+        performed_at=read_moment(found, "PerformedProcedureStepStartDate", "PerformedProcedureStepStartTime"),
+        requests=_requests(found),
+        bits_allocated=_bits_allocated(found) if is_picture else None,
     )
 
 
@@ -155,6 +168,19 @@ def read_text(found: pydicom.Dataset, keyword: str) -> str | None:
     printable = "".join(character for character in str(value or "") if character.isprintable())
     # Half a surrogate pair comes out of a text whose declared character set is wrong; no database takes it.
     return printable.encode("utf-8", "replace").decode()[:256].strip() or None
+
+
+def _requests(found: pydicom.Dataset) -> tuple[dict[str, str], ...]:
+    """What the series answers (Request Attributes Sequence; PS3.3, section 10.6)."""
+    asked = found.get("RequestAttributesSequence")
+    items = [one for one in asked if isinstance(one, pydicom.Dataset)] if isinstance(asked, pydicom.Sequence) else []
+    said = [{name: text for name in REQUEST_IDS if (text := read_text(one, name))} for one in items[:MOST_REQUESTS]]
+    return tuple(one for one in said if one)
+
+
+def _bits_allocated(found: pydicom.Dataset) -> int | None:
+    bits = _integer(found, "BitsAllocated")
+    return bits if bits is not None and 1 <= bits <= 64 else None
 
 
 def _names(found: pydicom.Dataset) -> tuple[str, ...]:

@@ -4,7 +4,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -12,7 +22,10 @@ from core.db import Base, WithId
 
 
 class Study(WithId, Base):
-    """One examination of one person at one hospital. UIDs are DICOM unique identifiers (PS3.5, section 9)."""
+    """One examination of one person at one hospital. UIDs are DICOM unique identifiers (PS3.5, section 9).
+
+    ``local_id``: StudyID, what the department calls it. ``referring_physician``: as it is written in the files (PN).
+    """
 
     __tablename__ = "studies"
     __table_args__ = (
@@ -28,6 +41,8 @@ class Study(WithId, Base):
     study_instance_uid: Mapped[str]
     accession_number: Mapped[str | None]
     description: Mapped[str | None]
+    local_id: Mapped[str | None]
+    referring_physician: Mapped[str | None]
     modalities: Mapped[list[str]] = mapped_column(ARRAY(Text()))
     studied_at: Mapped[datetime]
     series_count: Mapped[int] = mapped_column(default=0)
@@ -36,7 +51,11 @@ class Study(WithId, Base):
 
 
 class Series(WithId, Base):
-    """Images of a study that were made together."""
+    """Images of a study that were made together.
+
+    ``performed_at``: when the procedure step of which they are began. ``requests``: ScheduledProcedureStepID and
+    RequestedProcedureID of each request that they answer.
+    """
 
     __tablename__ = "series"
     __table_args__ = (UniqueConstraint("study_id", "series_instance_uid"),)
@@ -47,6 +66,8 @@ class Series(WithId, Base):
     number: Mapped[int | None]
     description: Mapped[str | None]
     body_part: Mapped[str | None]
+    performed_at: Mapped[datetime | None]
+    requests: Mapped[list[Any]] = mapped_column(default=list)
     instance_count: Mapped[int] = mapped_column(default=0)
 
 
@@ -75,6 +96,7 @@ class Instance(WithId, Base):
     rows: Mapped[int | None]
     columns: Mapped[int | None]
     frames: Mapped[int]
+    bits_allocated: Mapped[int | None] = mapped_column(SmallInteger)
     sha256: Mapped[bytes]
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     storage_key: Mapped[str]

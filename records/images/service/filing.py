@@ -206,6 +206,8 @@ def _lock_study(session: Session, actor: Actor, person_id: UUID, header: Header)
             study_instance_uid=header.study_instance_uid,
             accession_number=header.accession_number,
             description=header.study_description,
+            local_id=header.study_local_id,
+            referring_physician=header.referring_physician,
             modalities=[],
             studied_at=studied_at,
             series_count=0,
@@ -236,6 +238,8 @@ def _find_or_add_series(session: Session, study: Study, header: Header) -> Serie
             number=header.series_number,
             description=header.series_description,
             body_part=header.body_part,
+            performed_at=header.performed_at,
+            requests=list(header.requests),
             instance_count=0,
         )
         session.add(series)
@@ -259,6 +263,7 @@ def _add_instance(session: Session, actor: Actor, series: Series, arrival: FileA
             rows=header.rows,
             columns=header.columns,
             frames=header.frames,
+            bits_allocated=header.bits_allocated,
             sha256=staged.sha256,
             size_bytes=staged.size_bytes,
             # First the file, then the row: a crash here leaves a file without a row, never a row without a file.

@@ -1,5 +1,6 @@
 """Images as they are shown."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -22,6 +23,7 @@ class InstanceView:
     rows: int | None
     columns: int | None
     frames: int
+    bits_allocated: int | None = None
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class SeriesView:
     description: str | None
     body_part: str | None
     instance_count: int
+    performed_at: datetime | None = None
+    requests: Sequence[dict[str, str]] = ()
     instances: list[InstanceView] | None = None
 
 
@@ -62,6 +66,8 @@ class StudyView:
     studied_at: datetime
     series_count: int
     instance_count: int
+    local_id: str | None = None
+    referring_physician: str | None = None
     series: list[SeriesView] | None = None
     reports: tuple[JoinedReport, ...] = ()
     selections: tuple[SelectionView, ...] = ()

@@ -63,7 +63,7 @@ def describe_series(study: StudyView, base: str) -> list[dict[str, Any]]:
     keys = list(study.list_key_images())
     numbered = [(one, f"序列 {one.number or position}") for position, one in enumerate(study.series or [], 1)]
     described = [
-        _describe(one, f"关键图像 · {one.description or name}", base, pointed_out) | {"is_key": True}
+        _describe(one, "关键图像", base, pointed_out) | {"is_key": True, "kind": one.description or name}
         for one, name in numbered
         if (pointed_out := _list_key_pictures(one, keys))
     ]

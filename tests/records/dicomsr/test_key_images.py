@@ -82,7 +82,8 @@ def test_what_is_pointed_out_comes_first(scene: Scene) -> None:
     ct = next(one for one in shown["series"] if one["modality"] == "CT")
     assert [one["number"] for one in ct["instances"]] == [1, 2, 3]
     page = scene.seen.city.client.get(f"/view/{scene.study_id}", headers=bearer(scene.seen.patient.token)).text
-    assert "关键图像 · 肺窗" in page
+    strip = page[page.index('class="strip"') : page.index("</nav>")]
+    assert [strip.count(said) for said in ("<b>关键图像</b>", "肺窗 · 2 幅", "<b>肺窗</b>")] == [1, 1, 1]
     assert "供临床医生参阅" in page
 
 

@@ -7,9 +7,13 @@ from uuid import UUID
 import pydicom
 import pytest
 from pydicom.uid import generate_uid
+from sqlalchemy import delete, update
+from sqlalchemy.exc import IntegrityError
 
+from core import db
 from core.dispatch import Dispatcher
 from records.dicomsr import jobs
+from records.images.models import KeyImage, KeySelection
 from tests.support import sr, studies
 from tests.support.city import City, bearer
 from tests.support.studies import Seen
@@ -142,3 +146,10 @@ def test_one_image_pointed_out_twice_stands_once_with_both_reasons(scene: Scene)
     (key,) = scene.study()["key_images"]
     assert sorted(key["reasons"]) == ["供临床医生参阅", "感兴趣"]
     assert key["frames"] == []
+
+
+def test_what_was_pointed_out_is_never_changed(scene: Scene) -> None:
+    scene.send(scene.select(FOR_REFERRER, scene.slices[0].SOPInstanceUID))
+    for act in (update(KeyImage).values(position=9), delete(KeyImage), update(KeySelection).values(title="")):
+        with pytest.raises(IntegrityError, match="append-only"), db.transaction() as session:
+            session.execute(act)

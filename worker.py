@@ -23,6 +23,7 @@ import health_card.notices.jobs
 import health_card.printing.jobs
 import health_card.realname.jobs
 import payments.jobs
+import records.dicomsr.jobs
 import records.dimse.jobs
 import records.exports.jobs
 import records.items.jobs
@@ -62,6 +63,7 @@ HANDLERS: dict[str, Handler] = {
     **records.exports.jobs.HANDLERS,
     **records.pacs.jobs.HANDLERS,
     **records.dimse.jobs.HANDLERS,
+    **records.dicomsr.jobs.HANDLERS,
     **records.viewing.jobs.HANDLERS,
     **records.quality.jobs.HANDLERS,
 }

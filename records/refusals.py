@@ -104,6 +104,12 @@ class ImageIncomplete(Invalid):
     )
 
 
+class ImageIsDirectory(Invalid):
+    code = "records.image_is_directory"
+    title = "DICOMDIR 是光盘目录，不是影像"
+    detail = "A DICOMDIR (PS3.10, section 8) lists files and has no image; send the files that it lists."
+
+
 class TransferSyntaxNotSupported(Invalid):
     code = "records.transfer_syntax_not_supported"
     title = "不支持该影像编码格式"

@@ -1,7 +1,7 @@
 """Images say how they lie in the body; a header gives way to the whole file
 
 Revision ID: 0050
-Revises: 0047
+Revises: 0048
 Create Date: 2026-11-22 19:40:00.000000
 
 """
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 # revision identifiers, used by Alembic.
 revision = "0050"
-down_revision = "0047"
+down_revision = "0048"
 branch_labels = None
 depends_on = None
 

@@ -1,7 +1,7 @@
 """What taking in asks: results of which reports, messages that were not filed by their keys
 
 Revision ID: 0051
-Revises: 0047
+Revises: 0050
 Create Date: 2026-11-22 20:00:00.000000
 
 """
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 # revision identifiers, used by Alembic.
 revision = "0051"
-down_revision = "0047"
+down_revision = "0050"
 branch_labels = None
 depends_on = None
 

@@ -1,7 +1,7 @@
 """Apps learn who agreed; reports keep the orders that they answer
 
 Revision ID: 0052
-Revises: 0050
+Revises: 0051
 Create Date: 2026-11-22 19:40:00.000000
 
 """
@@ -12,12 +12,13 @@ from sqlalchemy.dialects import postgresql
 
 # revision identifiers, used by Alembic.
 revision = "0052"
-down_revision = "0050"
+down_revision = "0051"
 branch_labels = None
 depends_on = None
 
 _SAID = """id, version, hospital_id, inbound_message_id, effective_at, issued_at, filed_at, channel, status, category,
-    identifier_system, identifier_value, code, code_system, name, conclusion, authors, accession_number"""
+    identifier_system, identifier_value, code, code_system, name, conclusion, authors, accession_number,
+    study_instance_uid"""
 
 
 def upgrade():

@@ -16,6 +16,7 @@ from records.refusals import SearchNotUnderstood
 MOST_RESULTS = 1000
 RESULTS = 100
 LONGEST_VALUE = 256
+MOST_DOTS = 8
 
 _OWN = {"limit", "offset", "fuzzymatching", "includefield", "emptyvaluematching", "accept"}
 _ALL = "all"
@@ -56,11 +57,12 @@ def read_query(
 
 def _not_understood(name: str, reason: str) -> SearchNotUnderstood:
     # What was sent may be anything, a name too.
-    return SearchNotUnderstood(parameter=name if re.fullmatch(r"[A-Za-z0-9]{1,64}", name) else "", reason=reason)
+    return SearchNotUnderstood(parameter=name if re.fullmatch(r"[A-Za-z0-9.]{1,64}", name) else "", reason=reason)
 
 
 def _read_criterion(name: str, values: list[str], level: Level) -> Criterion | None:
-    keyword = _read_keyword(name)
+    # With a dot, of the items of a sequence (section 8.3.4.1).
+    keyword = ".".join(map(_read_keyword, name.split(".", MOST_DOTS)))
     attribute = ATTRIBUTES.get(keyword)
     if attribute is None:
         raise _not_understood(name, f"not matched here; matched are {', '.join(ATTRIBUTES)}")

@@ -56,6 +56,8 @@ def to_study(study: StudyView, base_url: str) -> Dataset:
         InstitutionName=study.hospital_name,
         ModalitiesInStudy=study.modalities,
         StudyDescription=study.description,
+        ReferringPhysicianName=_to_name(study.referring_physician),
+        StudyID=study.local_id,
         StudyInstanceUID=study.study_instance_uid,
         NumberOfStudyRelatedSeries=study.series_count,
         NumberOfStudyRelatedInstances=study.instance_count,
@@ -65,7 +67,10 @@ def to_study(study: StudyView, base_url: str) -> Dataset:
 
 def to_series(series: SeriesView, study_uid: str, base_url: str) -> Dataset:
     """Table 10.6.3-4."""
+    performed_at = clock.in_city(series.performed_at) if series.performed_at else None
+    zone = {"TimezoneOffsetFromUTC": performed_at.strftime("%z")} if performed_at else {}
     return to_dataset(
+        **zone,
         Modality=series.modality,
         SeriesDescription=series.description,
         BodyPartExamined=series.body_part,
@@ -73,6 +78,9 @@ def to_series(series: SeriesView, study_uid: str, base_url: str) -> Dataset:
         SeriesInstanceUID=series.series_instance_uid,
         SeriesNumber=series.number,
         NumberOfSeriesRelatedInstances=series.instance_count,
+        PerformedProcedureStepStartDate=performed_at.strftime("%Y%m%d") if performed_at else None,
+        PerformedProcedureStepStartTime=performed_at.strftime("%H%M%S") if performed_at else None,
+        RequestAttributesSequence=[to_dataset(**one) for one in series.requests],
         RetrieveURL=f"{base_url}/dicomweb/studies/{study_uid}/series/{series.series_instance_uid}",
     )
 
@@ -90,6 +98,13 @@ def to_instance(instance: InstanceView, study_uid: str, series_uid: str, base_ur
         NumberOfFrames=instance.frames,
         Rows=instance.rows,
         Columns=instance.columns,
+        BitsAllocated=instance.bits_allocated,
         AvailableTransferSyntaxUID=instance.transfer_syntax_uid,
         RetrieveURL=f"{base}/instances/{instance.sop_instance_uid}",
     )
+
+
+def _to_name(written: str | None) -> dict[str, str] | None:
+    """A person's name in the DICOM JSON model (PS3.18, section F.2.2)."""
+    groups = dict(zip(("Alphabetic", "Ideographic", "Phonetic"), (written or "").split("="), strict=False))
+    return {name: group for name, group in groups.items() if group} or None

@@ -59,6 +59,11 @@ class StudyQuery(Asked):
     AccessionNumber: str | None = Field(None, description="whole, or with the wildcards * and ?")
     ModalitiesInStudy: str | None = Field(None, description="one of the study's modalities; wildcards * and ?")
     StudyDescription: str | None = Field(None, description="whole, or with the wildcards * and ?")
+    StudyID: str | None = Field(None, description="whole, or with the wildcards * and ?")
+    ReferringPhysicianName: str | None = Field(
+        None,
+        description="whole, or one of the ways in which it is written; wildcards * and ?",
+    )
     PatientID: str | None = Field(None, description="number of a health card; for staff also of their own hospital")
     limit: _Count | None = Field(None, description="at most 1,000; 100 when left out")
     offset: _Count | None = None
@@ -76,6 +81,18 @@ class SeriesQuery(StudyQuery):
     SeriesNumber: str | None = None
     SeriesDescription: str | None = Field(None, description="whole, or with the wildcards * and ?")
     BodyPartExamined: str | None = Field(None, description="whole, or with the wildcards * and ?")
+    PerformedProcedureStepStartDate: str | None = Field(None, description="as StudyDate")
+    PerformedProcedureStepStartTime: str | None = Field(None, description="as StudyTime")
+    scheduled_procedure_step_id: str | None = Field(
+        None,
+        alias="RequestAttributesSequence.ScheduledProcedureStepID",
+        description="of one of the requests; whole, or with the wildcards * and ?",
+    )
+    requested_procedure_id: str | None = Field(
+        None,
+        alias="RequestAttributesSequence.RequestedProcedureID",
+        description="of one of the requests; whole, or with the wildcards * and ?",
+    )
 
 
 class InstanceQuery(SeriesQuery):

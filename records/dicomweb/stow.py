@@ -16,6 +16,7 @@ from records.images.details import Details
 from records.images.dicom import Header, read_header
 from records.refusals import (
     ImageIncomplete,
+    ImageIsDirectory,
     ImageUnreadable,
     InstanceDiffers,
     MediaTypeUnsupported,
@@ -41,6 +42,7 @@ _FAILURE_REASONS: dict[type[Refusal], int] = {
     StorageFull: 0xA700,
     ImageIncomplete: 0xA900,
     StudyMismatch: 0xA901,
+    ImageIsDirectory: 0x0122,
     ImageUnreadable: 0xC000,
     PersonNotMatched: 0xC001,
     PersonContradicts: 0xC002,

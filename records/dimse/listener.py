@@ -31,7 +31,7 @@ from core import observe
 from core.config import Config
 from core.errors import Refusal
 from records.dicomweb.stow import failure_reason
-from records.dimse import jobs, reporting
+from records.dimse import classes, jobs, reporting
 from records.dimse.arriving import ArrivingDataSet, Conversation
 from records.dimse.jobs import Peer, PortClosed
 from records.dimse.service import Commitment
@@ -46,6 +46,7 @@ REQUEST_COMMITMENT = 1
 _LONGEST_COMMENT = 64
 # A few bytes of these may inflate without bound.
 _REFUSED_SYNTAXES = {syntax for syntax in ALL_TRANSFER_SYNTAXES if "Deflate" in uid.UID(syntax).name}
+classes.register()
 TRANSFER_SYNTAXES = [syntax for syntax in ALL_TRANSFER_SYNTAXES if syntax not in _REFUSED_SYNTAXES]
 
 Result = TypeVar("Result")
@@ -146,8 +147,12 @@ class _Listener:
 
 
 def list_contexts() -> list[PresentationContext]:
-    """What is negotiated: all storage classes of the standard in all transfer syntaxes that are kept."""
-    storage = [build_context(each.abstract_syntax or "", TRANSFER_SYNTAXES) for each in AllStoragePresentationContexts]
+    """What is negotiated: storage classes of the standard, its retired ones and those of makers, in all transfer
+    syntaxes that are kept.
+    """
+    standing = [each.abstract_syntax or "" for each in AllStoragePresentationContexts]
+    kinds = dict.fromkeys([*standing, *classes.RETIRED, *classes.PRIVATE])
+    storage = [build_context(kind, TRANSFER_SYNTAXES) for kind in kinds]
     commitment = build_context(StorageCommitmentPushModel)
     return [build_context(Verification), commitment, *storage]
 

@@ -11,9 +11,9 @@ from fhir.resources.R4B.codeableconcept import CodeableConcept
 
 from core import clock
 from records.fhir import systems
-from records.fhir.accession import read_accession_number
 from records.fhir.authoring import read_authors
 from records.fhir.entries import read_encounter_ids
+from records.fhir.examinations import read_examination
 from records.fhir.observations import read_coding, translate_observation
 from records.fhir.ordering import Basis, read_bases
 from records.fhir.parts import Part, Wish, read_identifier, read_wish
@@ -106,12 +106,14 @@ def translate_report(
     translated = _report(part, wish, STATUSES[report.status], read_identifier(part), report.category)
     # Of a result that is taken over, who made it is still to be looked up.
     authors = read_authors(part, results, positions=() if carried else [position for _, position in results])
+    accession_number, study_uid = read_examination(part)
     translated = replace(
         translated,
         observations=tuple(observations),
         conclusion=report.conclusion,
         authors=authors,
-        accession_number=read_accession_number(part),
+        accession_number=accession_number,
+        study_instance_uid=study_uid,
     )
     bases = read_bases([part, *(result for result, _ in results)], requests)
     return Draft(translated, tuple(carried), bases=bases), lines

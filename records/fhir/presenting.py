@@ -7,8 +7,8 @@ from typing import Any
 from core import clock, exact_json
 from records.entries.models import RecordEntry
 from records.fhir import systems
-from records.fhir.accession import show_accession_number
 from records.fhir.authoring import show_authors
+from records.fhir.examinations import show_examination
 from records.fhir.ordering import show_bases
 from records.fhir.service.listings import CATEGORY_CODES, VISIT_CLASSES
 from records.fhir.service.reading import Hit, Scene
@@ -87,7 +87,7 @@ def _show_report(report: ReportRow | Report, scene: Scene, common: Resource) -> 
             "issued": show_moment(report.issued_at) if report.issued_at else None,
             "performer": [show_hospital(scene, report), *show_authors(report.authors, PERFORMER)],
             "resultsInterpreter": show_authors(report.authors, INTERPRETER),
-            "imagingStudy": show_accession_number(report.accession_number),
+            "imagingStudy": show_examination(report.accession_number, report.study_instance_uid),
             "result": [{"reference": f"Observation/{report.id}.{position}"} for position in positions],
             "conclusion": report.conclusion,
         }

@@ -1,5 +1,6 @@
 """ORU^R01 to what reports file (HL7 v2.5.1, section 7.3.1)."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from uuid import UUID
@@ -53,6 +54,7 @@ class _Order:
     obr: Segment
     notes: list[str] = field(default_factory=list)
     results: list[tuple[Segment, list[str]]] = field(default_factory=list)
+    study_uid: str | None = None
 
     def add_note(self, text: str) -> None:
         """A note belongs to what it follows."""
@@ -94,10 +96,14 @@ def _group_orders(message: Message) -> list[_Order]:
         match segment.name:
             case "OBR":
                 orders.append(_Order(segment))
+            case "OBX" if orders and _is_study(segment):
+                orders[-1].study_uid = _read_uid(segment.component(5)) or orders[-1].study_uid
             case "OBX" if orders:
                 orders[-1].results.append((segment, []))
             case "OBX":
                 raise MessageNotUnderstood("OBX", "An OBX segment stands before the first OBR.")
+            case "ZDS" if orders:
+                orders[-1].study_uid = orders[-1].study_uid or _read_uid(segment.component(1))
             case "NTE" if orders:
                 orders[-1].add_note(segment.text(3))
             case "DSC":
@@ -133,6 +139,7 @@ def _translate_order(order: _Order) -> IncomingReport:
         attachments=tuple(read_document(obx) for obx, _ in documents),
         authors=read_authors(order.obr, [obx for obx, _ in results], [obx for obx, _ in documents]),
         accession_number=None if category is ReportCategory.LABORATORY else _read_accession_number(order.obr),
+        study_instance_uid=None if category is ReportCategory.LABORATORY else order.study_uid,
     )
 
 
@@ -140,6 +147,17 @@ def _read_accession_number(obr: Segment) -> str | None:
     """The first that is given. Fields for anybody's use may also hold what is no number: that says nothing."""
     said = next((number for field in _ACCESSION_FIELDS if (number := obr.component(field).strip())), None)
     return said if said and len(said) <= LONGEST_ACCESSION_NUMBER else None
+
+
+def _is_study(obx: Segment) -> bool:
+    """An OBX that says which study of images it is about, and is no result (DICOM PS3.16: 113014, DICOM Study)."""
+    return obx.component(3) == "113014" and obx.component(3, 3) == "DCM"
+
+
+def _read_uid(written: str) -> str | None:
+    """A StudyInstanceUID; what is none says nothing."""
+    uid = written.removeprefix("urn:oid:")
+    return uid if re.fullmatch(r"[0-9.]{1,64}", uid) else None
 
 
 def _is_document(obx: Segment) -> bool:

@@ -18,12 +18,15 @@ from core import clock
 from core.errors import Refusal
 from records.images import details, geometry
 from records.images.details import Details
-from records.refusals import ImageIncomplete, ImageUnreadable, TransferSyntaxNotSupported
+from records.refusals import ImageIncomplete, ImageIsDirectory, ImageUnreadable, TransferSyntaxNotSupported
 
 # Real files break the rules of value representations all the time; and what pydicom says about a value quotes it.
 pydicom_config.settings.reading_validation_mode = pydicom_config.IGNORE
 pydicom_config.settings.writing_validation_mode = pydicom_config.IGNORE
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
+
+REQUEST_IDS = ("ScheduledProcedureStepID", "RequestedProcedureID")
+MOST_REQUESTS = 50
 
 _LARGEST_INTEGER = 2**31 - 1
 
@@ -53,6 +56,11 @@ class Header:
     rows: int | None
     columns: int | None
     frames: int
+    study_local_id: str | None = None
+    referring_physician: str | None = None
+    performed_at: datetime | None = None
+    requests: tuple[dict[str, str], ...] = ()
+    bits_allocated: int | None = None
     orientation: str | None = None
     details: Details = field(default=Details(), compare=False, repr=False)
 
@@ -69,6 +77,7 @@ def read_header(stream: BinaryIO) -> Header:
     """Read a DICOM file up to its pixel data.
 
     :raises ImageUnreadable: not a DICOM file, or broken before its pixel data.
+    :raises ImageIsDirectory: a DICOMDIR.
     :raises ImageIncomplete: without the identifiers of PS3.3, sections C.7.2.1, C.7.3.1 and C.12.1.
     :raises TransferSyntaxNotSupported: deflated; a few bytes of it may inflate without bound.
     """
@@ -77,6 +86,8 @@ def read_header(stream: BinaryIO) -> Header:
             syntax = _read_transfer_syntax(stream)
             stream.seek(0)
             found = pydicom.dcmread(stream, stop_before_pixels=True)
+            if "DirectoryRecordSequence" in found:
+                raise ImageIsDirectory
             # First: whatever is asked for by its name is no longer as it was read, and costs more to write.
             described = details.describe(found, stream, syntax)
             return replace(_header(found, syntax), details=described)
@@ -123,22 +134,27 @@ def _header(found: pydicom.Dataset, syntax: str) -> Header:
         study_instance_uid=_uid(found, "StudyInstanceUID"),
         series_instance_uid=_uid(found, "SeriesInstanceUID"),
         transfer_syntax_uid=syntax,
-        patient_id=_text(found, "PatientID"),
-        issuer_of_patient_id=_text(found, "IssuerOfPatientID"),
+        patient_id=read_text(found, "PatientID"),
+        issuer_of_patient_id=read_text(found, "IssuerOfPatientID"),
         patient_names=_names(found),
-        birth_date=read_date(_text(found, "PatientBirthDate")),
-        sex=_text(found, "PatientSex"),
-        accession_number=_text(found, "AccessionNumber"),
-        study_description=_text(found, "StudyDescription"),
-        studied_at=_studied_at(found),
-        modality=_text(found, "Modality") or "OT",
+        birth_date=read_date(read_text(found, "PatientBirthDate")),
+        sex=read_text(found, "PatientSex"),
+        accession_number=read_text(found, "AccessionNumber"),
+        study_description=read_text(found, "StudyDescription"),
+        studied_at=read_moment(found, "StudyDate", "StudyTime"),
+        modality=read_text(found, "Modality") or "OT",
         series_number=_integer(found, "SeriesNumber"),
-        series_description=_text(found, "SeriesDescription"),
-        body_part=_text(found, "BodyPartExamined"),
+        series_description=read_text(found, "SeriesDescription"),
+        body_part=read_text(found, "BodyPartExamined"),
         instance_number=_integer(found, "InstanceNumber"),
         rows=rows if is_picture else None,
         columns=columns if is_picture else None,
         frames=max(1, _integer(found, "NumberOfFrames") or 1),
+        study_local_id=read_text(found, "StudyID"),
+        referring_physician=read_text(found, "ReferringPhysicianName"),
+        performed_at=read_moment(found, "PerformedProcedureStepStartDate", "PerformedProcedureStepStartTime"),
+        requests=_requests(found),
+        bits_allocated=_bits_allocated(found) if is_picture else None,
         orientation=geometry.read_orientation(found) if is_picture else None,
     )
 
@@ -150,16 +166,30 @@ def _uid(found: pydicom.Dataset, keyword: str) -> str:
     return text
 
 
-def _text(found: pydicom.Dataset, keyword: str) -> str | None:
+def read_text(found: pydicom.Dataset, keyword: str) -> str | None:
+    """The first value of an attribute as one trimmed line of at most 256 characters."""
     value = _first(found.get(keyword))
     printable = "".join(character for character in str(value or "") if character.isprintable())
     # Half a surrogate pair comes out of a text whose declared character set is wrong; no database takes it.
     return printable.encode("utf-8", "replace").decode()[:256].strip() or None
 
 
+def _requests(found: pydicom.Dataset) -> tuple[dict[str, str], ...]:
+    """What the series answers (Request Attributes Sequence; PS3.3, section 10.6)."""
+    asked = found.get("RequestAttributesSequence")
+    items = [one for one in asked if isinstance(one, pydicom.Dataset)] if isinstance(asked, pydicom.Sequence) else []
+    said = [{name: text for name in REQUEST_IDS if (text := read_text(one, name))} for one in items[:MOST_REQUESTS]]
+    return tuple(one for one in said if one)
+
+
+def _bits_allocated(found: pydicom.Dataset) -> int | None:
+    bits = _integer(found, "BitsAllocated")
+    return bits if bits is not None and 1 <= bits <= 64 else None
+
+
 def _names(found: pydicom.Dataset) -> tuple[str, ...]:
     """The alphabetic, ideographic and phonetic ways of writing the name (PS3.5, section 6.2.1.1)."""
-    return tuple(group.replace("^", " ").strip() for group in (_text(found, "PatientName") or "").split("="))
+    return tuple(group.replace("^", " ").strip() for group in (read_text(found, "PatientName") or "").split("="))
 
 
 def _integer(found: pydicom.Dataset, keyword: str) -> int | None:
@@ -184,14 +214,30 @@ def read_date(text: str | None) -> date | None:
         return None
 
 
-def _studied_at(found: pydicom.Dataset) -> datetime | None:
-    day = read_date(_text(found, "StudyDate"))
+def read_moment(found: pydicom.Dataset, date_keyword: str, time_keyword: str) -> datetime | None:
+    """A day and the time that belongs to it, in the file's own zone; without a time, the day's beginning."""
+    zone = _zone(read_text(found, "TimezoneOffsetFromUTC"))
+    return _to_moment(read_date(read_text(found, date_keyword)), read_text(found, time_keyword) or "", zone)
+
+
+def read_datetime(found: pydicom.Dataset, keyword: str, *, root: pydicom.Dataset) -> datetime | None:
+    """A date with its time (VR DT), in its own zone, else in that of the file.
+
+    :param root: the data set of the file, when ``found`` is within it.
+    """
+    written = re.fullmatch(r"(\d{8})(\d{0,6})(?:\.\d*)?([+-]\d{4})?", read_text(found, keyword) or "")
+    if written is None:
+        return None
+    zone = _zone(written[3] or read_text(root, "TimezoneOffsetFromUTC"))
+    return _to_moment(read_date(written[1]), written[2], zone)
+
+
+def _to_moment(day: date | None, time_text: str, zone: Any) -> datetime | None:
     if day is None or not 1900 <= day.year <= 2200:
         return None
-    digits = re.match(r"\d{0,6}", (_text(found, "StudyTime") or "").replace(":", ""))
+    digits = re.match(r"\d{0,6}", time_text.replace(":", ""))
     text = (digits.group() if digits else "").ljust(6, "0")
     hour, minute, second = int(text[:2]), int(text[2:4]), int(text[4:])
-    zone = _zone(_text(found, "TimezoneOffsetFromUTC"))
     if hour > 23 or minute > 59:
         hour = minute = second = 0
     local = datetime(day.year, day.month, day.day, hour, minute, min(second, 59), tzinfo=zone)

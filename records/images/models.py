@@ -4,7 +4,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -12,7 +22,10 @@ from core.db import Base, WithId
 
 
 class Study(WithId, Base):
-    """One examination of one person at one hospital. UIDs are DICOM unique identifiers (PS3.5, section 9)."""
+    """One examination of one person at one hospital. UIDs are DICOM unique identifiers (PS3.5, section 9).
+
+    ``local_id``: StudyID, what the department calls it. ``referring_physician``: as it is written in the files (PN).
+    """
 
     __tablename__ = "studies"
     __table_args__ = (
@@ -28,6 +41,8 @@ class Study(WithId, Base):
     study_instance_uid: Mapped[str]
     accession_number: Mapped[str | None]
     description: Mapped[str | None]
+    local_id: Mapped[str | None]
+    referring_physician: Mapped[str | None]
     modalities: Mapped[list[str]] = mapped_column(ARRAY(Text()))
     studied_at: Mapped[datetime]
     series_count: Mapped[int] = mapped_column(default=0)
@@ -36,7 +51,11 @@ class Study(WithId, Base):
 
 
 class Series(WithId, Base):
-    """Images of a study that were made together."""
+    """Images of a study that were made together.
+
+    ``performed_at``: when the procedure step of which they are began. ``requests``: ScheduledProcedureStepID and
+    RequestedProcedureID of each request that they answer.
+    """
 
     __tablename__ = "series"
     __table_args__ = (UniqueConstraint("study_id", "series_instance_uid"),)
@@ -47,6 +66,8 @@ class Series(WithId, Base):
     number: Mapped[int | None]
     description: Mapped[str | None]
     body_part: Mapped[str | None]
+    performed_at: Mapped[datetime | None]
+    requests: Mapped[list[Any]] = mapped_column(default=list)
     instance_count: Mapped[int] = mapped_column(default=0)
 
 
@@ -79,6 +100,7 @@ class Instance(WithId, Base):
     columns: Mapped[int | None]
     frames: Mapped[int]
     orientation: Mapped[str | None]
+    bits_allocated: Mapped[int | None] = mapped_column(SmallInteger)
     sha256: Mapped[bytes]
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     storage_key: Mapped[str]
@@ -98,6 +120,37 @@ class InstanceDetails(Base):
     instance_id: Mapped[UUID] = mapped_column(ForeignKey("instances.id"), primary_key=True)
     metadata_sealed: Mapped[bytes | None]
     frame_places: Mapped[bytes | None]
+
+
+class KeySelection(Base):
+    """What a key object selection says of the images that it points out (PS3.3, section A.35.4).
+
+    ``instance_id`` is the selection itself. ``title``: why they were chosen; ``description``: in free words.
+    ``is_rejection``: they were chosen not to be used.
+    """
+
+    __tablename__ = "key_selections"
+
+    instance_id: Mapped[UUID] = mapped_column(ForeignKey("instances.id"), primary_key=True)
+    title: Mapped[str]
+    description: Mapped[str | None]
+    is_rejection: Mapped[bool]
+
+
+class KeyImage(Base):
+    """One image that a selection points out, whether it is here or not. ``position``: in which order, from 1.
+
+    ``frames``: which of them are meant, all when it is empty.
+    """
+
+    __tablename__ = "key_images"
+    __table_args__ = (CheckConstraint("position > 0", name="position"),)
+
+    instance_id: Mapped[UUID] = mapped_column(ForeignKey("instances.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    study_instance_uid: Mapped[str]
+    sop_instance_uid: Mapped[str]
+    frames: Mapped[list[int]] = mapped_column(ARRAY(Integer()))
 
 
 class StorageCommitment(WithId, Base):

@@ -10,7 +10,7 @@ from core.db import Base, WithId
 
 
 class InboundMessage(WithId, Base):
-    """One message as it arrived. ``channel``: fhir, hl7v2, dicomweb or upload.
+    """One message as it arrived. ``channel``: fhir, hl7v2, dicomweb, dicom (a report among the images) or upload.
 
     ``state``: accepted, quarantined, or dismissed by the hospital. Nothing is ever deleted. ``reason``: the code of the
     refusal that put it aside. ``resolution`` and what follows: how it left quarantine, why, by whom and when; None
@@ -23,7 +23,7 @@ class InboundMessage(WithId, Base):
 
     __tablename__ = "inbound_messages"
     __table_args__ = (
-        CheckConstraint("channel IN ('fhir', 'hl7v2', 'dicomweb', 'upload')", name="channel"),
+        CheckConstraint("channel IN ('fhir', 'hl7v2', 'dicomweb', 'dicom', 'upload')", name="channel"),
         CheckConstraint("state IN ('accepted', 'quarantined', 'dismissed')", name="state"),
         CheckConstraint("(state <> 'accepted') = (reason IS NOT NULL)", name="quarantine_has_reason"),
         CheckConstraint("resolution IN ('replayed', 'assigned', 'dismissed')", name="resolution"),

@@ -51,7 +51,7 @@ WHERE EXISTS (
 
 @dataclass(frozen=True)
 class Arrival:
-    """A message as it arrived at the edge. ``channel``: fhir, hl7v2, dicomweb or upload."""
+    """A message as it arrived at the edge. ``channel``: fhir, hl7v2, dicom or upload."""
 
     channel: str
     body: bytes

@@ -61,4 +61,10 @@ def _show(value: Any) -> str:
     return "=".join(value.values()) if isinstance(value, dict) else str(value)
 
 
-_READERS = {"fhir": _read_json, "hl7v2": _read_segments, "dicomweb": _read_attributes, "upload": _read_json}
+_READERS = {
+    "fhir": _read_json,
+    "hl7v2": _read_segments,
+    "dicomweb": _read_attributes,
+    "dicom": _read_attributes,
+    "upload": _read_json,
+}

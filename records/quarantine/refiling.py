@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from core import storage
 from core.actor import Actor
+from records.dicomsr import service as dicomsr
 from records.dicomweb import refiling as dicomweb
 from records.fhir import refiling as fhir
 from records.hl7v2 import parsing
@@ -71,6 +72,18 @@ def _refile_instance(session: Session, actor: Actor, attempt: Attempt) -> None:
         )
 
 
+def _refile_document(session: Session, actor: Actor, attempt: Attempt) -> None:
+    message = attempt.message
+    assert message.message_key is not None
+    dicomsr.refile_document(
+        session,
+        actor,
+        body=intake.read_body(message),
+        sop_instance_uid=message.message_key,
+        assigned=attempt.assigned,
+    )
+
+
 def _refile_uploaded(session: Session, actor: Actor, attempt: Attempt) -> None:
     message = attempt.message
     assert message.message_key is not None
@@ -87,5 +100,6 @@ _REFILERS: dict[str, Callable[[Session, Actor, Attempt], None]] = {
     "fhir": _refile_fhir,
     "hl7v2": _refile_hl7v2,
     "dicomweb": _refile_instance,
+    "dicom": _refile_document,
     "upload": _refile_uploaded,
 }

@@ -14,7 +14,7 @@ from records.quarantine.service import Filter
 class QuarantineQuery(Received):
     state: Literal["quarantined", "dismissed"] = "quarantined"
     reason: str | None = Field(None, max_length=64, description="the code of the refusal that put it aside")
-    channel: Literal["fhir", "hl7v2", "dicomweb", "upload"] | None = None
+    channel: Literal["fhir", "hl7v2", "dicomweb", "dicom", "upload"] | None = None
     since: date | None = Field(None, description="received on this day of the city or later")
     until: date | None = Field(None, description="received on this day of the city or before")
     before: UUID | None = Field(None, description="the id of the last line of the page before")
@@ -38,7 +38,7 @@ class ContentQuery(Received):
 class MessageShown(Shown):
     id: UUID
     hospital_name: str
-    channel: str = Field(description="fhir, hl7v2, dicomweb or upload")
+    channel: str = Field(description="fhir, hl7v2, dicomweb, dicom (a document among the images) or upload")
     state: str = Field(description="quarantined, dismissed or accepted")
     reason: str | None = Field(description="the code of the refusal, for example records.person_not_matched")
     message_key: str | None = Field(description="the sender's own id of the message")

@@ -2,7 +2,7 @@
 
 from core.errors import list_refusals
 
-CHANNELS = {"fhir": "FHIR", "hl7v2": "HL7 v2", "dicomweb": "DICOM 影像", "upload": "表格上传"}
+CHANNELS = {"fhir": "FHIR", "hl7v2": "HL7 v2", "dicomweb": "DICOM 影像", "dicom": "DICOM 报告", "upload": "表格上传"}
 STATES = {"quarantined": "待处理", "dismissed": "已作废", "accepted": "已归档"}
 RESOLUTIONS = {"replayed": "重试后归档", "assigned": "指定患者后归档", "dismissed": "作废"}
 ASSIGN_REASONS = {

@@ -81,6 +81,7 @@ class IncomingReport:
     :ivar authors: see ``authors.keep_authors``.
     :ivar accession_number: under which the hospital made the examination, where it says one (``records.joining``).
     :ivar based_on: the orders that it answers, where it names any (``records.fhir.ordering``).
+    :ivar study_instance_uid: of the images of the examination, where it says one.
     """
 
     identifier: tuple[str, str]
@@ -100,6 +101,7 @@ class IncomingReport:
     authors: dict[str, Any] | None = None
     accession_number: str | None = None
     based_on: list[dict[str, str]] | None = None
+    study_instance_uid: str | None = None
 
 
 @dataclass(frozen=True)

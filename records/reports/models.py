@@ -52,20 +52,21 @@ class Report(Base):
 
     The sender knows the report by its business identifier (FHIR DiagnosticReport.identifier, HL7 v2 OBR-3). What a
     version says is never changed or deleted: triggers of the migration refuse it. ``authors``: see
-    ``records.reports.authors``; ``accession_number``: see ``records.joining``; ``based_on``: the orders that it
-    answers, as ``records.fhir.ordering`` keeps them.
+    ``records.reports.authors``; ``accession_number``, ``study_instance_uid``: see ``records.joining``;
+    ``based_on``: the orders that it answers, as ``records.fhir.ordering`` keeps them.
     """
 
     __tablename__ = "reports"
     __table_args__ = (
         Unique("hospital_id", "identifier_system", "identifier_value", "version", name="uq_reports_identifier"),
         CheckConstraint("version > 0", name="version"),
-        CheckConstraint("channel IN ('fhir', 'hl7v2', 'upload')", name="channel"),
+        CheckConstraint("channel IN ('fhir', 'hl7v2', 'dicom', 'upload')", name="channel"),
         CheckConstraint("category IN ('laboratory', 'imaging', 'other')", name="category"),
         CheckConstraint("status IN ('preliminary', 'final', 'amended', 'corrected', 'cancelled')", name="status"),
         CheckConstraint("jsonb_typeof(authors) = 'object'", name="authors"),
         CheckConstraint("length(accession_number) BETWEEN 1 AND 64", name="accession_number"),
         CheckConstraint("jsonb_typeof(based_on) = 'array'", name="based_on"),
+        CheckConstraint("study_instance_uid ~ '^[0-9.]{1,64}$'", name="study_instance_uid"),
         Index("uq_reports_current", "id", unique=True, postgresql_where=text("is_current")),
         # A person's reports, newest first, and with the observations' key also one item over time.
         Index(
@@ -95,6 +96,7 @@ class Report(Base):
     authors: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     accession_number: Mapped[str | None]
     based_on: Mapped[list[dict[str, str]] | None] = mapped_column(JSONB(none_as_null=True))
+    study_instance_uid: Mapped[str | None]
 
 
 class Observation(Base):

@@ -195,5 +195,6 @@ class ReportShown(Shown):
     )
     authors: list[AuthorShown] = Field(description="who made it, as the hospital says; performers first")
     studies: list[ReportStudyShown] = Field(
-        description="images of the examination, by its accession number: what the reader may see; newest first"
+        description="images of the examination, by its accession number or their study's UID: what the reader may see; "
+        "newest first"
     )

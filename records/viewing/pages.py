@@ -9,7 +9,14 @@ from core import db
 from core.pages import read_query, show_page
 from core.web import Pages, current_actor, public, requires
 from records.viewing import identify, service
-from records.viewing.schemas import TicketQuery, choose_start, describe_series, picture_address, thumbnail_address
+from records.viewing.schemas import (
+    TicketQuery,
+    choose_start,
+    describe_rest,
+    describe_series,
+    picture_address,
+    thumbnail_address,
+)
 
 pages = Pages("viewing_pages", __name__)
 
@@ -47,6 +54,7 @@ def show(study_id: UUID) -> Response:
         base=base,
         series=series,
         start=start,
+        rest=describe_rest(viewing.study),
         first=picture_address(series[start[0]], start[1]) if series else None,
         thumbnails=[thumbnail_address(one) for one in series],
     )

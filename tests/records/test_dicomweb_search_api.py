@@ -27,6 +27,12 @@ class Archive:
     images: dict[str, pydicom.Dataset]
 
 
+def request(step: str, procedure: str) -> pydicom.Dataset:
+    asked = pydicom.Dataset()
+    asked.ScheduledProcedureStepID, asked.RequestedProcedureID = step, procedure
+    return asked
+
+
 @pytest.fixture(scope="module")
 def archive(module_city: City) -> Archive:
     city = module_city
@@ -43,6 +49,11 @@ def archive(module_city: City) -> Archive:
         "AccessionNumber": "A77",
         "SpecificCharacterSet": "GB18030",
         "StudyDescription": "胸部平扫_100%",
+        "StudyID": "S-9",
+        "ReferringPhysicianName": "Chen^Ceshi=陈^测试",
+        "PerformedProcedureStepStartDate": "20260302",
+        "PerformedProcedureStepStartTime": "001500",
+        "RequestAttributesSequence": [request("SPS1", "RP1"), request("SPS2", "RP1")],
     }
     images = {
         f"ct{number}": dicom.make_image(
@@ -50,8 +61,19 @@ def archive(module_city: City) -> Archive:
         )
         for number in (2, 1)
     }
-    images["mr"] = dicom.make_image("MR_small.dcm", **chest, SeriesNumber=1, InstanceNumber=1)
-    head = chest | {"StudyDate": "20260115", "StudyTime": "081500", "AccessionNumber": "B1"}
+    alone = {"PerformedProcedureStepStartDate": None, "RequestAttributesSequence": None}
+    images["mr"] = dicom.make_image("MR_small.dcm", **chest | alone, SeriesNumber=1, InstanceNumber=1)
+    head = (
+        chest
+        | alone
+        | {
+            "StudyID": "S-8",
+            "ReferringPhysicianName": None,
+            "StudyDate": "20260115",
+            "StudyTime": "081500",
+            "AccessionNumber": "B1",
+        }
+    )
     images["head"] = dicom.make_image(**head | {"StudyInstanceUID": generate_uid(), "StudyDescription": "HEAD"})
     bare: dict[str, Any] = {
         "StudyDate": "20251231",
@@ -59,6 +81,9 @@ def archive(module_city: City) -> Archive:
         "TimezoneOffsetFromUTC": None,
         "AccessionNumber": None,
         "StudyDescription": None,
+        "StudyID": None,
+        "ReferringPhysicianName": None,
+        "PerformedProcedureStepStartDate": None,
     }
     images["old"] = dicom.make_image(PatientID="P0001", **bare)
     pacs = city.machine(hospital)
@@ -117,6 +142,12 @@ def find(city: City, archive: Archive, address: str, tag: str, who: Patient | St
         (f"StudyDescription={quote('胸部平扫_100%')}", "ct2"),
         (f"StudyDescription={quote('*_1?0%*')}", "ct2"),
         (f"StudyDescription={quote('*%1*')}", ""),
+        ("StudyID=S-9", "ct2"),
+        ("StudyID=S-?", "ct2 head"),
+        (f"ReferringPhysicianName={quote('陈^测试')}", "ct2"),
+        ("ReferringPhysicianName=Chen^*", "ct2"),
+        (f"ReferringPhysicianName={quote('Chen^Ceshi=陈^测试')}", "ct2"),
+        ("ReferringPhysicianName=Ceshi", ""),
         ("includefield=all&includefield=00081030", "ct2 head old"),
     ],
 )
@@ -140,6 +171,11 @@ def test_lists_of_uids(city: City, archive: Archive) -> None:
         ("/series?SeriesNumber=2&AccessionNumber=A77", SERIES, "ct2"),
         (f"/series?SeriesDescription={quote('肺?')}", SERIES, "ct2"),
         ("/series?limit=2&offset=1", SERIES, "ct2 head"),
+        ("/series?PerformedProcedureStepStartDate=20260302", SERIES, "ct2"),
+        ("/series?PerformedProcedureStepStartDate=20260302&PerformedProcedureStepStartTime=-0014", SERIES, ""),
+        ("/series?RequestAttributesSequence.ScheduledProcedureStepID=SPS2", SERIES, "ct2"),
+        ("/series?00400275.00401001=RP*", SERIES, "ct2"),
+        ("/instances?RequestAttributesSequence.RequestedProcedureID=RP2", INSTANCE, ""),
         ("/studies/{ct1}/series", SERIES, "mr ct2"),
         ("/studies/{ct1}/series?Modality=US", SERIES, ""),
         ("/instances?AccessionNumber=A77", INSTANCE, "mr ct1 ct2"),
@@ -162,8 +198,13 @@ def test_a_result_comes_with_what_it_belongs_to(city: City, archive: Archive) ->
     assert (study["00080020"]["Value"], study["00080030"]["Value"]) == (["20260301"], ["235959"])
     assert (study["00201206"]["Value"], study["00201208"]["Value"]) == ([2], [3])
     assert study["00080061"]["Value"] == ["CT", "MR"]
+    assert (study["00200010"]["Value"], study["00080201"]["Value"]) == (["S-9"], ["+0800"])
+    assert study["00080090"]["Value"] == [{"Alphabetic": "Chen^Ceshi", "Ideographic": "陈^测试"}]
     found = ask(city, "/instances?AccessionNumber=A77&Modality=CT&limit=1", archive.patient).json[0]
     assert (found["00080050"]["Value"], found["0008103E"]["Value"]) == (["A77"], ["肺窗"])
+    assert (found["00400244"]["Value"], found["00400245"]["Value"]) == (["20260302"], ["001500"])
+    assert [one["00400009"]["Value"] for one in found["00400275"]["Value"]] == [["SPS1"], ["SPS2"]]
+    assert found["00280100"]["Value"] == [16]
     assert found["00081190"]["Value"] == [base + dicom.path_of(image)]
     assert "00180050" not in found
     address = f"/studies/{image.StudyInstanceUID}/series/{image.SeriesInstanceUID}/instances"
@@ -190,6 +231,12 @@ def test_what_is_left_out_and_what_is_not_done_is_said(city: City, archive: Arch
         ("/studies?Nonsense=1", "Nonsense"),
         ("/studies?00100010=x", "00100010"),
         ("/studies?Modality=CT", "Modality"),
+        (
+            "/studies?RequestAttributesSequence.ScheduledProcedureStepID=1",
+            "RequestAttributesSequence.ScheduledProcedureStepID",
+        ),
+        ("/series?RequestAttributesSequence.StudyID=1", "RequestAttributesSequence.StudyID"),
+        (f"/series?{'StudyID.' * 400}x=1", ""),
         ("/series?SOPInstanceUID=1", "SOPInstanceUID"),
         ("/studies?StudyDate=2026", "StudyDate"),
         ("/studies?StudyDate=20261301", "StudyDate"),

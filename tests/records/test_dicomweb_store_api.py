@@ -340,6 +340,7 @@ def test_a_large_body_is_not_held_in_memory(city: City) -> None:
         ("core.storage_full", 0xA700),
         ("records.image_incomplete", 0xA900),
         ("records.study_mismatch", 0xA901),
+        ("records.image_is_directory", 0x0122),
         ("records.image_unreadable", 0xC000),
         ("records.person_not_matched", 0xC001),
         ("records.person_contradicts", 0xC002),

@@ -34,6 +34,7 @@ OBR = "36643-5^胸部CT报告^LN|||20260712093000|||||||||||{}||20260712110000||
 class Scene:
     seen: Seen
     study_id: UUID
+    study_uid: str
 
     @property
     def city(self) -> City:
@@ -56,13 +57,19 @@ class Scene:
         report = fhir.report(subject, **(imaging | {"conclusion": FOUND, "code": code} | said))
         return UUID(fhir.report_id_of(fhir.send(self.city, self.city.machine(self.seen.home), fhir.bundle(report))))
 
-    def tell(self, fields: str, order: str | None = None, section: str = "RAD") -> str:
-        """A report by HL7 v2; returns MSA-1."""
+    def tell(self, fields: str, *results: str, order: str | None = None, section: str = "RAD") -> str:
+        """A report by HL7 v2; returns MSA-1. ``results``: what follows OBR."""
         obr = OBR.format(fields).replace("RAD", section)
         number = f"MZ{self.seen.patient.card_number[:8]}"
-        (answers,) = jobs.receive_frames(PORT, [oru(self.seen.home.code, number, obr=obr, order=order).encode()])
+        message = oru(self.seen.home.code, number, *results, obr=obr, order=order)
+        (answers,) = jobs.receive_frames(PORT, [message.encode()])
         assert answers is not None
         return fields_of(answers[-1].decode())["MSA"][1]
+
+
+def named(uid: str) -> dict[str, Any]:
+    """A study by its UID, as FHIR names one."""
+    return {"identifier": {"system": "urn:dicom:uid", "value": f"urn:oid:{uid}"}}
 
 
 def accession(value: str = NUMBER, kind: str = "ACSN") -> dict[str, Any]:
@@ -72,10 +79,10 @@ def accession(value: str = NUMBER, kind: str = "ACSN") -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def module_scene(module_city: City) -> Scene:
-    seen = studies.open_scene(module_city)
+    seen, image = studies.open_scene(module_city), studies.picture("CT_small.dcm")
     with db.transaction() as session:
         accounts.open_mllp_port(session, SYSTEM, hospital_id=seen.home.id, port=PORT)
-    return Scene(seen, seen.send("胸部CT平扫", studies.picture("CT_small.dcm")))
+    return Scene(seen, seen.send("胸部CT平扫", image), str(image.StudyInstanceUID))
 
 
 @pytest.fixture
@@ -104,6 +111,50 @@ def test_both_name_each_other(scene: Scene, said: dict[str, Any]) -> None:
 def test_hl7_says_it_in_one_of_three_fields(scene: Scene, fields: str) -> None:
     assert scene.tell(fields) == "AA"
     assert [one["name"] for one in scene.of_study(scene.seen.patient)] == ["胸部CT报告"]
+
+
+def test_the_uid_of_the_study_is_enough(scene: Scene) -> None:
+    report_id = scene.send(imagingStudy=[named(scene.study_uid)])
+    for who in (scene.seen.patient, scene.seen.doctor):
+        assert [one["id"] for one in scene.of_study(who)] == [str(report_id)]
+        assert [one["id"] for one in scene.of_report(report_id, who)] == [str(scene.study_id)]
+    # Given back as it can be sent again.
+    read = scene.get(f"/fhir/DiagnosticReport/{report_id}", scene.seen.patient).json
+    assert read["imagingStudy"] == [{"type": "ImagingStudy", **named(scene.study_uid)}]
+    both = [{"identifier": accession("OTHER")}, {"reference": f"urn:oid:{scene.study_uid}"}]
+    scene.send(imagingStudy=both)
+    assert len(scene.of_study(scene.seen.patient)) == 2
+    # Another study is named; that its own number is like the accession number of this one says nothing then.
+    number = [{"system": "urn:example:ris", "value": NUMBER}]
+    other_id = scene.send(imagingStudy=[named("1.2.3")], identifier=number)
+    assert scene.of_report(other_id, scene.seen.patient) == []
+    assert len(scene.of_study(scene.seen.patient)) == 2
+
+
+@pytest.mark.parametrize(
+    "segment",
+    ["ZDS|{}^^Application^DICOM", "OBX|1|ST|113014^DICOM Study^DCM||{}||||||F"],
+    ids=["ZDS", "OBX"],
+)
+def test_hl7_says_the_uid_in_a_segment(scene: Scene, segment: str) -> None:
+    result = "OBX|2|TX|36643-5^影像所见^LN||未见异常||||||F"
+    assert scene.tell("X1|P1|S1", segment.format(scene.study_uid), result) == "AA"
+    (report,) = scene.of_study(scene.seen.patient)
+    lines = scene.get(f"/api/v1/reports/{report['id']}", scene.seen.patient).json["observations"]
+    assert [line["text"] for line in lines] == ["未见异常"]
+    # What is no UID says nothing, and costs the report nothing.
+    assert scene.tell("X2|P2|S2", segment.format("no uid"), result) == "AA"
+    assert len(scene.of_study(scene.seen.patient)) == 1
+
+
+def test_what_is_not_known_of_both_joins_nothing(scene: Scene) -> None:
+    image = studies.picture("CT_small.dcm")
+    bare_id = scene.seen.send("无检查号", image)
+    with db.transaction() as session:
+        session.execute(update(Study).where(Study.id == bare_id).values(accession_number=None))
+    report_id = scene.send(imagingStudy=[named(scene.study_uid)])
+    assert [one["id"] for one in scene.of_report(report_id, scene.seen.patient)] == [str(scene.study_id)]
+    assert scene.get(f"/api/v1/studies/{bare_id}", scene.seen.patient).json["reports"] == []
 
 
 def test_what_only_looks_alike_is_not_joined(scene: Scene) -> None:
@@ -189,13 +240,16 @@ def test_fhir_gives_the_number_back_and_refuses_what_is_none(scene: Scene) -> No
         ([{"identifier": accession(kind="PLAC")}], "records.fhir_content_unsupported"),
         ([{"identifier": accession("A1")}, {"identifier": accession("A2")}], "records.fhir_content_unsupported"),
         ([{"identifier": accession("9" * 65)}], "records.fhir_invalid"),
+        ([named("1.2"), named("1.3")], "records.fhir_content_unsupported"),
+        ([named("1.2") | {"reference": "urn:oid:1.3"}], "records.fhir_content_unsupported"),
+        ([named("one")], "records.fhir_content_unsupported"),
     ]:
         reply = fhir.send(scene.city, machine, fhir.bundle(fhir.report(subject, imagingStudy=studied)))
         assert fhir.refusal_of(reply)[1] == code
 
 
 def test_a_version_keeps_its_number(scene: Scene) -> None:
-    report_id = scene.send(imagingStudy=[{"identifier": accession()}])
-    for column in (Report.accession_number, Report.authors):
+    report_id = scene.send(imagingStudy=[{"identifier": accession()}, named(scene.study_uid)])
+    for column in (Report.accession_number, Report.study_instance_uid, Report.authors):
         with pytest.raises(IntegrityError, match="append-only"), db.transaction() as session:
             session.execute(update(Report).where(Report.id == report_id).values({column: None}))

@@ -73,7 +73,7 @@ def store(city: City, pacs: Machine, content: bytes) -> TestResponse:
     assert reply.status_code in {200, 409}, reply.text
     if reply.status_code == 409:
         sequence = reply.json["00081198" if "00081198" in (reply.json or {}) else "0008119A"]
-        assert sequence["Value"][0]["00081197"]["Value"][0] in {0xA900, 0xC000, 0xC001, 0xC122}
+        assert sequence["Value"][0]["00081197"]["Value"][0] in {0x0122, 0xA900, 0xC000, 0xC001, 0xC122}
     return reply
 
 

@@ -67,6 +67,7 @@ class ReportRow(NamedTuple):
     authors: dict[str, Any] | None
     accession_number: str | None
     based_on: list[dict[str, str]] | None
+    study_instance_uid: str | None
 
 
 class LineRow(NamedTuple):

@@ -24,7 +24,8 @@ from records.images.service.searching import (
     find_images,
     search_images,
 )
-from records.images.service.views import InstanceView, SeriesView, StudyView
+from records.images.service.selecting import Pointed, SelectionView, keep_selection
+from records.images.service.views import InstanceView, KeyImageView, SeriesView, StudyView
 
 __all__ = [
     "ARCHIVED_MEDIA_TYPE",
@@ -35,10 +36,13 @@ __all__ = [
     "Hit",
     "InstanceFile",
     "InstanceView",
+    "KeyImageView",
     "Kind",
     "Level",
     "Page",
+    "Pointed",
     "Search",
+    "SelectionView",
     "SeriesView",
     "StudyView",
     "file_instance",
@@ -51,6 +55,7 @@ __all__ = [
     "hold_study",
     "is_filed",
     "is_still_readable",
+    "keep_selection",
     "list_files",
     "list_history",
     "list_kept",

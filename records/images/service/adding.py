@@ -18,7 +18,7 @@ from core.appending import append_rows
 from core.db import copy_rows
 from core.ids import new_id
 from core.vault import vault
-from records.images import slow
+from records.images import documents, slow
 from records.images.details import METADATA_CONTEXT
 from records.images.dicom import Header
 from records.images.models import Instance, InstanceDetails, Series, Study
@@ -111,6 +111,8 @@ def lock_study(session: Session, actor: Actor, person_id: UUID, header: Header) 
             study_instance_uid=header.study_instance_uid,
             accession_number=header.accession_number,
             description=header.study_description,
+            local_id=header.study_local_id,
+            referring_physician=header.referring_physician,
             modalities=[],
             studied_at=studied_at,
             series_count=0,
@@ -180,6 +182,8 @@ def _find_or_add_series(session: Session, study: Study, header: Header) -> Serie
             number=header.series_number,
             description=header.series_description,
             body_part=header.body_part,
+            performed_at=header.performed_at,
+            requests=list(header.requests),
             instance_count=0,
         )
         session.add(series)
@@ -224,6 +228,7 @@ def _describe_file(one: Arriving) -> dict[str, Any]:
         "rows": header.rows,
         "columns": header.columns,
         "frames": header.frames,
+        "bits_allocated": header.bits_allocated,
         "orientation": header.orientation,
         "sha256": staged.sha256,
         "size_bytes": staged.size_bytes,
@@ -246,6 +251,8 @@ def _add_beside(session: Session, added: Mapping[UUID, Arriving]) -> None:
     for id_, one in added.items():
         if slow.is_slow(one.header.transfer_syntax_uid, one.header.rows, one.header.columns):
             outbox.announce(session, slow.ARRIVED_TOPIC, {"instance_id": str(id_)}, wakes=False)
+        if one.header.sop_class_uid in documents.CLASSES:
+            outbox.announce(session, documents.ARRIVED_TOPIC, {"instance_id": str(id_)}, wakes=False)
 
 
 def _write_details(session: Session, added: Mapping[UUID, Arriving]) -> None:

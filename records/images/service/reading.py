@@ -12,6 +12,7 @@ from consent import service as consent
 from core.actor import Actor
 from health_card import service as health_card
 from records.images.models import Instance, Series, Study
+from records.images.service import selecting
 from records.images.service.views import FOLD, InstanceView, SeriesView, StudyView
 from records.joining import service as joining
 from records.refusals import ImageNotFound
@@ -30,9 +31,13 @@ def get_study(session: Session, actor: Actor, study_id: UUID) -> StudyView:
         for one in _list_series(session, study)
     ]
     timeline.mark_seen(session, actor, object_id=study.id)
-    examination = joining.Examination(study.hospital_id, study.person_id, study.accession_number)
+    examination = joining.Examination(
+        study.hospital_id, study.person_id, study.accession_number, study.study_instance_uid
+    )
     reports = joining.list_reports(session, actor, examination)
-    return replace(_view_studies(session, [study], series)[0], reports=tuple(reports))
+    present = [one.sop_instance_uid for each in series for one in each.instances or []]
+    selections = selecting.list_selections(session, study, present)
+    return replace(_view_studies(session, [study], series)[0], reports=tuple(reports), selections=tuple(selections))
 
 
 def list_history(

@@ -15,6 +15,7 @@ from consent import service as consent
 from core import clock, statements
 from core.actor import Actor, ActorKind
 from health_card import service as health_card
+from records.images.dicom import REQUEST_IDS
 from records.images.service.retrieving import open_metadata
 from records.images.service.views import FOLD, InstanceView, SeriesView, StudyView
 from records.refusals import ImageNotFound
@@ -47,6 +48,7 @@ class Attribute(NamedTuple):
     column: str
 
 
+_OF_REQUESTS = "ANY(ARRAY(SELECT request->>'{0}' FROM jsonb_array_elements(series.requests) request))"
 ATTRIBUTES = {
     "StudyInstanceUID": Attribute(Level.STUDY, Kind.UID, "study.study_instance_uid"),
     "StudyDate": Attribute(Level.STUDY, Kind.DATE, "study.studied_at"),
@@ -54,12 +56,27 @@ ATTRIBUTES = {
     "AccessionNumber": Attribute(Level.STUDY, Kind.TEXT, "study.accession_number"),
     "ModalitiesInStudy": Attribute(Level.STUDY, Kind.TEXT, "ANY(study.modalities)"),
     "StudyDescription": Attribute(Level.STUDY, Kind.TEXT, "study.description"),
+    "StudyID": Attribute(Level.STUDY, Kind.TEXT, "study.local_id"),
+    # As a whole, or one of its ways of writing (PS3.5, section 6.2.1.1).
+    "ReferringPhysicianName": Attribute(
+        Level.STUDY,
+        Kind.TEXT,
+        "ANY(study.referring_physician || string_to_array(study.referring_physician, '='))",
+    ),
     "PatientID": Attribute(Level.STUDY, Kind.PERSON, "readable.root_id"),
     "SeriesInstanceUID": Attribute(Level.SERIES, Kind.UID, "series.series_instance_uid"),
     "Modality": Attribute(Level.SERIES, Kind.TEXT, "series.modality"),
     "SeriesNumber": Attribute(Level.SERIES, Kind.NUMBER, "series.number"),
     "SeriesDescription": Attribute(Level.SERIES, Kind.TEXT, "series.description"),
     "BodyPartExamined": Attribute(Level.SERIES, Kind.TEXT, "series.body_part"),
+    "PerformedProcedureStepStartDate": Attribute(Level.SERIES, Kind.DATE, "series.performed_at"),
+    "PerformedProcedureStepStartTime": Attribute(
+        Level.SERIES, Kind.TIME, "(series.performed_at AT TIME ZONE 'Asia/Shanghai')::time"
+    ),
+    **{
+        f"RequestAttributesSequence.{name}": Attribute(Level.SERIES, Kind.TEXT, _OF_REQUESTS.format(name))
+        for name in REQUEST_IDS
+    },
     "SOPInstanceUID": Attribute(Level.INSTANCE, Kind.UID, "instance.sop_instance_uid"),
     "SOPClassUID": Attribute(Level.INSTANCE, Kind.UID, "instance.sop_class_uid"),
     "InstanceNumber": Attribute(Level.INSTANCE, Kind.NUMBER, "instance.number"),
@@ -116,19 +133,20 @@ class Page:
 _STUDY = """
 study.person_id, {looked_at} AS object_id, study.id AS study_id, study.study_instance_uid, study.accession_number,
 study.description, study.modalities, ({hospital_name}) AS hospital_name, study.studied_at, study.series_count,
-study.instance_count
+study.instance_count, study.local_id, study.referring_physician
 """
 _SERIES = """
 series.series_instance_uid, series.modality, series.number AS series_number, series.description, series.body_part,
-series.instance_count, series.id AS series_id
+series.instance_count, series.performed_at, series.requests, series.id AS series_id
 """
 _INSTANCE = """
 instance.sop_instance_uid, instance.sop_class_uid, instance.transfer_syntax_uid, instance.number AS instance_number,
-instance.rows, instance.columns, instance.frames, instance.id AS instance_id
+instance.rows, instance.columns, instance.frames, instance.bits_allocated,
+instance.id AS instance_id
 """
 _METADATA = "details.metadata_sealed, instance.data_key"
 # Where in a row each of them ends: the identifiers behind series and instance are no part of what is shown.
-_STUDY_AT, _SERIES_AT, _INSTANCE_AT, _METADATA_AT = 3, 12, 19, 27
+_STUDY_AT, _SERIES_AT, _INSTANCE_AT, _METADATA_AT = 3, 14, 23, 32
 _SEARCH = """
 WITH readable AS ({readable}), found AS MATERIALIZED (
     SELECT {columns}

@@ -154,6 +154,7 @@ class _ReportRow(NamedTuple):
     effective_at: datetime
     authors: dict[str, Any] | None
     accession_number: str | None
+    study_instance_uid: str | None
     identifier_value: str
     hospital_name: str
     is_held: bool
@@ -342,8 +343,9 @@ def _list_studies(session: Session, actor: Actor, report: _ReportRow) -> tuple[j
     # Asked here as well: most reports are a laboratory's, which have no images.
     if report.category == ReportCategory.LABORATORY:
         return ()
-    number = report.accession_number or report.identifier_value
-    examination = joining.Examination(report.hospital_id, report.person_id, number)
+    said = report.accession_number, report.study_instance_uid
+    number, study_uid = said if any(said) else (report.identifier_value, None)
+    examination = joining.Examination(report.hospital_id, report.person_id, number, study_uid)
     return tuple(joining.list_studies(session, actor, examination))
 
 

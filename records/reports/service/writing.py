@@ -36,6 +36,7 @@ REPORTED = (
     "authors",
     "accession_number",
     "based_on",
+    "study_instance_uid",
 )
 
 

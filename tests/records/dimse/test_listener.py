@@ -314,3 +314,10 @@ def test_the_same_data_set_again_is_the_same_file(receiving: Receiving) -> None:
     image = dicom.make_image(PatientID=receiving.number)
     assert send(receiving, image) == send(receiving, image) == [(0, "")]
     assert list(receiving.stored()) == [image.SOPInstanceUID]
+
+
+@pytest.mark.parametrize("kind", ["1.3.12.2.1107.5.9.1", "1.2.840.10008.5.1.4.1.1.3"], ids=["private", "retired"])
+def test_classes_that_the_standard_has_no_more_or_never_had(receiving: Receiving, kind: str) -> None:
+    image = dicom.make_image(PatientID=receiving.number, SOPClassUID=kind)
+    assert send(receiving, image) == [(0, "")]
+    assert list(receiving.stored()) == [image.SOPInstanceUID]

@@ -46,6 +46,7 @@ def test_one_order_is_one_report() -> None:
         "authors": None,
         "accession_number": None,
         "based_on": None,
+        "study_instance_uid": None,
         "observations": (
             {
                 "status": "final",

@@ -13,7 +13,8 @@ from sqlalchemy import select
 from accounts.models import Role
 from core import db
 from core.dispatch import Dispatcher
-from records.dicomsr import jobs
+from records.dicomsr import jobs, service
+from records.dicomsr.refusals import DocumentNotUnderstood
 from records.images.models import Instance
 from records.intake.models import InboundMessage
 from tests.support import dicom, sr, studies
@@ -236,6 +237,19 @@ def test_broken_documents_never_break_the_worker(scene: Scene) -> None:
         jobs.read_document(payload)
     for report in scene.reports():
         assert "\0" not in str(report)
+
+
+def test_what_the_parser_stumbles_over_is_set_aside(scene: Scene) -> None:
+    empty = scene.report()
+    scene.send(empty)
+    with db.snapshot() as session:
+        instance_id = session.scalars(select(Instance.id).filter_by(sop_instance_uid=empty.SOPInstanceUID)).one()
+        arrived = service.find_arrived(session, instance_id)
+    assert arrived is not None
+    with pytest.raises(DocumentNotUnderstood) as refused, db.transaction() as session:
+        service.file_document(session, arrived, body=b"no DICOM any more")
+    assert refused.value.members == {"reason": "it is broken"}
+    assert len(scene.waiting()) == 2
 
 
 @pytest.mark.system("dsrdump")

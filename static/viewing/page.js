@@ -40,9 +40,11 @@ function open(screen, study) {
     ),
   );
   const state = { series: study.start[0], position: study.start[1], window: study.series.map(() => ""), isClose: false };
-  if (matchMedia("(max-height: 480px)").matches) {
-    screen.querySelectorAll(".reports details").forEach((report) => report.removeAttribute("open"));
-  }
+  // A phone on its side has no height for both.
+  const low = matchMedia("(max-height: 480px)");
+  const fold = () => low.matches && screen.querySelectorAll(".reports details").forEach((one) => one.removeAttribute("open"));
+  low.addEventListener("change", fold);
+  fold();
   let timer = 0;
   let isOver = false;
 

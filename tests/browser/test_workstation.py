@@ -52,6 +52,7 @@ def test_a_doctor_compares_two_studies(
     assert first.value.status == 200
     expect(window.page.locator(".cornerstone-canvas")).to_have_count(2, timeout=60_000)
     expect(window.page.get_by_text("头部CT 五月").first).to_be_visible()
+    expect(window.page.locator("#reader span").first).to_contain_text("王测试 市第二测试医院")
     if folder := os.environ.get("YIMATONG_LOOK"):
         window.page.wait_for_timeout(5000)
         window.page.screenshot(path=Path(folder) / "ohif.png")

@@ -26,7 +26,8 @@ GUIDE = Path(__file__).parents[2] / "docs" / "operation.md"
 PATIENCE_SECONDS = 60
 SETTINGS = """
 daemon off;
-master_process off;
+user root;
+worker_processes 1;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log;
 events {{}}

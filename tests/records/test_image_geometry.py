@@ -1,6 +1,8 @@
 """Which side of a picture is which side of the body, and pixels that are no squares."""
 
 import io
+from collections.abc import Sequence
+from typing import Any
 
 import pydicom
 import pytest
@@ -20,19 +22,19 @@ def test_rows_and_columns_are_named_by_where_they_run(cosines: list[float], said
     assert geometry.read_orientation(dicom.make_image(ImageOrientationPatient=cosines)) == said
 
 
-def grouped(*each: list[float]) -> list[pydicom.Dataset]:
+def grouped(*each: Sequence[float]) -> list[pydicom.Dataset]:
     """Functional groups of frames, each with its own orientation."""
     groups = []
     for cosines in each:
         plane, group = pydicom.Dataset(), pydicom.Dataset()
-        plane.ImageOrientationPatient = cosines
+        plane.ImageOrientationPatient = list(cosines)
         group.PlaneOrientationSequence = [plane]
         groups.append(group)
     return groups
 
 
 def test_what_frames_say_counts_where_they_agree_and_a_projection_says_it_in_words() -> None:
-    none = {"ImageOrientationPatient": None}
+    none: dict[str, Any] = {"ImageOrientationPatient": None}
     agreed = dicom.make_image(PerFrameFunctionalGroupsSequence=grouped(AXIAL, AXIAL), **none)
     differ = dicom.make_image(PerFrameFunctionalGroupsSequence=grouped(AXIAL, SAGITTAL), **none)
     shared = dicom.make_image(SharedFunctionalGroupsSequence=grouped(SAGITTAL), **none)

@@ -63,7 +63,7 @@ class Platform:
         for process in family:
             with suppress(psutil.NoSuchProcess):
                 sockets = process.net_connections(kind="inet")
-                found |= {tuple(one.laddr) for one in sockets if one.status == psutil.CONN_LISTEN}
+                found |= {(one.laddr.ip, one.laddr.port) for one in sockets if one.status == psutil.CONN_LISTEN}
         return found
 
     def stop(self) -> int:

@@ -89,3 +89,4 @@ def test_another_grant_is_another_look_and_without_one_there_is_none(scene: Scen
         assert scene.get(path, doctor.token).status_code == 404
         assert scene.get("/dicomweb/studies", doctor.token).json == []
     assert scene.rows("records.image.read") == 2
+    assert scene.asked.count("records.image.read") == 2

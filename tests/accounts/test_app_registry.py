@@ -54,7 +54,8 @@ def test_what_is_no_app_is_not_registered(administrator: Desk) -> None:
     wrong: list[tuple[dict[str, Any], tuple[int, str]]] = [
         ({"client_id": "app-2"}, (409, "accounts.client_id_taken")),
         ({"scopes": ["offline_access"]}, (422, "accounts.scope_unknown")),
-        ({"scopes": ["patient/*.rs", "openid"]}, (422, "accounts.scope_unknown")),
+        ({"scopes": ["patient/*.rs", "profile"]}, (422, "accounts.scope_unknown")),
+        ({"scopes": ["patient/*.rs", "fhirUser"]}, (422, "accounts.scope_unknown")),
         ({"scopes": ["system/*.read"]}, (422, "accounts.scope_unknown")),
         ({"jwks": {"keys": []}}, (422, "accounts.client_keys_invalid")),
         ({"name": "<b>"}, (422, "core.malformed_request")),

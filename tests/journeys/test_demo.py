@@ -14,8 +14,8 @@ from tests.support.load import Load, check_money, check_records
 from tests.support.platform import Platform, running_platform
 
 # What is killed, after how many more acts of each kind have been acknowledged.
-KILLS = [("server", 6), ("worker", 4), ("server", 6)]
-ACTS_IN_THE_END = 4
+KILLS = [("server", 3), ("worker", 2), ("server", 3)]
+ACTS_IN_THE_END = 2
 
 
 @pytest.fixture(scope="module")

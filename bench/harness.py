@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -238,7 +238,11 @@ def describe_machine() -> dict[str, Any]:
 
 
 def cpu_seconds(process_id: int | None) -> float:
+    """What a process and all that it started have taken; a connection's own process may end at any moment."""
     assert process_id is not None
-    process = psutil.Process(process_id)
-    times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
-    return sum(spent.user + spent.system for spent in times)
+    process, taken = psutil.Process(process_id), 0.0
+    for one in (process, *process.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            spent = one.cpu_times()
+            taken += spent.user + spent.system + spent.children_user + spent.children_system
+    return taken

@@ -1,7 +1,7 @@
 """Rows that a transaction leaves behind and does not read itself: written with one statement, before its commit."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -70,12 +70,18 @@ def _forget(session: Session) -> None:
 
 
 def _insert(session: Session, appended: Mapping[_Target, list[Mapping[str, Any]]]) -> None:
-    values = {f"rows_{n}": json.dumps(rows, default=_write) for n, rows in enumerate(appended.values())}
+    values = {f"rows_{n}": write_rows(rows) for n, rows in enumerate(appended.values())}
     statements.run(session, _write_into(tuple((table.__tablename__, into) for table, into in appended)), values)
 
 
+def write_rows(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows in JSON, as PostgreSQL reads them (``jsonb_populate_recordset``): ids, times and decimals as they are
+    written, bytes in hexadecimal digits.
+    """
+    return json.dumps(rows, default=_write)
+
+
 def _write(value: object) -> str:
-    """As PostgreSQL reads it: ids, times and decimals as they are written, bytes in hexadecimal digits."""
     return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
 
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -78,10 +79,20 @@ class Cache:
         return drawer
 
     def _make_room(self, drawer: Path) -> None:
-        held = sorted(((known := entry.stat()).st_mtime, known.st_size, entry.path) for entry in os.scandir(drawer))
+        held = sorted(_list_held(drawer))
         too_much = sum(size for _, size, _ in held) - self._share_bytes
         for _, size, path in held:
             if too_much <= 0:
                 return
             Path(path).unlink(missing_ok=True)
             too_much -= size
+
+
+def _list_held(drawer: Path) -> Iterator[tuple[float, int, str]]:
+    """When each file was last used, its size, and where it lies."""
+    with os.scandir(drawer) as entries:
+        for entry in entries:
+            # Another process or thread may have moved it in, or cleared it away, since it was listed.
+            with suppress(FileNotFoundError):
+                known = entry.stat()
+                yield known.st_mtime, known.st_size, entry.path

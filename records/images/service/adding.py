@@ -1,6 +1,5 @@
 """The rows of instances whose owner is known: study, series, instances, and what follows from the first of each."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,7 +13,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from core import clock, outbox, statements, storage
 from core.actor import Actor
-from core.appending import append_rows
+from core.appending import append_rows, write_rows
 from core.db import copy_rows
 from core.ids import new_id
 from core.vault import vault
@@ -195,9 +194,9 @@ def _find_or_add_series(session: Session, study: Study, header: Header) -> Serie
 def _write_rows(session: Session, actor: Actor, place: Place, arriving: Sequence[Arriving]) -> list[Arriving]:
     """Returns those that were not filed at this very moment under another study, whose lock is not ours."""
     by_id = {new_id(): one for one in arriving}
-    filed_at = clock.now().isoformat()
+    filed_at = clock.now()
     rows = [_write_row(id_, actor, place, one, filed_at) for id_, one in by_id.items()]
-    added = {row[0] for row in statements.list_rows(session, _INSERT, {"rows": json.dumps(rows, default=_write_bytes)})}
+    added = {row[0] for row in statements.list_rows(session, _INSERT, {"rows": write_rows(rows)})}
     new = {id_: one for id_, one in by_id.items() if id_ in added}
     # The rows are seen from the commit on: a crash before it leaves files without rows, never a row without its file.
     for one in new.values():
@@ -206,12 +205,12 @@ def _write_rows(session: Session, actor: Actor, place: Place, arriving: Sequence
     return list(new.values())
 
 
-def _write_row(id_: UUID, actor: Actor, place: Place, one: Arriving, filed_at: str) -> dict[str, Any]:
+def _write_row(id_: UUID, actor: Actor, place: Place, one: Arriving, filed_at: datetime) -> dict[str, Any]:
     """As ``models.Instance`` has it."""
     return {
-        "id": str(id_),
-        "series_id": str(place.series.id),
-        "hospital_id": str(actor.house_id),
+        "id": id_,
+        "series_id": place.series.id,
+        "hospital_id": actor.house_id,
         "sop_instance_uid": one.header.sop_instance_uid,
         "filed_at": filed_at,
         **_describe_file(one),
@@ -236,13 +235,6 @@ def _describe_file(one: Arriving) -> dict[str, Any]:
         "data_key": staged.wrapped_key,
         "is_archived": one.is_archived,
     }
-
-
-def _write_bytes(value: object) -> str:
-    """As PostgreSQL reads them in JSON."""
-    if not isinstance(value, bytes):
-        raise TypeError(type(value).__name__)
-    return f"\\x{value.hex()}"
 
 
 def _add_beside(session: Session, added: Mapping[UUID, Arriving]) -> None:

@@ -1,5 +1,8 @@
-"""Carrying the outbox out: claim with a lease, do, mark done. A killed worker's messages come due again."""
+"""Carrying the outbox out: claim with a lease, do, mark done. A killed worker's messages come due again: at once,
+when another one sees that it is gone, and at the latest when the lease ends.
+"""
 
+import secrets
 import select
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,7 +18,7 @@ from sqlalchemy import select as sql_select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from core import clock, db, observe
+from core import clock, db, observe, statements
 from core.outbox import CHANNEL, OutboxMessage
 
 Handler = Callable[[dict[str, Any]], None]
@@ -26,6 +29,17 @@ BATCH = 10
 MANY = 100
 MAX_ATTEMPTS = 20
 LONGEST_BACKOFF_SECONDS = 3600
+
+# A worker that waits for messages holds a lock of this class on a number of its own, for as long as its connection
+# lives: PostgreSQL lets it go when the worker is killed.
+_LIVES = 0x0B0C5
+_SHOW_LIFE = "SELECT pg_advisory_lock(%s, %s)"
+_TAKE_OVER = """
+UPDATE outbox_messages SET due_at = %(now)s, held_by = NULL
+WHERE held_by IS NOT NULL AND due_at > %(now)s AND held_by NOT IN (
+    SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND classid = %(lives)s AND granted
+)
+"""
 
 
 @dataclass(frozen=True)
@@ -78,6 +92,8 @@ class Dispatcher:
         self._app = app
         self._handlers = handlers
         self._together = {topic: each for topic, each in handlers.items() if isinstance(each, Together)}
+        # The number of its lock; None: only the lease says that its messages are held.
+        self._number: int | None = None
 
     def run_due(self) -> int:
         """Do every message that is due now; returns how many were tried."""
@@ -99,14 +115,22 @@ class Dispatcher:
         with self._app.app_context():
             address = db.orm.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
         with psycopg.connect(address, autocommit=True) as listener:
+            self._number = secrets.randbelow(2**31)
+            listener.execute(_SHOW_LIFE, (_LIVES, self._number))
             listener.execute(f"LISTEN {CHANNEL}")
             while not stop.is_set():
+                self._take_over()
                 self.run_due()
                 self._count_waiting()
                 select.select([listener.fileno()], [], [], idle_seconds)
                 # Take every waiting notification off the connection; what they say is in the table.
                 for _ in listener.notifies(timeout=0):
                     pass
+
+    def _take_over(self) -> None:
+        """What a worker held that is no more is due now."""
+        with self._app.app_context(), db.transaction() as session:
+            statements.run(session, _TAKE_OVER, {"now": clock.now(), "lives": _LIVES})
 
     def _do_together(self) -> int:
         """Their rows are locked until all is committed, and need no lease: a killed worker leaves them as they were."""
@@ -119,7 +143,7 @@ class Dispatcher:
                 causes = {each.request_id for each in held}
                 observe.begin_request(causes.pop() if len(causes) == 1 else None)
                 left = self._carry_out(session, held)
-                alone = _settle_together(session, held, left)
+                alone = _settle_together(session, self._number, held, left)
         except Exception as error:
             if not held:
                 raise
@@ -127,7 +151,7 @@ class Dispatcher:
             observe.log.warning("outbox.group_failed", messages=len(held), error=type(error).__name__)
             left = {each.id: None for each in held}
             with self._app.app_context(), db.transaction() as session:
-                alone = _claim(session, self._together, OutboxMessage.id.in_(left), limit=len(held))
+                alone = _claim(session, self._number, self._together, OutboxMessage.id.in_(left), limit=len(held))
         for each in held:
             if each.id not in left:
                 observe.OUTBOX_HANDLED.labels(each.topic, "done").inc()
@@ -147,7 +171,7 @@ class Dispatcher:
         # What was tried before is not done with others again: it may be what failed them.
         is_alone = or_(OutboxMessage.topic.not_in(self._together), OutboxMessage.attempts > 0)
         with self._app.app_context(), db.transaction() as session:
-            claims = _claim(session, self._handlers, is_alone, limit=BATCH)
+            claims = _claim(session, self._number, self._handlers, is_alone, limit=BATCH)
         for claim in claims:
             self._do(claim)
         return len(claims)
@@ -183,7 +207,7 @@ class Dispatcher:
             update(OutboxMessage)
             .where(OutboxMessage.id == claim.id, OutboxMessage.due_at == claim.leased_until)
             .where(OutboxMessage.done_at.is_(None))
-            .values(last_error=error, **values)
+            .values(last_error=error, held_by=None, **values)
         )
         with self._app.app_context(), db.transaction() as session:
             session.execute(statement)
@@ -223,12 +247,14 @@ def _hold(session: Session, topics: Iterable[str]) -> list[_Held]:
     return sorted((_Held(*row) for row in session.execute(due).tuples()), key=lambda each: each.id)
 
 
-def _claim(session: Session, topics: Iterable[str], *only: ColumnElement[bool], limit: int) -> list[Claim]:
+def _claim(
+    session: Session, number: int | None, topics: Iterable[str], *only: ColumnElement[bool], limit: int
+) -> list[Claim]:
     due = _choose_due(topics, *only, limit=limit).scalar_subquery()
     claimed = (
         update(OutboxMessage)
         .where(OutboxMessage.id.in_(due))
-        .values(due_at=clock.now() + LEASE, attempts=OutboxMessage.attempts + 1)
+        .values(due_at=clock.now() + LEASE, held_by=number, attempts=OutboxMessage.attempts + 1)
         .returning(
             OutboxMessage.id,
             OutboxMessage.topic,
@@ -242,7 +268,9 @@ def _claim(session: Session, topics: Iterable[str], *only: ColumnElement[bool], 
     return sorted((Claim(*row) for row in session.execute(claimed)), key=lambda claim: claim.id)
 
 
-def _settle_together(session: Session, held: Sequence[_Held], left: Mapping[UUID, int | None]) -> list[Claim]:
+def _settle_together(
+    session: Session, number: int | None, held: Sequence[_Held], left: Mapping[UUID, int | None]
+) -> list[Claim]:
     """Mark as done what is; gives those of the others that are to be done alone, now."""
     now, changing = clock.now(), update(OutboxMessage).execution_options(synchronize_session=False)
     done = [each.id for each in held if each.id not in left]
@@ -254,4 +282,4 @@ def _settle_together(session: Session, held: Sequence[_Held], left: Mapping[UUID
         session.execute(changing.where(OutboxMessage.id.in_(later)).values(due_at=due_at))
     alone = [id_ for id_, seconds in left.items() if seconds is None]
     topics = {each.topic for each in held}
-    return _claim(session, topics, OutboxMessage.id.in_(alone), limit=len(alone)) if alone else []
+    return _claim(session, number, topics, OutboxMessage.id.in_(alone), limit=len(alone)) if alone else []

@@ -26,7 +26,10 @@ _WAKE = "SELECT pg_notify(%(channel)s, %(topic)s)"
 
 
 class OutboxMessage(WithId, Base):
-    """One effect to be done. ``due_at`` is also the lease: a claimed message is due again when its worker died."""
+    """One effect to be done. ``due_at`` is also the lease: a claimed message is due again when its worker died.
+
+    ``held_by``: the lock by which the worker that holds it shows that it lives (``core.dispatch``).
+    """
 
     __tablename__ = "outbox_messages"
     __table_args__ = (
@@ -36,6 +39,7 @@ class OutboxMessage(WithId, Base):
             "id",
             postgresql_where=text("done_at IS NULL AND dead_at IS NULL"),
         ),
+        Index("ix_outbox_messages_held_by", "held_by", postgresql_where=text("held_by IS NOT NULL")),
     )
 
     topic: Mapped[str]
@@ -44,6 +48,7 @@ class OutboxMessage(WithId, Base):
     request_id: Mapped[str]
     created_at: Mapped[datetime]
     due_at: Mapped[datetime]
+    held_by: Mapped[int | None]
     attempts: Mapped[int] = mapped_column(default=0)
     last_error: Mapped[str | None]
     done_at: Mapped[datetime | None]

@@ -151,6 +151,48 @@ def test_a_killed_workers_message_is_done_again_when_its_lease_has_run_out(
     assert other.run_due() == 0
 
 
+def test_a_waiting_worker_takes_over_at_once_from_one_that_is_gone(
+    topic: str, dispatcher: Callable[[Handler], Dispatcher], stepping_clock: SteppingClock
+) -> None:
+    announce(topic)
+    stop = threading.Event()
+
+    def be_killed(_: dict[str, Any]) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        dispatcher(be_killed).run_forever(stop)
+    held = the_message(topic)
+    # Its time stands still: nothing comes due by itself.
+    assert (held.due_at, held.held_by is None) == (stepping_clock.time + LEASE, False)
+    dispatcher(lambda _: stop.set()).run_forever(stop)
+    finished = the_message(topic)
+    assert (finished.done_at is None, finished.held_by, finished.attempts) == (False, None, 2)
+
+
+def test_what_a_living_worker_holds_is_left_to_it(
+    topic: str, committing_app: Flask, stepping_clock: SteppingClock
+) -> None:
+    announce(topic)
+    stop, seen, done = threading.Event(), threading.Event(), list[str]()
+    # It looks for workers that are gone each time before it looks for messages.
+    other = Dispatcher(committing_app, {topic: lambda _: done.append("other"), f"{topic}.seen": lambda _: seen.set()})
+
+    def finish(_: dict[str, Any]) -> None:
+        enough = threading.Event()
+        beside = threading.Thread(target=other.run_forever, args=(enough,), kwargs={"idle_seconds": 0.1})
+        beside.start()
+        announce(f"{topic}.seen")
+        assert seen.wait(timeout=60)
+        enough.set()
+        beside.join(timeout=60)
+        done.append("first")
+        stop.set()
+
+    Dispatcher(committing_app, {topic: finish}).run_forever(stop)
+    assert done == ["first"]
+
+
 def test_a_late_finisher_does_not_settle_what_another_worker_holds(
     topic: str, dispatcher: Callable[[Handler], Dispatcher], stepping_clock: SteppingClock
 ) -> None:

@@ -1,16 +1,20 @@
 """What other packages may ask of consent."""
 
-from consent.models import Sensitivity
-from consent.refusals import NothingShared
+from consent.models import ItemKind, OpenedBy, Purpose, Sensitivity
+from consent.refusals import NothingShared, ViewOnly
+from consent.scope import KIND_WORDS, SENSITIVITY_WORDS, Recipient, Scope, recipient_of, scope_of
 from consent.service.access_log import AccessRow, list_access
+from consent.service.choosing import Need, Release
 from consent.service.gate import RESTRICTION, Gate, gate_of, gate_values, look_values
 from consent.service.grants import (
     OPEN_TREATMENT_GRANT,
     GrantView,
+    Origin,
     end_treatment_grant,
     end_visit_grants,
     list_grants,
     list_received_grants,
+    open_grant,
     record_treatment_grant,
     revoke_grant,
     treatment_grant,
@@ -18,7 +22,6 @@ from consent.service.grants import (
 from consent.service.hiding import PART_OF, find_hidden, hide_item, show_item
 from consent.service.release import (
     ACCESS_UNTIL,
-    Release,
     find_access_until,
     is_known_to,
     is_readable,
@@ -39,16 +42,26 @@ from consent.service.restricting import (
 
 __all__ = [
     "ACCESS_UNTIL",
+    "KIND_WORDS",
     "OPEN_TREATMENT_GRANT",
     "PART_OF",
     "RESTRICTION",
+    "SENSITIVITY_WORDS",
     "AccessRow",
     "Gate",
     "GrantView",
+    "ItemKind",
+    "Need",
     "NothingShared",
+    "OpenedBy",
+    "Origin",
+    "Purpose",
+    "Recipient",
     "Release",
     "Restriction",
+    "Scope",
     "Sensitivity",
+    "ViewOnly",
     "disclose_item",
     "end_treatment_grant",
     "end_visit_grants",
@@ -66,13 +79,16 @@ __all__ = [
     "list_received_grants",
     "list_restrictions",
     "look_values",
+    "open_grant",
     "readable_person_ids",
+    "recipient_of",
     "record_reading",
     "record_treatment_grant",
     "release",
     "release_held_item",
     "restrict_item",
     "revoke_grant",
+    "scope_of",
     "show_item",
     "treatment_grant",
     "withhold_item",

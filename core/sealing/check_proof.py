@@ -1,8 +1,8 @@
 """Check, without the platform, that an entry stands in its audit log: ``python check_proof.py KEYS PROOF...``.
 
-This file needs nothing but Python and the package ``cryptography``. KEYS is a file with the log's public keys, a line each
-(``/audit-log/keys``), taken at a time and from a place that you trust. A proof is a file in the format c2sp.org/tlog-proof,
-whose extra data is the entry itself.
+This file needs nothing but Python and the package ``cryptography``. KEYS is a file with the log's public keys, a line
+each (``/audit-log/keys``), taken at a time and from a place that you trust. A proof is a file in the format
+c2sp.org/tlog-proof, whose extra data is the entry itself.
 """
 
 import base64

@@ -1,15 +1,15 @@
 """What of an audit row is sealed: every column, as canonical JSON (RFC 8785).
 
-All members are texts, whole numbers or booleans, so that no rule about decimals is needed: ids and times (UTC, microseconds)
-are texts, ``facts`` is the text in which PostgreSQL writes its jsonb, which is one text for one value. A column that is
-NULL is left out; so one that is added later changes no leaf that was sealed before.
+All members are texts, whole numbers or booleans, so that no rule about decimals is needed: ids and times (UTC,
+microseconds) are texts, ``facts`` is the text in which PostgreSQL writes its jsonb, which is one text for one value. A
+column that is NULL is left out; so one that is added later changes no leaf that was sealed before.
 """
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Boolean, Column, DateTime, Integer, Text, Uuid
+from sqlalchemy import Boolean, Column, DateTime, Integer, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 from core.audit import AuditEntry
@@ -31,10 +31,11 @@ def _read_column(column: Column[Any]) -> str:
     raise TypeError(f"nobody has said how {column} is written into a leaf")
 
 
-_COLUMNS = sorted(AuditEntry.__table__.columns, key=lambda column: column.name)
+_TABLE = cast(Table, AuditEntry.__table__)
+_COLUMNS = sorted(_TABLE.columns, key=lambda column: column.name)
 _NAMES = [column.name for column in _COLUMNS]
 # In the order in which ``write_leaf`` takes them.
-READ_COLUMNS = ", ".join(map(_read_column, _COLUMNS))
+READ_COLUMNS = ", ".join(_read_column(column) for column in _COLUMNS)
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 

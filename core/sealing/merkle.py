@@ -60,13 +60,14 @@ class GrowingTree:
         """Add the hash of a leaf; gives the nodes to keep that it completes."""
         index = self.size
         self.size += 1
-        height, completed = 0, ()
+        completed: tuple[Node, ...] = ()
+        height = 0
         while index & 1:
             leaf = hash_node(self._peaks.pop(), leaf)
             index >>= 1
             height += 1
             if height % TILE_BITS == 0:
-                completed = (*completed, Node(height // TILE_BITS, index, leaf))  # type: ignore[assignment]
+                completed = (*completed, Node(height // TILE_BITS, index, leaf))
         self._peaks.append(leaf)
         return completed
 

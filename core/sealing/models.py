@@ -18,9 +18,9 @@ class UnsealedEntry(Base):
 
 
 class LogLeaf(Base):
-    """The place of an audit row in the log, given when it is sealed: places are the order of sealing, without a gap.
+    """The place of an audit row in the log, given when it is sealed: places have the order of sealing, and no gap.
 
-    ``salt``: 16 random bytes that are part of the leaf, so that nobody finds a row by trying rows against public hashes.
+    ``salt``: 16 random bytes that are part of the leaf, so that nobody can try rows against public hashes.
     ``hash``: the leaf's (RFC 6962). A leaf without an entry was taken over from the outside copy: its row was lost.
     """
 

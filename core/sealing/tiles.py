@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.sealing.merkle import TILE_BITS, TILE_WIDTH
 
-_PLACE = re.compile(r"((?:x[0-9]{3}/)*)([0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
+_PLACE = re.compile(r"((?:x[0-9]{3}/){0,5})([0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 _MOST_LEVELS = 8
 
 
@@ -46,7 +46,8 @@ def find_tile(level: str, place: str) -> Tile | None:
     if found is None or not level.isascii() or not level.isdecimal() or int(level[:2]) >= _MOST_LEVELS:
         return None
     tile = Tile(int(level[:2]), int(re.sub("[x/]", "", found[1]) + found[2]), int(found[3] or TILE_WIDTH))
-    return tile if tile.path == f"tile/{level}/{place}" else None
+    is_so_written = tile.width <= TILE_WIDTH and tile.path == f"tile/{level}/{place}"
+    return tile if is_so_written else None
 
 
 def list_new_tiles(old_size: int, size: int) -> Iterator[Tile]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.sealing.check_proof import NotProven, lead_to_root
@@ -74,6 +74,7 @@ def test_roots_are_those_of_the_standard() -> None:
         tree.add(hash_leaf(leaf))
 
 
+@settings(max_examples=30)
 @given(SIZES)
 def test_a_tree_that_grew_has_the_root_of_its_definition_and_goes_on_from_what_is_kept(size: int) -> None:
     kept = tree_of(size)
@@ -85,6 +86,7 @@ def test_a_tree_that_grew_has_the_root_of_its_definition_and_goes_on_from_what_i
             assert node == define_root(kept.leaves[index * 256 : (index + 1) * 256])
 
 
+@settings(max_examples=30)
 @given(SIZES, st.data())
 def test_what_was_signed_earlier_is_found_again_in_the_larger_tree(size: int, data: st.DataObject) -> None:
     kept = tree_of(size)
@@ -96,6 +98,7 @@ def test_what_was_signed_earlier_is_found_again_in_the_larger_tree(size: int, da
     assert resumed.root == define_root(kept.leaves[: resumed.size])
 
 
+@settings(max_examples=30)
 @given(SIZES, st.data())
 def test_a_proof_leads_from_its_leaf_to_the_root_and_nothing_else_does(size: int, data: st.DataObject) -> None:
     kept = tree_of(size)

@@ -18,8 +18,8 @@ from core.sealing.copying import OutsideCopy, bring_out
 from core.sealing.leaves import READ_COLUMNS, write_leaf
 from core.sealing.merkle import hash_leaf
 from core.sealing.models import LogCheckpoint, LogLeaf, UnsealedEntry
-from core.sealing.notes import KEY_PURPOSE, list_keys
-from core.sealing.reading import find_last
+from core.sealing.notes import KEY_PURPOSE, list_keys, sign_checkpoint
+from core.sealing.reading import find_last, find_tile
 from core.sealing.sealer import BROKEN, run_forever, seal_all
 from core.sealing.tiles import Tile
 from tests.conftest import SteppingClock
@@ -163,8 +163,9 @@ def test_an_empty_log_proves_nothing(app: Flask) -> None:
     with db.transaction() as session:
         session.execute(text("ALTER TABLE audit_checkpoints DISABLE TRIGGER USER"))
         session.execute(text("DELETE FROM audit_checkpoints"))
+    ids = act()
     with db.snapshot() as session:
-        assert list_proofs(session, {*act()}) == {}
+        assert list_proofs(session, {*ids}) == {}
 
 
 # Keys
@@ -200,8 +201,9 @@ def test_what_a_killed_key_signed_is_held_by_what_was_signed_after_it(app: Flask
         keys.kill_key(session, kid)
     keys.forget_rings()
     assert seal(copy) > 0
+    note = last()[1]
     with db.snapshot() as session:
-        assert read_note(last()[1], list_keys(session, ORIGIN))
+        assert read_note(note, list_keys(session, ORIGIN))
     assert verify(copy).found == []
 
 
@@ -233,9 +235,9 @@ def test_what_was_sealed_and_not_copied_when_the_sealer_died_is_copied_next(app:
     assert copy.read_mark() == copied
     # It died between two tiles as well.
     with db.snapshot() as session:
-        from core.sealing.reading import KeptHashes
-
-        copy.keep_tile(Tile(0, 0), KeptHashes(session, last()[0].size).read_tile(0, 0))
+        first = find_tile(session, Tile(0, 0))
+    assert first is not None
+    copy.keep_tile(Tile(0, 0), first)
     bring_out(copy)
     assert copy.read_mark() == last()[0]
     assert verify(copy).found == []
@@ -289,8 +291,6 @@ def test_a_copy_that_nobody_known_has_signed_is_damaged(app: Flask, copy: Outsid
 
 
 def make_note(checkpoint: Checkpoint) -> str:
-    from core.sealing.notes import sign_checkpoint
-
     with db.snapshot() as session:
         return sign_checkpoint(checkpoint, keys.ring(session, KEY_PURPOSE).signing_key)
 
@@ -307,7 +307,7 @@ def test_the_worker_seals_what_waits_and_copies_it(app: Flask, copy: OutsideCopy
 
 
 def test_a_damaged_log_is_not_sealed_on_and_rows_wait(
-    app: Flask, copy: OutsideCopy, capfd: pytest.CaptureFixture[str]
+    app: Flask, copy: OutsideCopy, caplog: pytest.LogCaptureFixture
 ) -> None:
     act()
     seal_all()
@@ -325,7 +325,7 @@ def test_a_damaged_log_is_not_sealed_on_and_rows_wait(
     run_forever(app, Once())
     assert last()[0] == signed
     assert BROKEN._value.get() == 1
-    assert "audit_log.not_sealed" in capfd.readouterr().err
+    assert "audit_log.not_sealed" in caplog.text
     with db.transaction() as session:
         assert session.get(UnsealedEntry, waiting) is not None
         assert session.scalar(select(func.max(LogCheckpoint.size))) == signed.size

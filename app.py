@@ -22,6 +22,7 @@ import accounts.pages
 import accounts.routes
 import consent.apps.routes
 import consent.routes
+import core.sealing.routes
 import health_card.batches.pages
 import health_card.batches.routes
 import health_card.card_life.routes
@@ -105,6 +106,7 @@ from core import (
     observe,
     outbox,
     pages,
+    sealing,
     statements,
     storage,
     vault,
@@ -113,6 +115,7 @@ from core import (
 from core.actor import SYSTEM
 from core.config import Config, read_config
 from core.cross_origin import CrossOrigin
+from core.sealing.commands import verify_audit
 from core.storage.commands import commands as file_commands
 from health_card.service.codes import KEY_PURPOSE
 
@@ -120,6 +123,7 @@ starting.end()
 
 BLUEPRINTS = [
     health.api,
+    core.sealing.routes.api,
     accounts.routes.api,
     accounts.routes.oauth,
     accounts.administration.routes.api,
@@ -208,6 +212,7 @@ KEY_RINGS = {
     identity.PURPOSE: keys.RS256,
     KEY_PURPOSE: keys.EDDSA,
     records.documents.proof.PURPOSE: keys.EDDSA,
+    sealing.KEY_PURPOSE: keys.EDDSA,
 }
 
 
@@ -246,6 +251,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.cli.add_command(error_page.commands)
     app.cli.add_command(key_commands.commands)
     app.cli.add_command(file_commands)
+    app.cli.add_command(verify_audit)
     return app
 
 

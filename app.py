@@ -21,6 +21,9 @@ import accounts.commands
 import accounts.pages
 import accounts.routes
 import consent.apps.routes
+import consent.receipts.pages
+import consent.receipts.routes
+import consent.receipts.service
 import consent.routes
 import health_card.batches.pages
 import health_card.batches.routes
@@ -147,6 +150,7 @@ BLUEPRINTS = [
     health_card.patient_numbers.routes.api,
     consent.routes.api,
     consent.apps.routes.api,
+    consent.receipts.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,
     records.life.routes.api,
@@ -184,6 +188,7 @@ PAGES = [
     health_card.counts.pages.pages,
     health_card.matching.pages.pages,
     health_card.tencent.pages.pages,
+    consent.receipts.pages.pages,
     records.visits.pages.pages,
     records.chart.pages.pages,
     records.viewing.pages.pages,
@@ -221,6 +226,7 @@ def create_app(config: Config | None = None) -> Flask:
     vault.configure(config)
     limits.configure(config)
     storage.configure(config)
+    consent.receipts.service.configure(config)
     app = api.new_app(__name__)
     app.config["SQLALCHEMY_DATABASE_URI"] = config.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 4, "max_overflow": 4}
@@ -269,4 +275,5 @@ def make_ready() -> None:
         outbox.announce(session, key_commands.ROTATION_TOPIC, {}, key=key_commands.ROTATION_TOPIC)
         records.items.service.load_starting_list(session)
         outbox.announce(session, records.items.service.FOLDING_DUE, {}, key=records.items.service.FOLDING_DUE)
+        outbox.announce(session, consent.receipts.service.SWEEP_DUE, {}, key=consent.receipts.service.SWEEP_DUE)
         records.releasing.relabelling.announce_list(session)

@@ -69,6 +69,7 @@ PATIENT_PERMISSIONS = frozenset(
         "consent:app:answer",
         "consent:app:read",
         "consent:app:revoke",
+        "consent:erasure:read",
         "payments:credit_line:read",
         "payments:credit_line:open",
         "payments:repayment:create",
@@ -112,6 +113,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "records:quarantine:dismiss",
         "records:upload:manage",
         "records:code_mapping:manage",
+        "consent:house_erasure:read",
     },
     Role.DOCTOR: _SIGNED_IN
     | _AT_A_DESK
@@ -147,6 +149,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "health_card:person:merge",
         "records:quality:read",
         "records:quality:draw",
+        "consent:erasure:oversee",
     },
     Role.SECURITY_ADMINISTRATOR: _SIGNED_IN
     | {
@@ -184,6 +187,7 @@ SCOPE_PERMISSIONS: dict[str, frozenset[str]] = {
     "quarantine.read": frozenset({"records:quarantine:read"}),
     "code_mappings.write": frozenset({"records:item:read", "records:code_mapping:manage"}),
     "quarantine.write": frozenset({"records:quarantine:replay", "records:quarantine:dismiss"}),
+    "erasure.write": frozenset({"consent:erasure:answer"}),
     "patient_numbers.write": frozenset({"health_card:patient_number:bind"}),
 }
 

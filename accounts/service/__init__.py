@@ -34,6 +34,7 @@ from accounts.service.sessions import (
     identify_bearer,
     identify_login,
 )
+from accounts.service.signed import Signed, read_signed
 from accounts.service.staff import StaffCard, get_staff_card, hire_staff, sign_in_staff
 from accounts.service.terminal_keys import TerminalProof, check_terminal_proof
 from accounts.service.terminals import (
@@ -56,6 +57,7 @@ __all__ = [
     "HospitalCard",
     "MessageFate",
     "Practitioner",
+    "Signed",
     "StaffCard",
     "TerminalCard",
     "TerminalProof",
@@ -99,6 +101,7 @@ __all__ = [
     "new_secret",
     "open_dicom_port",
     "open_mllp_port",
+    "read_signed",
     "refresh_session",
     "register_adapter_client",
     "register_client",

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from accounts import service as accounts
 from consent.models import Grant, Purpose
+from consent.receipts import service as receipts
 from consent.refusals import GrantNotFound
 from core import audit, clock
 from core.actor import Actor
@@ -166,6 +167,7 @@ def _end(session: Session, actor: Actor, grant: Grant) -> None:
         of=("grant", grant.id),
         basis=(grant.id, grant.version),
     )
+    receipts.ask_of_revoked(session, actor, grant_id=grant.id)
 
 
 def _view(grant: Grant, person_name: str, hospital_name: str) -> GrantView:

@@ -96,5 +96,9 @@ TEXTS: dict[NoticeKind, Text] = {
         "您的一份报告已有更改",
         "{hospital}于 {time} 更改了一份已被查看过的检查检验报告，请以最新版本为准。",
     ),
+    NoticeKind.ERASURE_OVERDUE: Text(
+        "医院逾期未答复删除情况",
+        "您的授权结束后，{hospital}须说明如何处理其系统取走的副本，至 {time} 已逾期未答复。我们将继续催告。",
+    ),
     NoticeKind.EXPORT_READY: Text("您申请的档案导出已完成", "您的健康档案已导出完成，请在七天内下载。"),
 }

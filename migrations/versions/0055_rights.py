@@ -105,7 +105,7 @@ def downgrade():
     op.drop_table("erasure_requests")
     kinds = {"kinds": list(_NEW_NOTICES)}
     told = "(SELECT id FROM notices WHERE kind = ANY(:kinds))"
-    op.get_bind().execute(sa.text(f"DELETE FROM notice_deliveries WHERE notice_id IN {told}"), kinds)
+    op.get_bind().execute(sa.text("DELETE FROM notice_deliveries WHERE notice_id IN " + told), kinds)
     op.get_bind().execute(sa.text("DELETE FROM notices WHERE kind = ANY(:kinds)"), kinds)
     _change_notices(lambda kinds: [kind for kind in kinds if kind not in _NEW_NOTICES])
 

@@ -67,7 +67,7 @@ WITH staff AS (
 ), shared AS (
     INSERT INTO grants (id, person_id, hospital_id, purpose, visit_id, version, starts_at, expires_at)
     SELECT %(grant_id)s, person_id, hospital_id, 'treatment', id, 1, %(now)s, %(until)s FROM visit
-    ON CONFLICT (visit_id) WHERE revoked_at IS NULL
+    ON CONFLICT (visit_id) WHERE revoked_at IS NULL AND opened_by = 'code'
         DO UPDATE SET expires_at = excluded.expires_at, version = grants.version + 1
     RETURNING id, version
 ), acts AS (

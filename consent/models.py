@@ -1,10 +1,12 @@
-"""Grants: what a patient allows a hospital to see. Hidden and restricted items: what not everybody else sees."""
+"""Grants: what a patient allows others to see. Hidden and restricted items: what not everybody else sees."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, Uuid, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base, WithId
@@ -17,36 +19,131 @@ class Purpose(StrEnum):
     GUARDIAN = "guardian"
     FAMILY = "family"
     TREATMENT = "treatment"
+    CONSULTATION = "consultation"
+    INSURANCE = "insurance"
+    SHARING = "sharing"
+    EMERGENCY = "emergency"
     APP = "app"
 
 
-class Grant(WithId, Base):
-    """One hospital may see one person's records for one purpose, until it expires or is revoked.
+class OpenedBy(StrEnum):
+    """How a grant came to be: a code shown at a desk, a request that was answered, the patient by himself, a share
+    link, or a doctor in an emergency.
+    """
 
-    ``visit_id`` names the visit that opened it (a row of records, above us: no foreign key). A visit has one grant that
-    is not revoked.
-    ``version`` rises with every change, so that an access row says under which wording it was allowed.
+    CODE = "code"
+    REQUEST = "request"
+    PATIENT = "patient"
+    LINK = "link"
+    BREAK_GLASS = "break_glass"
+
+
+class ItemKind(StrEnum):
+    """What a grant can be confined to: the categories of reports and entries. Studies are imaging, visits are
+    encounters.
+    """
+
+    LABORATORY = "laboratory"
+    IMAGING = "imaging"
+    OTHER = "other"
+    ALLERGY = "allergy"
+    CONDITION = "condition"
+    DOCUMENT = "document"
+    ENCOUNTER = "encounter"
+    IMMUNIZATION = "immunization"
+    MEDICATION = "medication"
+    ORDER = "order"
+    PROCEDURE = "procedure"
+    SPECIMEN = "specimen"
+
+
+ITEM_KINDS = tuple(kind.value for kind in ItemKind)
+
+
+class Grant(WithId, Base):
+    """Somebody may see one person's records for one purpose, until it expires, is revoked or used up.
+
+    The recipient is a hospital, a department of it or one of its staff; or who holds a share link. The scope is the
+    whole record but for what is sensitive, unless a column narrows it: ``kinds``; ``visit_ids`` and ``item_ids``;
+    ``since_on`` and ``until_on``, both included (the item's day in Asia/Shanghai). ``sensitivities`` names the
+    sensitive kinds that belong to it.
+
+    ``visit_id`` names the visit whose code opened it (a row of records, above us: no foreign key). A visit has one such
+    grant that is not revoked. ``uses_left``: how many rows the access log may still get under it; None: any number.
+    ``notice_hash``: SHA-256, in hexadecimal digits, of what the patient was shown when he agreed.
+    ``version`` rises with every change of what it says, so that an access row says under which wording it was allowed.
     """
 
     __tablename__ = "grants"
     __table_args__ = (
-        CheckConstraint("purpose IN ('treatment')", name="purpose"),
+        CheckConstraint(
+            "purpose IN ('treatment', 'consultation', 'insurance', 'sharing', 'emergency')", name="purpose"
+        ),
+        CheckConstraint("opened_by IN ('code', 'request', 'patient', 'link', 'break_glass')", name="opened_by"),
         CheckConstraint("expires_at > starts_at", name="period"),
-        Index("uq_grants_visit", "visit_id", unique=True, postgresql_where=text("revoked_at IS NULL")),
+        CheckConstraint("(hospital_id IS NULL) = (link_id IS NOT NULL)", name="recipient"),
+        CheckConstraint("hospital_id IS NOT NULL OR (department IS NULL AND staff_id IS NULL)", name="within_hospital"),
+        CheckConstraint("department ~ '^[0-9A-Z]{4}$'", name="department"),
+        CheckConstraint("(opened_by = 'break_glass') = (purpose = 'emergency')", name="emergency"),
+        CheckConstraint("opened_by <> 'break_glass' OR staff_id IS NOT NULL", name="emergency_person"),
+        CheckConstraint(
+            f"kinds <@ ARRAY[{', '.join(repr(kind) for kind in ITEM_KINDS)}] AND cardinality(kinds) > 0", name="kinds"
+        ),
+        CheckConstraint(
+            "sensitivities <@ ARRAY['hiv', 'psychiatric', 'reproductive', 'genetic']", name="sensitivities"
+        ),
+        CheckConstraint("cardinality(visit_ids) > 0", name="visit_ids"),
+        CheckConstraint("cardinality(item_ids) > 0", name="item_ids"),
+        CheckConstraint("until_on >= since_on", name="days"),
+        CheckConstraint("uses_left >= 0", name="uses_left"),
+        CheckConstraint("notice_hash ~ '^[0-9a-f]{64}$'", name="notice_hash"),
+        Index(
+            "uq_grants_visit",
+            "visit_id",
+            unique=True,
+            postgresql_where=text("revoked_at IS NULL AND opened_by = 'code'"),
+        ),
         Index("ix_grants_person_id", "person_id", text("starts_at DESC")),
         Index(
             "ix_grants_in_force", "hospital_id", "person_id", "expires_at", postgresql_where=text("revoked_at IS NULL")
         ),
+        Index("ix_grants_link_id", "link_id", postgresql_where=text("link_id IS NOT NULL")),
     )
 
     person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
-    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
+    hospital_id: Mapped[UUID | None] = mapped_column(ForeignKey("hospitals.id"))
+    department: Mapped[str | None]
+    staff_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff_members.id"))
+    link_id: Mapped[UUID | None]
     purpose: Mapped[str]
+    opened_by: Mapped[str] = mapped_column(server_default=OpenedBy.CODE)
     visit_id: Mapped[UUID | None]
+    request_id: Mapped[UUID | None]
+    kinds: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    sensitivities: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    visit_ids: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid))
+    item_ids: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid))
+    since_on: Mapped[date | None]
+    until_on: Mapped[date | None]
+    may_download: Mapped[bool] = mapped_column(server_default=text("true"))
+    uses_left: Mapped[int | None]
+    notice_hash: Mapped[str | None]
     version: Mapped[int] = mapped_column(default=1)
     starts_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+
+
+class GrantVersion(Base):
+    """What a grant said in one version: its columns, but for the uses that are left. Written by a trigger of the
+    database at every change, and never changed.
+    """
+
+    __tablename__ = "grant_versions"
+
+    grant_id: Mapped[UUID] = mapped_column(ForeignKey("grants.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    said: Mapped[dict[str, Any]]
 
 
 class Sensitivity(StrEnum):

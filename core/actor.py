@@ -10,6 +10,7 @@ class ActorKind(StrEnum):
     STAFF = "staff"
     MACHINE = "machine"
     APP = "app"
+    LINK = "link"
     SYSTEM = "system"
 
 
@@ -17,12 +18,14 @@ class ActorKind(StrEnum):
 class Actor:
     """The one who asks.
 
-    :ivar id: login, staff member, machine client or app; the nil UUID for the platform itself.
+    :ivar id: login, staff member, machine client, app, or the share link that is held; the nil UUID for the platform
+        itself.
     :ivar permissions: ``package:thing:verb`` each.
     :ivar hospital_id: the house that staff and machines act for.
     :ivar session_id: the sign-in that this request came through; of an app, the authorization.
     :ivar on_behalf_of: the login that let an app in.
     :ivar scopes: what an app was let in for, in the words of its protocol.
+    :ivar department: where a staff member works (standard 4-digit code); None: nobody has said.
     """
 
     kind: ActorKind
@@ -32,6 +35,7 @@ class Actor:
     session_id: UUID | None = None
     on_behalf_of: UUID | None = None
     scopes: tuple[str, ...] = ()
+    department: str | None = None
 
     def can(self, permission: str) -> bool:
         """Whether the actor holds the permission."""

@@ -18,6 +18,7 @@ from core.ids import new_id
 from health_card import service as health_card
 
 TREATMENT_LIFE = timedelta(hours=24)
+_LINK = "分享链接"
 
 # The part of consent in the statement by which a scan enters a visit: for a code that shares records, of ``visit(id)``.
 # It waits for whoever revokes this very grant, and then finds it revoked.
@@ -25,7 +26,8 @@ OPEN_TREATMENT_GRANT = """
 INSERT INTO grants AS g (id, person_id, hospital_id, purpose, visit_id, version, starts_at, expires_at)
 SELECT %(grant_id)s, %(person_id)s, %(hospital_id)s, 'treatment', visit.id, 1, %(now)s, %(shared_until)s
 FROM visit WHERE %(shares_records)s
-ON CONFLICT (visit_id) WHERE revoked_at IS NULL DO UPDATE SET expires_at = excluded.expires_at, version = g.version + 1
+ON CONFLICT (visit_id) WHERE revoked_at IS NULL AND opened_by = 'code'
+    DO UPDATE SET expires_at = excluded.expires_at, version = g.version + 1
 RETURNING id, version, expires_at
 """
 
@@ -84,7 +86,8 @@ def revoke_grant(session: Session, actor: Actor, *, grant_id: UUID) -> GrantView
     alike = select(Grant).where(
         held,
         Grant.person_id.in_(health_card.same_person_ids(asked.person_id)),
-        Grant.hospital_id == asked.hospital_id,
+        Grant.hospital_id.is_not_distinct_from(asked.hospital_id),
+        Grant.link_id.is_not_distinct_from(asked.link_id),
         Grant.purpose == asked.purpose,
         (Grant.id == grant_id) | (Grant.revoked_at.is_(None) & (Grant.expires_at > clock.now())),
     )
@@ -92,7 +95,7 @@ def revoke_grant(session: Session, actor: Actor, *, grant_id: UUID) -> GrantView
     for grant in session.scalars(locked, execution_options={"populate_existing": True}).all():
         _end(session, actor, grant)
     name = health_card.get_demographics(session, asked.person_id).name
-    return _view(asked, name, accounts.get_hospital(session, asked.hospital_id).name)
+    return _view(asked, name, accounts.get_hospital(session, asked.hospital_id).name if asked.hospital_id else _LINK)
 
 
 def end_visit_grants(session: Session, actor: Actor, *, visit_id: UUID) -> None:
@@ -130,9 +133,12 @@ def list_grants(session: Session, actor: Actor) -> list[GrantView]:
     """The grants of the persons whom the actor may act for, newest first (at most 200)."""
     mine = select(Grant).where(Grant.person_id.in_(health_card.held_person_ids(actor)))
     grants = session.scalars(mine.order_by(Grant.starts_at.desc(), Grant.id.desc()).limit(200)).all()
-    hospitals = accounts.list_hospitals(session, {grant.hospital_id for grant in grants})
+    hospitals = accounts.list_hospitals(session, {grant.hospital_id for grant in grants if grant.hospital_id})
     names = {id_: health_card.get_demographics(session, id_).name for id_ in {grant.person_id for grant in grants}}
-    return [_view(grant, names[grant.person_id], hospitals[grant.hospital_id].name) for grant in grants]
+    return [
+        _view(grant, names[grant.person_id], hospitals[grant.hospital_id].name if grant.hospital_id else _LINK)
+        for grant in grants
+    ]
 
 
 def list_received_grants(session: Session, actor: Actor) -> list[GrantView]:

@@ -74,7 +74,7 @@ def test_the_bare_handler_answers_and_writes_what_the_product_does(
     by_hand, written_by_hand = scan_counting(bare_client, town.show_code(card_number), desk)
     assert (product.status_code, by_hand.status_code) == (201, 201), (product.text, by_hand.text)
     assert written_by_hand == written
-    once = ("code_redemptions", "visits", "visit_steps", "grants", "notices")
+    once = ("code_redemptions", "visits", "visit_steps", "grants", "grant_versions", "notices")
     assert written_by_hand == {**dict.fromkeys(once, 1), "outbox_messages": 2, "audit_entries": 3}
     assert by_hand.json.keys() == product.json.keys()
     alike = ("person", "medical_step", "department")
@@ -96,7 +96,7 @@ def test_the_bare_handler_continues_a_visit_as_the_product_does(
         seen.append((written, last_three_acts(), again.json.keys()))
     assert seen[0] == seen[1]
     assert seen[0][0] == {
-        **dict.fromkeys(("code_redemptions", "visit_steps", "notices", "outbox_messages"), 1),
+        **dict.fromkeys(("code_redemptions", "visit_steps", "grant_versions", "notices", "outbox_messages"), 1),
         "audit_entries": 3,
     }
 

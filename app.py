@@ -24,6 +24,9 @@ import consent.apps.routes
 import consent.receipts.pages
 import consent.receipts.routes
 import consent.receipts.service
+import consent.rights.pages
+import consent.rights.routes
+import consent.rights.service
 import consent.routes
 import health_card.batches.pages
 import health_card.batches.routes
@@ -52,6 +55,7 @@ import health_card.tencent.pages
 import health_card.tencent.routes
 import payments.commands
 import payments.routes
+import payments.service
 import recognition.routes
 import records.chart.pages
 import records.dicomweb.routes
@@ -82,6 +86,7 @@ import records.releasing.pages
 import records.releasing.relabelling
 import records.releasing.routes
 import records.reports.routes
+import records.rights.service
 import records.timeline.routes
 import records.trends.routes
 import records.uploads.pages
@@ -151,6 +156,7 @@ BLUEPRINTS = [
     consent.routes.api,
     consent.apps.routes.api,
     consent.receipts.routes.api,
+    consent.rights.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,
     records.life.routes.api,
@@ -189,6 +195,7 @@ PAGES = [
     health_card.matching.pages.pages,
     health_card.tencent.pages.pages,
     consent.receipts.pages.pages,
+    consent.rights.pages.pages,
     records.visits.pages.pages,
     records.chart.pages.pages,
     records.viewing.pages.pages,
@@ -227,6 +234,10 @@ def create_app(config: Config | None = None) -> Flask:
     limits.configure(config)
     storage.configure(config)
     consent.receipts.service.configure(config)
+    consent.rights.service.install(
+        holds=(records.rights.service.list_holds, payments.service.list_holds),
+        endings=(records.rights.service.end_all,),
+    )
     app = api.new_app(__name__)
     app.config["SQLALCHEMY_DATABASE_URI"] = config.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 4, "max_overflow": 4}

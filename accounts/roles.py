@@ -70,6 +70,7 @@ PATIENT_PERMISSIONS = frozenset(
         "consent:app:read",
         "consent:app:revoke",
         "consent:erasure:read",
+        "consent:deletion:ask",
         "payments:credit_line:read",
         "payments:credit_line:open",
         "payments:repayment:create",
@@ -150,6 +151,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "records:quality:read",
         "records:quality:draw",
         "consent:erasure:oversee",
+        "consent:deletion:read",
+        "consent:deletion:check",
     },
     Role.SECURITY_ADMINISTRATOR: _SIGNED_IN
     | {
@@ -160,6 +163,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "accounts:signing_key:manage",
         "health_card:tencent_app:manage",
         "records:image_archive:manage",
+        "consent:deletion:read",
+        "consent:deletion:approve",
     },
     Role.AUDIT_ADMINISTRATOR: _SIGNED_IN | {"accounts:overview:read", "accounts:audit:read"},
     # Who scores what others have drawn: an expert of imaging.

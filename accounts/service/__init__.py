@@ -22,7 +22,14 @@ from accounts.service.hospitals import (
     list_hospitals,
     register_hospital,
 )
-from accounts.service.logins import get_openid, identify_wechat, list_openids, refresh_session, sign_in_login
+from accounts.service.logins import (
+    forget_login,
+    get_openid,
+    identify_wechat,
+    list_openids,
+    refresh_session,
+    sign_in_login,
+)
 from accounts.service.machines import issue_machine_token
 from accounts.service.mllp_ports import identify_mllp_port, list_mllp_ports, open_mllp_port
 from accounts.service.names import Practitioner, describe_actors, list_practitioners
@@ -77,6 +84,7 @@ __all__ = [
     "find_hospital_id",
     "find_hospitals_by_code",
     "flag_terminal",
+    "forget_login",
     "get_hospital",
     "get_openid",
     "get_staff_card",

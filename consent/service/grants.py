@@ -105,6 +105,20 @@ def end_visit_grants(session: Session, actor: Actor, *, visit_id: UUID) -> None:
         _end(session, actor, grant)
 
 
+def end_grants_of_person(session: Session, actor: Actor, *, person_id: UUID) -> None:
+    """End all that anybody may see of a person whose record is deleted; locked against readers as in ``revoke_grant``.
+
+    What has run out already is left as it is.
+    """
+    theirs = select(Grant).where(
+        Grant.person_id.in_(health_card.same_person_ids(person_id)),
+        Grant.revoked_at.is_(None),
+        Grant.expires_at > clock.now(),
+    )
+    for grant in session.scalars(theirs.order_by(Grant.id).with_for_update()).all():
+        _end(session, actor, grant)
+
+
 def end_treatment_grant(session: Session, actor: Actor, *, visit_id: UUID) -> None:
     """The actor's hospital has finished a visit: what was shared for it runs out now. Locked as in ``revoke_grant``."""
     now = clock.now()

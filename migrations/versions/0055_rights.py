@@ -1,7 +1,7 @@
-"""Receipts of what hospitals copied under grants that have ended
+"""Receipts of what hospitals copied; records that people have corrected or deleted
 
 Revision ID: 0055
-Revises: 0052
+Revises: 0053
 Create Date: 2026-11-22 22:50:00.000000
 
 """
@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 
 # revision identifiers, used by Alembic.
 revision = "0055"
-down_revision = "0052"
+down_revision = "0053"
 branch_labels = None
 depends_on = None
 
@@ -21,7 +21,13 @@ CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table}
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 """
-_NEW_NOTICES = ("erasure_overdue",)
+_NEW_NOTICES = (
+    "erasure_overdue",
+    "deletion_asked",
+    "deletion_refused",
+    "rectification_answered",
+    "rectification_overdue",
+)
 _MOMENT = sa.DateTime(timezone=True)
 
 
@@ -97,15 +103,68 @@ def upgrade():
     )
     # What ran out before was never asked for: it begins with what runs out from now on.
     op.execute("INSERT INTO erasure_sweeps VALUES (1, now())")
+    op.add_column("persons", sa.Column("erased_at", _MOMENT, nullable=True))
+    _make_deletions()
+
+
+def _make_deletions():
+    op.create_table(
+        "deletion_requests",
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("asked_by", sa.Uuid(), nullable=False),
+        sa.Column("asked_at", _MOMENT, nullable=False),
+        sa.Column("cooling_until", _MOMENT, nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("checked_by", sa.Uuid(), nullable=True),
+        sa.Column("checked_at", _MOMENT, nullable=True),
+        sa.Column("approved_by", sa.Uuid(), nullable=True),
+        sa.Column("ended_at", _MOMENT, nullable=True),
+        sa.Column("refused_reason", sa.Text(), nullable=True),
+        sa.Column("kept", postgresql.JSONB(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint(
+            "state IN ('asked', 'checked', 'done', 'withdrawn', 'refused')", name=op.f("ck_deletion_requests_state")
+        ),
+        sa.CheckConstraint("cooling_until > asked_at", name=op.f("ck_deletion_requests_cooling")),
+        sa.CheckConstraint("(checked_by IS NULL) = (checked_at IS NULL)", name=op.f("ck_deletion_requests_checked")),
+        sa.CheckConstraint("checked_at >= cooling_until", name=op.f("ck_deletion_requests_cooled")),
+        sa.CheckConstraint(
+            "state NOT IN ('checked', 'done') OR checked_by IS NOT NULL", name=op.f("ck_deletion_requests_first_hand")
+        ),
+        sa.CheckConstraint("(state = 'done') = (approved_by IS NOT NULL)", name=op.f("ck_deletion_requests_approved")),
+        sa.CheckConstraint("approved_by <> checked_by", name=op.f("ck_deletion_requests_two_persons")),
+        sa.CheckConstraint(
+            "(state IN ('asked', 'checked')) = (ended_at IS NULL)", name=op.f("ck_deletion_requests_ended")
+        ),
+        sa.CheckConstraint(
+            "(state = 'refused') = (refused_reason IS NOT NULL)", name=op.f("ck_deletion_requests_refused")
+        ),
+        sa.CheckConstraint(
+            "refused_reason IN ('not_the_person', 'dispute', 'legal_order')",
+            name=op.f("ck_deletion_requests_refused_reason"),
+        ),
+        sa.CheckConstraint("(state = 'done') = (kept IS NOT NULL)", name=op.f("ck_deletion_requests_kept")),
+        sa.ForeignKeyConstraint(["person_id"], ["persons.id"], name=op.f("fk_deletion_requests_person_id")),
+        sa.ForeignKeyConstraint(["asked_by"], ["logins.id"], name=op.f("fk_deletion_requests_asked_by")),
+        sa.ForeignKeyConstraint(["checked_by"], ["staff_members.id"], name=op.f("fk_deletion_requests_checked_by")),
+        sa.ForeignKeyConstraint(["approved_by"], ["staff_members.id"], name=op.f("fk_deletion_requests_approved_by")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deletion_requests")),
+    )
+    open_ones = sa.text("state IN ('asked', 'checked')")
+    op.create_index(
+        "uq_deletion_requests_open", "deletion_requests", ["person_id"], unique=True, postgresql_where=open_ones
+    )
 
 
 def downgrade():
+    op.drop_table("deletion_requests")
+    op.drop_column("persons", "erased_at")
     op.drop_table("erasure_sweeps")
     op.drop_table("erasure_receipts")
     op.drop_table("erasure_requests")
     kinds = {"kinds": list(_NEW_NOTICES)}
-    told = "(SELECT id FROM notices WHERE kind = ANY(:kinds))"
-    op.get_bind().execute(sa.text("DELETE FROM notice_deliveries WHERE notice_id IN " + told), kinds)
+    delivered = "DELETE FROM notice_deliveries d USING notices n WHERE n.id = d.notice_id AND n.kind = ANY(:kinds)"
+    op.get_bind().execute(sa.text(delivered), kinds)
     op.get_bind().execute(sa.text("DELETE FROM notices WHERE kind = ANY(:kinds)"), kinds)
     _change_notices(lambda kinds: [kind for kind in kinds if kind not in _NEW_NOTICES])
 

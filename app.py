@@ -82,6 +82,8 @@ import records.quality.pages
 import records.quality.routes
 import records.quarantine.pages
 import records.quarantine.routes
+import records.rectifications.pages
+import records.rectifications.routes
 import records.releasing.pages
 import records.releasing.relabelling
 import records.releasing.routes
@@ -171,6 +173,7 @@ BLUEPRINTS = [
     records.documents.routes.api,
     records.exports.routes.api,
     records.news.routes.api,
+    records.rectifications.routes.api,
     records.fhir.routes.api,
     records.fhir.routes.discovery,
     records.hl7v2.routes.api,
@@ -203,6 +206,7 @@ PAGES = [
     records.items.pages.pages,
     records.items.house.pages.pages,
     records.news.pages.pages,
+    records.rectifications.pages.pages,
     records.orders.pages.pages,
     records.quality.pages.pages,
     records.releasing.pages.pages,

@@ -32,6 +32,7 @@ import records.news.jobs
 import records.pacs.jobs
 import records.quality.jobs
 import records.quarantine.jobs
+import records.rectifications.jobs
 import records.releasing.jobs
 import records.uploads.jobs
 import records.viewing.jobs
@@ -62,6 +63,7 @@ HANDLERS: dict[str, Handler] = {
     **records.quarantine.jobs.HANDLERS,
     **records.uploads.jobs.HANDLERS,
     **records.news.jobs.HANDLERS,
+    **records.rectifications.jobs.HANDLERS,
     **records.exports.jobs.HANDLERS,
     **records.pacs.jobs.HANDLERS,
     **records.dimse.jobs.HANDLERS,

@@ -71,6 +71,7 @@ PATIENT_PERMISSIONS = frozenset(
         "consent:app:revoke",
         "consent:erasure:read",
         "consent:deletion:ask",
+        "records:rectification:ask",
         "payments:credit_line:read",
         "payments:credit_line:open",
         "payments:repayment:create",
@@ -124,6 +125,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "records:trend:read",
         "records:entry:read",
         "records:correction:read",
+        "records:rectification:answer",
         "records:order:read",
         "records:image:read",
         "records:held_item:release",
@@ -153,6 +155,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "consent:erasure:oversee",
         "consent:deletion:read",
         "consent:deletion:check",
+        "records:rectification:oversee",
     },
     Role.SECURITY_ADMINISTRATOR: _SIGNED_IN
     | {

@@ -29,6 +29,23 @@ _NEW_NOTICES = (
     "rectification_overdue",
 )
 _MOMENT = sa.DateTime(timezone=True)
+_RECTIFICATION_CHECKS = {
+    "state": "state IN ('asked', 'accepted', 'declined', 'withdrawn')",
+    "object_kind": "object_kind IN ('report', 'study', 'entry')",
+    "reason": "reason IN ('correct', 'clinical_judgement', 'not_proven')",
+    "declined": "(state = 'declined') = (reason IS NOT NULL)",
+    "ended": "(state = 'asked') = (ended_at IS NULL)",
+    "answered": "(state IN ('accepted', 'declined')) = (answered_by IS NOT NULL)",
+    "corrected": "(state = 'accepted') = (corrected_version IS NOT NULL)",
+    "accepted_is_corrected": "object_kind = 'study' OR corrected_version > object_version",
+    "due": "due_at > asked_at",
+}
+_RECTIFICATION_OWNERS = {
+    "person_id": "persons",
+    "hospital_id": "hospitals",
+    "asked_by": "logins",
+    "answered_by": "staff_members",
+}
 
 
 def upgrade():
@@ -105,6 +122,7 @@ def upgrade():
     op.execute("INSERT INTO erasure_sweeps VALUES (1, now())")
     op.add_column("persons", sa.Column("erased_at", _MOMENT, nullable=True))
     _make_deletions()
+    _make_rectifications()
 
 
 def _make_deletions():
@@ -156,7 +174,47 @@ def _make_deletions():
     )
 
 
+def _make_rectifications():
+    op.create_table(
+        "rectification_requests",
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("hospital_id", sa.Uuid(), nullable=False),
+        sa.Column("object_kind", sa.Text(), nullable=False),
+        sa.Column("object_id", sa.Uuid(), nullable=False),
+        sa.Column("object_version", sa.Integer(), nullable=False),
+        sa.Column("asked_by", sa.Uuid(), nullable=False),
+        sa.Column("asked_at", _MOMENT, nullable=False),
+        sa.Column("due_at", _MOMENT, nullable=False),
+        sa.Column("data_key", sa.LargeBinary(), nullable=True),
+        sa.Column("wrong_sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("right_sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("note_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("corrected_version", sa.Integer(), nullable=True),
+        sa.Column("answered_by", sa.Uuid(), nullable=True),
+        sa.Column("ended_at", _MOMENT, nullable=True),
+        sa.Column("escalated_at", _MOMENT, nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        *(
+            sa.CheckConstraint(said, name=op.f(f"ck_rectification_requests_{name}"))
+            for name, said in _RECTIFICATION_CHECKS.items()
+        ),
+        *(
+            sa.ForeignKeyConstraint([column], [f"{table}.id"], name=op.f(f"fk_rectification_requests_{column}"))
+            for column, table in _RECTIFICATION_OWNERS.items()
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rectification_requests")),
+    )
+    table, newest = "rectification_requests", sa.text("id DESC")
+    op.create_index(f"uq_{table}_open", table, ["object_id"], unique=True, postgresql_where=sa.text("state = 'asked'"))
+    for column in ("hospital_id", "person_id"):
+        op.create_index(f"ix_{table}_{column}", table, [column, newest])
+    op.create_index(f"ix_{table}_escalated", table, [newest], postgresql_where=sa.text("escalated_at IS NOT NULL"))
+
+
 def downgrade():
+    op.drop_table("rectification_requests")
     op.drop_table("deletion_requests")
     op.drop_column("persons", "erased_at")
     op.drop_table("erasure_sweeps")

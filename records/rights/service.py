@@ -9,6 +9,7 @@ from consent.rights.service import Hold, HoldCode, keep_since
 from core import clock, statements
 from health_card import service as health_card
 from records.exports import service as exports
+from records.rectifications import service as rectifications
 
 # The last day of each kind, of all records of the person. What belongs to no stay in hospital counts as outpatient's.
 _LAST = statements.compose(
@@ -34,6 +35,7 @@ def list_holds(session: Session, person_id: UUID) -> Iterator[Hold]:
     last_visit, last_discharge, is_in_hospital = row
     if is_in_hospital:
         yield Hold(HoldCode.IN_HOSPITAL)
+    yield from rectifications.list_holds(session, person_id)
     if last_visit is not None:
         yield keep_since(HoldCode.OUTPATIENT_RECORD, clock.in_city(last_visit).date())
     if last_discharge is not None:
@@ -41,5 +43,6 @@ def list_holds(session: Session, person_id: UUID) -> Iterator[Hold]:
 
 
 def end_all(session: Session, person_id: UUID) -> None:
-    """What was made of the records to be taken away becomes unreadable."""
+    """What was made of the records to be taken away, and what was written about them, becomes unreadable."""
     exports.end_exports_of(session, person_id=person_id)
+    rectifications.forget_texts(session, person_id=person_id)

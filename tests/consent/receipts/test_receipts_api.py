@@ -161,7 +161,7 @@ def test_what_is_overdue_is_told_and_reminded_weekly(ward: Ward, stepping_clock:
         told = session.connection().exec_driver_sql(
             "SELECT kind, facts::text FROM notices WHERE object_id = %s", (str(request_id),)
         )
-        assert told.all() == [("erasure_overdue", "{}")]
+        assert [tuple(row) for row in told] == [("erasure_overdue", "{}")]
 
 
 def test_a_receipt_that_does_not_hold_changes_nothing(ward: Ward) -> None:

@@ -21,6 +21,12 @@ import accounts.commands
 import accounts.pages
 import accounts.routes
 import consent.apps.routes
+import consent.receipts.pages
+import consent.receipts.routes
+import consent.receipts.service
+import consent.rights.pages
+import consent.rights.routes
+import consent.rights.service
 import consent.routes
 import core.sealing.routes
 import health_card.batches.pages
@@ -50,6 +56,7 @@ import health_card.tencent.pages
 import health_card.tencent.routes
 import payments.commands
 import payments.routes
+import payments.service
 import recognition.routes
 import records.chart.pages
 import records.dicomweb.routes
@@ -76,10 +83,13 @@ import records.quality.pages
 import records.quality.routes
 import records.quarantine.pages
 import records.quarantine.routes
+import records.rectifications.pages
+import records.rectifications.routes
 import records.releasing.pages
 import records.releasing.relabelling
 import records.releasing.routes
 import records.reports.routes
+import records.rights.service
 import records.timeline.routes
 import records.trends.routes
 import records.uploads.pages
@@ -151,6 +161,8 @@ BLUEPRINTS = [
     health_card.patient_numbers.routes.api,
     consent.routes.api,
     consent.apps.routes.api,
+    consent.receipts.routes.api,
+    consent.rights.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,
     records.life.routes.api,
@@ -165,6 +177,7 @@ BLUEPRINTS = [
     records.documents.routes.api,
     records.exports.routes.api,
     records.news.routes.api,
+    records.rectifications.routes.api,
     records.fhir.routes.api,
     records.fhir.routes.discovery,
     records.hl7v2.routes.api,
@@ -188,6 +201,8 @@ PAGES = [
     health_card.counts.pages.pages,
     health_card.matching.pages.pages,
     health_card.tencent.pages.pages,
+    consent.receipts.pages.pages,
+    consent.rights.pages.pages,
     records.visits.pages.pages,
     records.chart.pages.pages,
     records.viewing.pages.pages,
@@ -195,6 +210,7 @@ PAGES = [
     records.items.pages.pages,
     records.items.house.pages.pages,
     records.news.pages.pages,
+    records.rectifications.pages.pages,
     records.orders.pages.pages,
     records.quality.pages.pages,
     records.releasing.pages.pages,
@@ -226,6 +242,11 @@ def create_app(config: Config | None = None) -> Flask:
     vault.configure(config)
     limits.configure(config)
     storage.configure(config)
+    consent.receipts.service.configure(config)
+    consent.rights.service.install(
+        holds=(records.rights.service.list_holds, payments.service.list_holds),
+        endings=(records.rights.service.end_all,),
+    )
     app = api.new_app(__name__)
     app.config["SQLALCHEMY_DATABASE_URI"] = config.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 4, "max_overflow": 4}
@@ -275,4 +296,5 @@ def make_ready() -> None:
         outbox.announce(session, key_commands.ROTATION_TOPIC, {}, key=key_commands.ROTATION_TOPIC)
         records.items.service.load_starting_list(session)
         outbox.announce(session, records.items.service.FOLDING_DUE, {}, key=records.items.service.FOLDING_DUE)
+        outbox.announce(session, consent.receipts.service.SWEEP_DUE, {}, key=consent.receipts.service.SWEEP_DUE)
         records.releasing.relabelling.announce_list(session)

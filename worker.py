@@ -16,6 +16,7 @@ from functools import partial
 
 from flask import Flask
 
+import consent.receipts.jobs
 import health_card.batches.jobs
 import health_card.family.jobs
 import health_card.matching.jobs
@@ -31,6 +32,7 @@ import records.news.jobs
 import records.pacs.jobs
 import records.quality.jobs
 import records.quarantine.jobs
+import records.rectifications.jobs
 import records.releasing.jobs
 import records.uploads.jobs
 import records.viewing.jobs
@@ -54,6 +56,7 @@ HANDLERS: dict[str, Handler] = {
     **health_card.realname.jobs.HANDLERS,
     **health_card.batches.jobs.HANDLERS,
     **health_card.printing.jobs.HANDLERS,
+    **consent.receipts.jobs.HANDLERS,
     **payments.jobs.HANDLERS,
     **records.visits.jobs.HANDLERS,
     **records.items.jobs.HANDLERS,
@@ -61,6 +64,7 @@ HANDLERS: dict[str, Handler] = {
     **records.quarantine.jobs.HANDLERS,
     **records.uploads.jobs.HANDLERS,
     **records.news.jobs.HANDLERS,
+    **records.rectifications.jobs.HANDLERS,
     **records.exports.jobs.HANDLERS,
     **records.pacs.jobs.HANDLERS,
     **records.dimse.jobs.HANDLERS,

@@ -69,6 +69,9 @@ PATIENT_PERMISSIONS = frozenset(
         "consent:app:answer",
         "consent:app:read",
         "consent:app:revoke",
+        "consent:erasure:read",
+        "consent:deletion:ask",
+        "records:rectification:ask",
         "payments:credit_line:read",
         "payments:credit_line:open",
         "payments:repayment:create",
@@ -112,6 +115,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "records:quarantine:dismiss",
         "records:upload:manage",
         "records:code_mapping:manage",
+        "consent:house_erasure:read",
     },
     Role.DOCTOR: _SIGNED_IN
     | _AT_A_DESK
@@ -121,6 +125,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "records:trend:read",
         "records:entry:read",
         "records:correction:read",
+        "records:rectification:answer",
         "records:order:read",
         "records:image:read",
         "records:held_item:release",
@@ -147,6 +152,10 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "health_card:person:merge",
         "records:quality:read",
         "records:quality:draw",
+        "consent:erasure:oversee",
+        "consent:deletion:read",
+        "consent:deletion:check",
+        "records:rectification:oversee",
     },
     Role.SECURITY_ADMINISTRATOR: _SIGNED_IN
     | {
@@ -157,6 +166,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "accounts:signing_key:manage",
         "health_card:tencent_app:manage",
         "records:image_archive:manage",
+        "consent:deletion:read",
+        "consent:deletion:approve",
     },
     Role.AUDIT_ADMINISTRATOR: _SIGNED_IN | {"accounts:overview:read", "accounts:audit:read"},
     # Who scores what others have drawn: an expert of imaging.
@@ -184,6 +195,7 @@ SCOPE_PERMISSIONS: dict[str, frozenset[str]] = {
     "quarantine.read": frozenset({"records:quarantine:read"}),
     "code_mappings.write": frozenset({"records:item:read", "records:code_mapping:manage"}),
     "quarantine.write": frozenset({"records:quarantine:replay", "records:quarantine:dismiss"}),
+    "erasure.write": frozenset({"consent:erasure:answer"}),
     "patient_numbers.write": frozenset({"health_card:patient_number:bind"}),
 }
 

@@ -80,6 +80,9 @@ class Config:
     realname: RealNameAccess | None = None
     family_limit: int = 5
     visit_days: int = 1
+    erasure_days: int = 30
+    rectification_days: int = 15
+    deletion_cooling_days: int = 7
     mllp_port_connections: int = 4000
     bucket: BucketAccess | None = None
     storage_home: StorageHome = "folder"
@@ -133,6 +136,9 @@ def read_config(environment: Mapping[str, str]) -> Config:
         realname=reader.realname(profile),
         family_limit=reader.number("FAMILY_LIMIT", default=5, most=999),
         visit_days=reader.number("VISIT_DAYS", default=1, most=7),
+        deletion_cooling_days=reader.number("DELETION_COOLING_DAYS", default=7, most=90),
+        rectification_days=reader.number("RECTIFICATION_DAYS", default=15, most=90),
+        erasure_days=reader.number("ERASURE_DAYS", default=30, most=365),
         mllp_port_connections=reader.number("MLLP_PORT_CONNECTIONS", default=4000, most=20_000),
         bucket=reader.bucket(profile),
         storage_home=reader.storage_home(),

@@ -1,8 +1,13 @@
 """How names and numbers are shown to those who need not see them whole."""
 
+# In place of the name of a person whose record was deleted; nothing of it is to be hidden.
+ERASED_NAME = "档案已删除"
+
 
 def mask_name(name: str) -> str:
     """张三 -> 张*, 张小三 -> 张*三."""
+    if name == ERASED_NAME:
+        return name
     if len(name) <= 1:
         return "*"
     return name[0] + "*" if len(name) == 2 else name[0] + "*" * (len(name) - 2) + name[-1]

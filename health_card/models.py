@@ -25,6 +25,8 @@ class Person(WithId, Base):
     ``root_id`` names the record that stands for the person: this one, or the one that it was merged into. What is
     known of a person hangs on the record through which it came, so that taking a merge back gives each its own again;
     whoever reads asks for all records of the same person (``service.same_persons``).
+
+    ``erased_at``: the record was deleted. Its key is another one since, and what it says of the person is nothing.
     """
 
     __tablename__ = "persons"
@@ -45,6 +47,7 @@ class Person(WithId, Base):
     nation: Mapped[str | None]
     assurance: Mapped[str]
     created_at: Mapped[datetime]
+    erased_at: Mapped[datetime | None]
 
 
 class CertificateState(StrEnum):

@@ -22,7 +22,14 @@ from accounts.service.hospitals import (
     list_hospitals,
     register_hospital,
 )
-from accounts.service.logins import get_openid, identify_wechat, list_openids, refresh_session, sign_in_login
+from accounts.service.logins import (
+    forget_login,
+    get_openid,
+    identify_wechat,
+    list_openids,
+    refresh_session,
+    sign_in_login,
+)
 from accounts.service.machines import issue_machine_token
 from accounts.service.mllp_ports import identify_mllp_port, list_mllp_ports, open_mllp_port
 from accounts.service.names import Practitioner, describe_actors, list_practitioners
@@ -34,6 +41,7 @@ from accounts.service.sessions import (
     identify_bearer,
     identify_login,
 )
+from accounts.service.signed import Signed, read_signed
 from accounts.service.staff import StaffCard, get_staff_card, hire_staff, sign_in_staff
 from accounts.service.terminal_keys import TerminalProof, check_terminal_proof
 from accounts.service.terminals import (
@@ -56,6 +64,7 @@ __all__ = [
     "HospitalCard",
     "MessageFate",
     "Practitioner",
+    "Signed",
     "StaffCard",
     "TerminalCard",
     "TerminalProof",
@@ -75,6 +84,7 @@ __all__ = [
     "find_hospital_id",
     "find_hospitals_by_code",
     "flag_terminal",
+    "forget_login",
     "get_hospital",
     "get_openid",
     "get_staff_card",
@@ -99,6 +109,7 @@ __all__ = [
     "new_secret",
     "open_dicom_port",
     "open_mllp_port",
+    "read_signed",
     "refresh_session",
     "register_adapter_client",
     "register_client",

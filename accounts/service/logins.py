@@ -77,6 +77,12 @@ def list_openids(session: Session, login_ids: set[UUID]) -> dict[UUID, str]:
     return dict(session.execute(wanted).tuples().all())
 
 
+def forget_login(session: Session, *, login_id: UUID) -> None:
+    """Forget whose WeChat account a login was; the caller has ended its sign-ins. Who comes back is a new login."""
+    forgotten = update(Login).where(Login.id == login_id).values(openid=f"erased:{login_id}", unionid=None)
+    session.execute(forgotten)
+
+
 def end_family(session: Session, family: LoginSession, *, reason: str) -> None:
     """End a sign-in: its refresh tokens and its access tokens are worthless from the next request on."""
     family.ended_at = clock.now()

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from accounts import service as accounts
 from consent.models import Grant, OpenedBy, Purpose
+from consent.receipts import service as receipts
 from consent.refusals import GrantNotFound, NothingToShare
 from consent.scope import Recipient, Scope, recipient_of, scope_of
 from core import audit, clock
@@ -173,6 +174,20 @@ def end_visit_grants(session: Session, actor: Actor, *, visit_id: UUID) -> None:
         _end(session, actor, grant)
 
 
+def end_grants_of_person(session: Session, actor: Actor, *, person_id: UUID) -> None:
+    """End all that anybody may see of a person whose record is deleted; locked against readers as in ``revoke_grant``.
+
+    What has run out already is left as it is.
+    """
+    theirs = select(Grant).where(
+        Grant.person_id.in_(health_card.same_person_ids(person_id)),
+        Grant.revoked_at.is_(None),
+        Grant.expires_at > clock.now(),
+    )
+    for grant in session.scalars(theirs.order_by(Grant.id).with_for_update()).all():
+        _end(session, actor, grant)
+
+
 def end_treatment_grant(session: Session, actor: Actor, *, visit_id: UUID) -> None:
     """The actor's hospital has finished a visit: what was shared for it runs out now. Locked as in ``revoke_grant``."""
     now = clock.now()
@@ -236,6 +251,7 @@ def _end(session: Session, actor: Actor, grant: Grant) -> None:
         of=("grant", grant.id),
         basis=(grant.id, grant.version),
     )
+    receipts.ask_of_revoked(session, actor, grant_id=grant.id)
 
 
 def _show(session: Session, grants: Sequence[Grant]) -> list[GrantView]:

@@ -5,7 +5,7 @@ act          from                                    to             who
 ===========  ======================================  =============  ======================
 report_lost  normal                                  lost           holder, desk
 restore      lost                                    normal         holder, desk
-cancel       normal, lost, being made                cancelled      holder, desk
+cancel       normal, lost, being made                cancelled      holder, desk, platform
 apply_again  cancelled                               normal         holder, desk
 issue        being made, not issued                  normal         desk, platform
 withhold     normal, lost, being made                not issued     platform
@@ -54,7 +54,7 @@ _IN_USE = frozenset({CardState.NORMAL, CardState.LOST})
 MOVES = {
     CardAct.REPORT_LOST: Move(frozenset({CardState.NORMAL}), CardState.LOST, _HOLDER_OR_DESK),
     CardAct.RESTORE: Move(frozenset({CardState.LOST}), CardState.NORMAL, _HOLDER_OR_DESK),
-    CardAct.CANCEL: Move(_IN_USE | {CardState.BEING_MADE}, CardState.CANCELLED, _HOLDER_OR_DESK),
+    CardAct.CANCEL: Move(_IN_USE | {CardState.BEING_MADE}, CardState.CANCELLED, _HOLDER_OR_DESK | {ActorKind.SYSTEM}),
     CardAct.APPLY_AGAIN: Move(frozenset({CardState.CANCELLED}), CardState.NORMAL, _HOLDER_OR_DESK),
     CardAct.ISSUE: Move(
         frozenset({CardState.BEING_MADE, CardState.NOT_ISSUED}),

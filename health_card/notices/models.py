@@ -42,6 +42,11 @@ class NoticeKind(StrEnum):
     REPORT_NEW = "report_new"
     REPORT_AMENDED = "report_amended"
     EXPORT_READY = "export_ready"
+    ERASURE_OVERDUE = "erasure_overdue"
+    DELETION_ASKED = "deletion_asked"
+    DELETION_REFUSED = "deletion_refused"
+    RECTIFICATION_ANSWERED = "rectification_answered"
+    RECTIFICATION_OVERDUE = "rectification_overdue"
 
 
 class Notice(WithId, Base):

@@ -96,5 +96,23 @@ TEXTS: dict[NoticeKind, Text] = {
         "您的一份报告已有更改",
         "{hospital}于 {time} 更改了一份已被查看过的检查检验报告，请以最新版本为准。",
     ),
+    NoticeKind.ERASURE_OVERDUE: Text(
+        "医院逾期未答复删除情况",
+        "您的授权结束后，{hospital}须说明如何处理其系统取走的副本，至 {time} 已逾期未答复。我们将继续催告。",
+    ),
+    NoticeKind.DELETION_ASKED: Text(
+        "有人申请删除您的档案",
+        "您的健康卡档案于 {time} 被申请删除。冷静期内可随时撤回；期满并经平台双人复核后删除，无法恢复。"
+        "如非您本人办理，请立即撤回。",
+    ),
+    NoticeKind.DELETION_REFUSED: Text(
+        "档案删除申请未通过", "平台于 {time} 复核了您的档案删除申请，未予通过，原因见申请记录。"
+    ),
+    NoticeKind.RECTIFICATION_ANSWERED: Text(
+        "医院已答复您的更正申请", "{hospital}于 {time} 答复了您的健康档案更正申请，请查看。"
+    ),
+    NoticeKind.RECTIFICATION_OVERDUE: Text(
+        "您的更正申请逾期未答复", "{hospital}未在期限内答复您的健康档案更正申请，已转平台督办。"
+    ),
     NoticeKind.EXPORT_READY: Text("您申请的档案导出已完成", "您的健康档案已导出完成，请在七天内下载。"),
 }

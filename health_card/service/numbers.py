@@ -33,7 +33,8 @@ SELECT asked.place, owner.person_id
 FROM jsonb_to_recordset(%(naming)s) asked (place int, number text, card text, certificate bytea) CROSS JOIN LATERAL (
     (SELECT person_id FROM patient_numbers WHERE hospital_id = %(hospital_id)s AND number = asked.number LIMIT 2)
     UNION ALL
-    (SELECT person_id FROM cards WHERE number = asked.card LIMIT 2)
+    (SELECT card.person_id FROM cards card JOIN persons named ON named.id = card.person_id
+    WHERE card.number = asked.card AND named.erased_at IS NULL LIMIT 2)
     UNION ALL
     (SELECT person_id FROM person_certificates
     WHERE number_index = asked.certificate AND state <> 'withdrawn' LIMIT 2)
@@ -155,8 +156,9 @@ def _by_patient_number(actor: Actor, number: str | None) -> Select[tuple[UUID]] 
 def _by_card_number(number: str | None) -> Select[tuple[UUID]] | None:
     if not number:
         return None
-    # Whatever became of the card: what a hospital writes under it is still that person's.
-    return select(Card.person_id).where(Card.number == number.upper())
+    # Whatever became of the card: what a hospital writes under it is still that person's, unless he was deleted.
+    named = select(Card.person_id).join(Person, Person.id == Card.person_id)
+    return named.where(Card.number == number.upper(), Person.erased_at.is_(None))
 
 
 def _by_certificate(certificate: tuple[str, str] | None) -> Select[tuple[UUID]] | None:

@@ -1,6 +1,7 @@
 """What other packages may ask of payments."""
 
 from payments.service.charges import Bill, PaymentCode, capture_charge
+from payments.service.holds import list_holds
 from payments.service.lines import LineView, get_line, list_lines, open_line, open_line_at_desk
 from payments.service.products import ProductTerms, create_product, list_products
 from payments.service.repayments import (
@@ -38,6 +39,7 @@ __all__ = [
     "get_line",
     "get_repayment",
     "list_entries",
+    "list_holds",
     "list_lines",
     "list_products",
     "open_line",

@@ -259,6 +259,18 @@ def expire_export(session: Session, export_id: UUID) -> str | None:
     return export.storage_key
 
 
+def end_exports_of(session: Session, *, person_id: UUID) -> None:
+    """End what is being made of a person's records, and make unreadable what is ready; the files leave the disk."""
+    living = RecordExport.state.in_((ExportState.RUNNING, ExportState.READY))
+    theirs = select(RecordExport).where(RecordExport.person_id.in_(health_card.same_person_ids(person_id)), living)
+    for export in session.scalars(theirs.order_by(RecordExport.id).with_for_update()).all():
+        if export.state == ExportState.RUNNING:
+            _end(session, export, ExportState.ENDED)
+        else:
+            export.state, export.data_key, export.expires_at = ExportState.EXPIRED.value, None, clock.now()
+            outbox.announce(session, EXPIRED_TOPIC, {"export_id": str(export.id)})
+
+
 def _check_not_too_often(session: Session, actor: Actor) -> None:
     day = timedelta(days=1)
     recent = select(RecordExport.asked_at).where(

@@ -22,14 +22,17 @@ from records.timeline.seeing import Counted, count_between, mark_all_seen, mark_
 __all__ = [
     "PAGE",
     "Counted",
+    "ItemFacts",
     "Placement",
     "TimelineFilter",
     "TimelineItem",
     "TimelinePage",
     "VisitOfItem",
     "count_between",
+    "describe_items",
     "disclose_item",
     "find_kind",
+    "get_item",
     "hide_item",
     "list_own_timeline",
     "list_shared_timeline",
@@ -135,16 +138,16 @@ def hide_item(session: Session, actor: Actor, *, object_id: UUID) -> TimelineIte
     :raises ItemNotFound: no such thing that the actor may see.
     :raises HidingNotAllowed: the actor is not the person himself, or under 14.
     """
-    item = _get_item(session, actor, object_id)
+    item = get_item(session, actor, object_id=object_id)
     consent.hide_item(session, actor, person_id=item.person_id, of=(item.object_kind, object_id))
-    return _get_item(session, actor, object_id)
+    return get_item(session, actor, object_id=object_id)
 
 
 def show_item(session: Session, actor: Actor, *, object_id: UUID) -> TimelineItem:
     """Undo ``hide_item``; raises as it does."""
-    item = _get_item(session, actor, object_id)
+    item = get_item(session, actor, object_id=object_id)
     consent.show_item(session, actor, person_id=item.person_id, of=(item.object_kind, object_id))
-    return _get_item(session, actor, object_id)
+    return get_item(session, actor, object_id=object_id)
 
 
 def disclose_item(session: Session, actor: Actor, *, object_id: UUID) -> TimelineItem:
@@ -152,16 +155,16 @@ def disclose_item(session: Session, actor: Actor, *, object_id: UUID) -> Timelin
 
     :raises ItemNotFound: no such thing that the actor may see.
     """
-    item = _get_item(session, actor, object_id)
+    item = get_item(session, actor, object_id=object_id)
     consent.disclose_item(session, actor, person_id=item.person_id, object_id=object_id)
-    return _get_item(session, actor, object_id)
+    return get_item(session, actor, object_id=object_id)
 
 
 def withhold_item(session: Session, actor: Actor, *, object_id: UUID) -> TimelineItem:
     """Undo ``disclose_item``; raises as it does."""
-    item = _get_item(session, actor, object_id)
+    item = get_item(session, actor, object_id=object_id)
     consent.withhold_item(session, actor, person_id=item.person_id, object_id=object_id)
-    return _get_item(session, actor, object_id)
+    return get_item(session, actor, object_id=object_id)
 
 
 def find_kind(session: Session, actor: Actor, *, person_id: UUID, object_id: UUID) -> str | None:
@@ -175,7 +178,26 @@ def find_kind(session: Session, actor: Actor, *, person_id: UUID, object_id: UUI
     )
 
 
-def _get_item(session: Session, actor: Actor, object_id: UUID) -> TimelineItem:
+@dataclass(frozen=True)
+class ItemFacts:
+    """What a line of the timeline is, as of now."""
+
+    title: str
+    version: int
+
+
+def describe_items(session: Session, object_ids: set[UUID]) -> dict[UUID, ItemFacts]:
+    """The lines of these things by their ids; the caller has decided that they may be seen."""
+    line = TimelineEntry
+    wanted = select(line.object_id, line.title, line.version).where(line.object_id.in_(object_ids))
+    return {id_: ItemFacts(title, version) for id_, title, version in session.execute(wanted).tuples()}
+
+
+def get_item(session: Session, actor: Actor, *, object_id: UUID) -> TimelineItem:
+    """A line that the actor may see now.
+
+    :raises ItemNotFound: no such thing that the actor may see.
+    """
     items, _ = read_page(session, actor, TimelineFilter(object_id=object_id), limit=1)
     if not items:
         raise ItemNotFound

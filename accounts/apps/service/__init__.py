@@ -20,6 +20,7 @@ from accounts.apps.service.authorizations import (
     AuthorizationView,
     end_authorizations,
     end_authorizations_of_login,
+    end_authorizations_of_persons,
     find_authorization,
     list_authorizations,
 )
@@ -66,6 +67,7 @@ __all__ = [
     "decline",
     "end_authorizations",
     "end_authorizations_of_login",
+    "end_authorizations_of_persons",
     "exchange_code",
     "find_authorization",
     "find_categories",

@@ -71,6 +71,13 @@ def end_authorizations_of_login(session: Session, actor: Actor, *, login_id: UUI
     _end_all(session, actor, select(AppAuthorization).where(AppAuthorization.login_id == login_id), reason)
 
 
+def end_authorizations_of_persons(
+    session: Session, actor: Actor, *, person_ids: Select[tuple[UUID]], reason: str
+) -> None:
+    """End all that anybody has let any app read of these persons."""
+    _end_all(session, actor, select(AppAuthorization).where(AppAuthorization.person_id.in_(person_ids)), reason)
+
+
 def end_authorizations_of_app(session: Session, actor: Actor, *, app_id: UUID, reason: str) -> None:
     """End all that anybody has let an app read."""
     _end_all(session, actor, select(AppAuthorization).where(AppAuthorization.app_id == app_id), reason)

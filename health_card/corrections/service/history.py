@@ -68,7 +68,7 @@ def list_changes_of(session: Session, person_id: UUID, *, before: UUID | None = 
     theirs = (
         select(PersonChange, Person.data_key)
         .join(Person, Person.id == PersonChange.person_id)
-        .where(PersonChange.person_id.in_(same_person_ids(person_id)))
+        .where(PersonChange.person_id.in_(same_person_ids(person_id)), Person.erased_at.is_(None))
     )
     if before is not None:
         last = select(PersonChange.changed_at, PersonChange.id).where(PersonChange.id == before)

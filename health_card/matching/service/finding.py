@@ -1,6 +1,6 @@
 """Finding the records that may be the same person's. For jobs only: the readings of all characters fill 50 MB."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, literal, select
@@ -36,11 +36,11 @@ CERTAIN = "certain"
 NOTHING_SHARED: tuple[str, ...] = ()
 
 
-def note_traits(session: Session, person_ids: Iterable[UUID]) -> None:
+def note_traits(session: Session, person_ids: Collection[UUID]) -> None:
     """Keep what the records can be found by. What was noted before stays, so that former names and phones find too."""
     rows = [
         {"person_id": person_id, "kind": kind.value, "value_index": index_trait(kind, text)}
-        for person_id in person_ids
+        for person_id in session.scalars(select(Person.id).where(Person.id.in_(person_ids), Person.erased_at.is_(None)))
         for kind, text in list_traits(_read(session, person_id))
     ]
     if rows:

@@ -79,6 +79,8 @@ class Config:
     realname: RealNameAccess | None = None
     family_limit: int = 5
     visit_days: int = 1
+    emergency_hours: int = 4
+    emergency_review_hours: int = 72
     mllp_port_connections: int = 4000
     bucket: BucketAccess | None = None
     storage_home: StorageHome = "folder"
@@ -131,6 +133,8 @@ def read_config(environment: Mapping[str, str]) -> Config:
         realname=reader.realname(profile),
         family_limit=reader.number("FAMILY_LIMIT", default=5, most=999),
         visit_days=reader.number("VISIT_DAYS", default=1, most=7),
+        emergency_hours=reader.number("EMERGENCY_HOURS", default=4, most=24),
+        emergency_review_hours=reader.number("EMERGENCY_REVIEW_HOURS", default=72, most=720),
         mllp_port_connections=reader.number("MLLP_PORT_CONNECTIONS", default=4000, most=20_000),
         bucket=reader.bucket(profile),
         storage_home=reader.storage_home(),

@@ -21,6 +21,8 @@ import accounts.commands
 import accounts.pages
 import accounts.routes
 import consent.apps.routes
+import consent.emergencies.pages
+import consent.emergencies.routes
 import consent.routes
 import health_card.batches.pages
 import health_card.batches.routes
@@ -55,6 +57,8 @@ import records.dicomweb.routes
 import records.documents.pages
 import records.documents.proof
 import records.documents.routes
+import records.emergencies.pages
+import records.emergencies.routes
 import records.entries.routes
 import records.exports.routes
 import records.fhir.routes
@@ -147,7 +151,9 @@ BLUEPRINTS = [
     health_card.patient_numbers.routes.api,
     consent.routes.api,
     consent.apps.routes.api,
+    consent.emergencies.routes.api,
     records.visits.routes.api,
+    records.emergencies.routes.api,
     records.timeline.routes.api,
     records.life.routes.api,
     records.quality.routes.api,
@@ -184,7 +190,9 @@ PAGES = [
     health_card.counts.pages.pages,
     health_card.matching.pages.pages,
     health_card.tencent.pages.pages,
+    consent.emergencies.pages.pages,
     records.visits.pages.pages,
+    records.emergencies.pages.pages,
     records.chart.pages.pages,
     records.viewing.pages.pages,
     records.viewing.workstation.pages.pages,

@@ -42,6 +42,7 @@ class NoticeKind(StrEnum):
     REPORT_NEW = "report_new"
     REPORT_AMENDED = "report_amended"
     EXPORT_READY = "export_ready"
+    BREAK_GLASS_UNJUSTIFIED = "break_glass_unjustified"
 
 
 class Notice(WithId, Base):

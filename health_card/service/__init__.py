@@ -4,7 +4,8 @@ from health_card.carriers.models import Kind as CarrierKind
 from health_card.carriers.service.identification import identify_carrier
 from health_card.confirmation.service import check_pin, consume_confirmation
 from health_card.desk.models import Way
-from health_card.desk.service.look_ups import open_look_up
+from health_card.desk.refusals import PersonNotFound
+from health_card.desk.service.look_ups import identify_by_certificate, open_look_up
 from health_card.family.service.visitors import open_confirmed_look_up
 from health_card.matching.likeness import Comparison, compare_with_person, find_agreeing
 from health_card.models import Relation
@@ -78,6 +79,7 @@ __all__ = [
     "News",
     "NoticeKind",
     "PersonDetailsDiffer",
+    "PersonNotFound",
     "PlainDemographics",
     "Registrant",
     "Registration",
@@ -107,6 +109,7 @@ __all__ = [
     "get_visitor",
     "held_person_ids",
     "holder_values",
+    "identify_by_certificate",
     "identify_carrier",
     "is_same_person",
     "issue_code",

@@ -21,6 +21,8 @@ import accounts.commands
 import accounts.pages
 import accounts.routes
 import consent.apps.routes
+import consent.emergencies.pages
+import consent.emergencies.routes
 import consent.receipts.pages
 import consent.receipts.routes
 import consent.receipts.service
@@ -63,6 +65,8 @@ import records.dicomweb.routes
 import records.documents.pages
 import records.documents.proof
 import records.documents.routes
+import records.emergencies.pages
+import records.emergencies.routes
 import records.entries.routes
 import records.exports.routes
 import records.fhir.routes
@@ -163,7 +167,9 @@ BLUEPRINTS = [
     consent.apps.routes.api,
     consent.receipts.routes.api,
     consent.rights.routes.api,
+    consent.emergencies.routes.api,
     records.visits.routes.api,
+    records.emergencies.routes.api,
     records.timeline.routes.api,
     records.life.routes.api,
     records.quality.routes.api,
@@ -203,7 +209,9 @@ PAGES = [
     health_card.tencent.pages.pages,
     consent.receipts.pages.pages,
     consent.rights.pages.pages,
+    consent.emergencies.pages.pages,
     records.visits.pages.pages,
+    records.emergencies.pages.pages,
     records.chart.pages.pages,
     records.viewing.pages.pages,
     records.viewing.workstation.pages.pages,

@@ -16,6 +16,7 @@ from functools import partial
 
 from flask import Flask
 
+import consent.emergencies.jobs
 import consent.receipts.jobs
 import health_card.batches.jobs
 import health_card.family.jobs
@@ -57,6 +58,7 @@ HANDLERS: dict[str, Handler] = {
     **health_card.batches.jobs.HANDLERS,
     **health_card.printing.jobs.HANDLERS,
     **consent.receipts.jobs.HANDLERS,
+    **consent.emergencies.jobs.HANDLERS,
     **payments.jobs.HANDLERS,
     **records.visits.jobs.HANDLERS,
     **records.items.jobs.HANDLERS,

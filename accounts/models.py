@@ -144,11 +144,15 @@ class Role(StrEnum):
     SECURITY_ADMINISTRATOR = "security_administrator"
     AUDIT_ADMINISTRATOR = "audit_administrator"
     QUALITY_OFFICER = "quality_officer"
+    MEDICAL_AFFAIRS = "medical_affairs"
 
     @property
     def is_of_hospital(self) -> bool:
         """Whether it is a role at a hospital; the others work for the platform and exclude each other."""
-        return self in {Role.REGISTRAR, Role.DOCTOR}
+        return self in {Role.REGISTRAR, Role.DOCTOR, Role.MEDICAL_AFFAIRS}
+
+
+_OF_HOSPITAL = f"role IN ({', '.join(repr(role.value) for role in Role if role.is_of_hospital)})"
 
 
 class StaffMember(WithId, Base):
@@ -162,8 +166,8 @@ class StaffMember(WithId, Base):
     __tablename__ = "staff_members"
     __table_args__ = (
         CheckConstraint(f"role IN ({', '.join(repr(role.value) for role in Role)})", name="role"),
-        CheckConstraint("(role IN ('registrar', 'doctor')) = (hospital_id IS NOT NULL)", name="hospital"),
-        CheckConstraint("(role IN ('registrar', 'doctor')) = (employee_index IS NULL)", name="employee"),
+        CheckConstraint(f"({_OF_HOSPITAL}) = (hospital_id IS NOT NULL)", name="hospital"),
+        CheckConstraint(f"({_OF_HOSPITAL}) = (employee_index IS NULL)", name="employee"),
         Index(
             "uq_staff_members_employee_index",
             "employee_index",

@@ -30,6 +30,7 @@ HOME_PAGES = {
     Role.SECURITY_ADMINISTRATOR: "/operator",
     Role.AUDIT_ADMINISTRATOR: "/operator",
     Role.QUALITY_OFFICER: "/operator/imaging-quality",
+    Role.MEDICAL_AFFAIRS: "/emergency-reviews",
 }
 
 

@@ -132,7 +132,11 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "records:upload:manage",
         "recognition:order:check",
         "recognition:decision:record",
+        "consent:emergency:open",
     },
+    # The office that looks at what doctors have opened in emergencies; it treats nobody and sees no records.
+    Role.MEDICAL_AFFAIRS: _SIGNED_IN
+    | {"consent:emergency:read", "consent:emergency:review", "records:emergency:count"},
     # Three roles, separated (三员分立): who runs the platform, who hands out rights and keys, who watches both.
     Role.OPERATOR: _SIGNED_IN
     | {
@@ -169,7 +173,14 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "consent:deletion:read",
         "consent:deletion:approve",
     },
-    Role.AUDIT_ADMINISTRATOR: _SIGNED_IN | {"accounts:overview:read", "accounts:audit:read"},
+    Role.AUDIT_ADMINISTRATOR: _SIGNED_IN
+    | {
+        "accounts:overview:read",
+        "accounts:audit:read",
+        "consent:emergency:read",
+        "consent:emergency:oversee",
+        "records:emergency:count",
+    },
     # Who scores what others have drawn: an expert of imaging.
     Role.QUALITY_OFFICER: _SIGNED_IN | {"records:quality:read", "records:quality:score"},
 }

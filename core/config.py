@@ -83,6 +83,8 @@ class Config:
     erasure_days: int = 30
     rectification_days: int = 15
     deletion_cooling_days: int = 7
+    emergency_hours: int = 4
+    emergency_review_hours: int = 72
     mllp_port_connections: int = 4000
     bucket: BucketAccess | None = None
     storage_home: StorageHome = "folder"
@@ -139,6 +141,8 @@ def read_config(environment: Mapping[str, str]) -> Config:
         deletion_cooling_days=reader.number("DELETION_COOLING_DAYS", default=7, most=90),
         rectification_days=reader.number("RECTIFICATION_DAYS", default=15, most=90),
         erasure_days=reader.number("ERASURE_DAYS", default=30, most=365),
+        emergency_hours=reader.number("EMERGENCY_HOURS", default=4, most=24),
+        emergency_review_hours=reader.number("EMERGENCY_REVIEW_HOURS", default=72, most=720),
         mllp_port_connections=reader.number("MLLP_PORT_CONNECTIONS", default=4000, most=20_000),
         bucket=reader.bucket(profile),
         storage_home=reader.storage_home(),

@@ -166,7 +166,9 @@ class Flags(Shown):
 class NewStaff(Received):
     username: Username = Field(description="lower-case letters, digits, dot, dash; 3 to 32")
     name: Name
-    role: Literal["registrar", "doctor"]
+    role: Literal["registrar", "doctor", "medical_affairs"] = Field(
+        description="medical_affairs: the office that reviews emergency accesses and treats nobody"
+    )
 
 
 class NewAdministrator(Received):

@@ -14,6 +14,7 @@ ROLES = {
     Role.SECURITY_ADMINISTRATOR: "安全管理",
     Role.AUDIT_ADMINISTRATOR: "审计管理",
     Role.QUALITY_OFFICER: "质控专家",
+    Role.MEDICAL_AFFAIRS: "医务科",
 }
 LEVELS = {3: "三级", 2: "二级", 1: "一级", 0: "未定级"}
 TERMINAL_KINDS = {"01": "人工窗口", "02": "自助机", "99": "其他"}

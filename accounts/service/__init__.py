@@ -1,6 +1,7 @@
 """What other packages may ask of accounts."""
 
 from accounts.departments import DEPARTMENTS
+from accounts.refusals import PasswordWrong
 from accounts.service.adapters import find_client_house, list_terminal_ids, register_adapter_client
 from accounts.service.branches import check_department, list_departments
 from accounts.service.clients import register_client
@@ -33,6 +34,7 @@ from accounts.service.logins import (
 from accounts.service.machines import issue_machine_token
 from accounts.service.mllp_ports import identify_mllp_port, list_mllp_ports, open_mllp_port
 from accounts.service.names import Practitioner, describe_actors, list_practitioners
+from accounts.service.personnel import confirm_password
 from accounts.service.secrets import hash_secret, new_secret
 from accounts.service.sessions import (
     end_session,
@@ -63,6 +65,7 @@ __all__ = [
     "DicomPort",
     "HospitalCard",
     "MessageFate",
+    "PasswordWrong",
     "Practitioner",
     "Signed",
     "StaffCard",
@@ -72,6 +75,7 @@ __all__ = [
     "check_department",
     "check_terminal",
     "check_terminal_proof",
+    "confirm_password",
     "describe_actors",
     "describe_sign_in",
     "end_session",

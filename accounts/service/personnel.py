@@ -146,6 +146,18 @@ def change_password(session: Session, actor: Actor, *, current: str, new: str) -
     audit.record_act(session, actor, "accounts.staff.password_changed", of=who)
 
 
+def confirm_password(session: Session, actor: Actor, *, password: str) -> None:
+    """A staff member types the own password once more, before an act that needs it. Locks the member's row until the
+    transaction ends: whatever one member does by this comes one after the other. A failed try is audited.
+
+    :raises PasswordWrong: it is not his.
+    """
+    member = session.get_one(StaffMember, actor.id, with_for_update={"key_share": True})
+    if not check_password_hash(member.password_hash, password):
+        audit.record_act(session, actor, "accounts.staff.password_not_confirmed", of=("staff_member", member.id))
+        raise PasswordWrong
+
+
 def list_staff(session: Session, *, hospital_id: UUID | None) -> list[StaffFile]:
     """The accounts of a hospital, or with None those of the platform itself: by role and user name."""
     rows = session.scalars(

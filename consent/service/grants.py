@@ -167,6 +167,19 @@ def revoke_grant(session: Session, actor: Actor, *, grant_id: UUID) -> GrantView
     return _show(session, [asked])[0]
 
 
+def end_grant(session: Session, actor: Actor, *, grant_id: UUID) -> bool:
+    """End one grant from the next request on, locked against readers as in ``revoke_grant``. The caller has decided
+    that the actor may.
+
+    :returns: whether it was in force.
+    """
+    grant = session.get_one(Grant, grant_id, with_for_update=True, populate_existing=True)
+    if grant.revoked_at is not None or grant.expires_at <= clock.now():
+        return False
+    _end(session, actor, grant)
+    return True
+
+
 def end_visit_grants(session: Session, actor: Actor, *, visit_id: UUID) -> None:
     """End what was opened for a visit, from the next request on; locked against readers as in ``revoke_grant``."""
     mine = select(Grant).where(Grant.visit_id == visit_id, Grant.person_id.in_(health_card.held_person_ids(actor)))

@@ -47,6 +47,7 @@ class NoticeKind(StrEnum):
     DELETION_REFUSED = "deletion_refused"
     RECTIFICATION_ANSWERED = "rectification_answered"
     RECTIFICATION_OVERDUE = "rectification_overdue"
+    BREAK_GLASS_UNJUSTIFIED = "break_glass_unjustified"
 
 
 class Notice(WithId, Base):

@@ -79,6 +79,11 @@ TEXTS: dict[NoticeKind, Text] = {
         "您的档案被紧急查看",
         "{hospital}于 {time} 因紧急情况查看了您的健康档案，原因已记录并将复核。",
     ),
+    NoticeKind.BREAK_GLASS_UNJUSTIFIED: Text(
+        "紧急查看经复核不正当",
+        "{hospital}复核认定，此前对您健康档案的一次紧急查看不正当，查看权限已终止，平台审计已介入。"
+        "您可以在授权记录中查看，并向该院了解处理结果。",
+    ),
     NoticeKind.CONFIRMATION_ASKED: Text(
         "医院请您在手机上确认",
         "{hospital}于 {time} 请您确认一项办理。请在 60 秒内打开小程序确认或拒绝；如果不是您本人在办理，请拒绝。",

@@ -4,7 +4,8 @@ from health_card.carriers.models import Kind as CarrierKind
 from health_card.carriers.service.identification import identify_carrier
 from health_card.confirmation.service import check_pin, consume_confirmation
 from health_card.desk.models import Way
-from health_card.desk.service.look_ups import open_look_up
+from health_card.desk.refusals import PersonNotFound
+from health_card.desk.service.look_ups import identify_by_certificate, open_look_up
 from health_card.erasure.service import erase_person, has_dependents, has_open_match, is_erased, lock_root_id
 from health_card.family.service.visitors import open_confirmed_look_up
 from health_card.matching.likeness import Comparison, compare_with_person, find_agreeing
@@ -79,6 +80,7 @@ __all__ = [
     "News",
     "NoticeKind",
     "PersonDetailsDiffer",
+    "PersonNotFound",
     "PlainDemographics",
     "Registrant",
     "Registration",
@@ -111,6 +113,7 @@ __all__ = [
     "has_open_match",
     "held_person_ids",
     "holder_values",
+    "identify_by_certificate",
     "identify_carrier",
     "is_erased",
     "is_same_person",

@@ -52,7 +52,8 @@ class VisitStep(WithId, Base):
 
     ``redemption_id``: of a code that is good once. ``code_class``: how the patient was identified, D by a dynamic code,
     S by a static one with a document ... Scanned by staff, or by the system of a hospital that verifies codes itself.
-    N: nothing was scanned, at no terminal; the hospital's system told of the visit.
+    E: a doctor found a document on him in an emergency. N: nothing was scanned, at no terminal; the hospital's system
+    told of the visit.
     """
 
     __tablename__ = "visit_steps"

@@ -55,7 +55,7 @@ def show_desk() -> Response:
     shown = _read_check_in(wanted) if wanted else None
     return show_page(
         "records/desk.html",
-        form=DeskForm(_read_settings()),
+        form=DeskForm(read_settings()),
         check_in=shown,
         asked=_read_confirmation(asked) if shown and asked else None,
         **_surroundings(),
@@ -127,7 +127,7 @@ def _go_on(visit_id: UUID, act: Callable[[], str]) -> Response:
     try:
         return cast(Response, redirect(act(), 303))
     except Refusal as refusal:
-        form, advice = DeskForm(_read_settings()), advise(refusal.code)
+        form, advice = DeskForm(read_settings()), advise(refusal.code)
         return show_refused("records/desk.html", refusal, form=form, advice=advice, back_to=visit_id, **_surroundings())
 
 
@@ -185,7 +185,8 @@ def _form_after(refusal: Refusal) -> DeskForm:
     )
 
 
-def _read_settings() -> dict[str, str]:
+def read_settings() -> dict[str, str]:
+    """What was chosen at this workplace before."""
     kept = dict(parse_qsl(request.cookies.get(SETTINGS_COOKIE, "")))
     return {name: kept.get(name, FIRST_SETTINGS[name]) for name in SETTINGS}
 

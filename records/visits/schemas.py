@@ -86,7 +86,10 @@ class StepShown(Shown):
     at: datetime
     medical_step: str
     department: str
-    code_class: str = Field(description="how the patient was identified: D by a dynamic code, S by a static one ...")
+    code_class: str = Field(
+        description="how the patient was identified: D by a dynamic code, S by a static one, E by a "
+        "document found on him in an emergency ..."
+    )
 
 
 class CheckInShown(Shown):

@@ -58,6 +58,7 @@ __all__ = [
     "find_departments",
     "find_latest_visit_id",
     "find_numbered",
+    "find_open_visitor",
     "find_unnamed",
     "get_check_in",
     "get_visit",
@@ -175,6 +176,14 @@ def look_up_visitor(session: Session, actor: Actor, *, visit_id: UUID) -> UUID:
     """
     person_id = _load_open_visit(session, actor, visit_id).person_id
     return health_card.open_look_up(session, actor, person_id=person_id, way=health_card.Way.VISIT).id
+
+
+def find_open_visitor(session: Session, actor: Actor, *, visit_id: UUID) -> UUID:
+    """Whose open visit this is.
+
+    :raises VisitNotFound: no open visit at the actor's hospital.
+    """
+    return _load_open_visit(session, actor, visit_id).person_id
 
 
 def look_up_confirmed_visitor(session: Session, actor: Actor, *, visit_id: UUID) -> UUID:

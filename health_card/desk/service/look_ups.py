@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from core import audit, clock
 from core.actor import Actor
-from health_card.certificates import Certificate
+from health_card.certificates import Certificate, CertificateType, check_certificate
 from health_card.desk.models import AssuranceCheck, LookUp, Way
 from health_card.desk.refusals import DocumentNotSeen, LookUpNotFound, PersonNotFound
 from health_card.service.identities import find_by_certificate
@@ -63,6 +63,18 @@ def look_up_by_certificate(session: Session, actor: Actor, *, certificate: Certi
     if person_id is None:
         raise PersonNotFound
     return open_look_up(session, actor, person_id=person_id, way=Way.CERTIFICATE)
+
+
+def identify_by_certificate(session: Session, actor: Actor, *, kind: str, number: str, country: str) -> UUID:
+    """As ``look_up_by_certificate``, for whoever has only the number of a document that was found on somebody.
+
+    :param kind: WS 364.3 CV02.01.101; ``country``: of a foreign passport, ISO 3166-1 alpha-3, else empty.
+    :returns: the person's id.
+    :raises CertificateInvalid: the number cannot be one of its kind.
+    :raises PersonNotFound: as there.
+    """
+    certificate = check_certificate(CertificateType(kind), number, country)
+    return look_up_by_certificate(session, actor, certificate=certificate).person_id
 
 
 def get_look_up(session: Session, actor: Actor, look_up_id: UUID) -> LookUp:

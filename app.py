@@ -21,6 +21,7 @@ import accounts.commands
 import accounts.pages
 import accounts.routes
 import consent.apps.routes
+import consent.links.routes
 import consent.routes
 import health_card.batches.pages
 import health_card.batches.routes
@@ -147,6 +148,7 @@ BLUEPRINTS = [
     health_card.patient_numbers.routes.api,
     consent.routes.api,
     consent.apps.routes.api,
+    consent.links.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,
     records.life.routes.api,

@@ -69,6 +69,10 @@ PATIENT_PERMISSIONS = frozenset(
         "consent:app:answer",
         "consent:app:read",
         "consent:app:revoke",
+        "consent:share_link:make",
+        "consent:share_link:read",
+        "consent:share_link:change",
+        "consent:share_link:revoke",
         "payments:credit_line:read",
         "payments:credit_line:open",
         "payments:repayment:create",
@@ -192,3 +196,6 @@ MLLP_PERMISSIONS = frozenset({"records:report:submit", "health_card:patient_numb
 
 # What comes in at a hospital's own port for images.
 DICOM_PERMISSIONS = frozenset({"records:image:submit"})
+
+# What who holds an opened share link may do, at the addresses of its pages and nowhere else.
+LINK_PERMISSIONS = frozenset({"records:shared_page:read", "records:shared_page:take"})

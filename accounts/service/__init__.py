@@ -1,6 +1,7 @@
 """What other packages may ask of accounts."""
 
 from accounts.departments import DEPARTMENTS
+from accounts.roles import LINK_PERMISSIONS
 from accounts.service.adapters import find_client_house, list_terminal_ids, register_adapter_client
 from accounts.service.branches import check_department, list_departments
 from accounts.service.clients import register_client
@@ -51,6 +52,7 @@ from accounts.wechat import exchange_code as exchange_wechat_code
 __all__ = [
     "DEPARTMENTS",
     "HOSPITAL_NAME",
+    "LINK_PERMISSIONS",
     "DicomLine",
     "DicomPort",
     "HospitalCard",

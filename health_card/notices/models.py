@@ -42,6 +42,8 @@ class NoticeKind(StrEnum):
     REPORT_NEW = "report_new"
     REPORT_AMENDED = "report_amended"
     EXPORT_READY = "export_ready"
+    SHARE_OPENED = "share_opened"
+    SHARE_LOCKED = "share_locked"
 
 
 class Notice(WithId, Base):

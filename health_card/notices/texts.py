@@ -97,4 +97,12 @@ TEXTS: dict[NoticeKind, Text] = {
         "{hospital}于 {time} 更改了一份已被查看过的检查检验报告，请以最新版本为准。",
     ),
     NoticeKind.EXPORT_READY: Text("您申请的档案导出已完成", "您的健康档案已导出完成，请在七天内下载。"),
+    NoticeKind.SHARE_OPENED: Text(
+        "您分享的档案已被打开",
+        "您的一条分享链接于 {time} 首次被打开。可在「我的分享」中查看是谁打开的；如有疑问，请停止分享。",
+    ),
+    NoticeKind.SHARE_LOCKED: Text(
+        "您的分享链接已锁定",
+        "您的一条分享链接于 {time} 因多次输错口令被锁定。如需继续分享，请在「我的分享」中更换口令。",
+    ),
 }

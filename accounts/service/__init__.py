@@ -1,7 +1,7 @@
 """What other packages may ask of accounts."""
 
 from accounts.departments import DEPARTMENTS
-from accounts.roles import LINK_PERMISSIONS
+from accounts.roles import LINK_PERMISSIONS, VIEW_ONLY
 from accounts.service.adapters import find_client_house, list_terminal_ids, register_adapter_client
 from accounts.service.branches import check_department, list_departments
 from accounts.service.clients import register_client
@@ -53,6 +53,7 @@ __all__ = [
     "DEPARTMENTS",
     "HOSPITAL_NAME",
     "LINK_PERMISSIONS",
+    "VIEW_ONLY",
     "DicomLine",
     "DicomPort",
     "HospitalCard",

@@ -31,7 +31,7 @@ def make_link(body: ShareWish) -> Response:
     limits.count("share_link", str(actor.id), per_minute=MADE_PER_MINUTE)
     with db.transaction() as session:
         made = service.make_link(session, actor, body.as_wish(), base_url=current_config().base_url)
-    return present(ShareLinkMade.of(made, health_card.draw_png(made.addresses.health_link)), 201)
+    return present(ShareLinkMade.of(made, health_card.draw_png(made.addresses.for_picture)), 201)
 
 
 @api.get("", responses={200: ShareLinkList})

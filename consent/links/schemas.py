@@ -43,7 +43,7 @@ class ShareWish(Received):
     person_id: UUID
     recipient: str = Field(min_length=1, max_length=64, pattern=_WORDS, description="for whom, in the patient's words")
     purpose: Literal["sharing", "insurance"] = "sharing"
-    scope: ShareScope = Field(default_factory=lambda: ShareScope(**{}))
+    scope: ShareScope = Field(default_factory=lambda: ShareScope.model_validate({}))
     may_download: bool = Field(False, description="false: view only, without PDF or files")
     passcode: str | None = Field(None, pattern=_PASSCODE, description="left out: eight digits are made")
     days: int = Field(7, ge=1, le=90, description="how long it lasts")
@@ -116,8 +116,10 @@ class ShareLinkMade(Shown):
 
     link: ShareLinkShown
     address: str = Field(description="opens our page; the secret stands behind the hash sign")
-    health_link: str = Field(description="the same page with a SMART Health Link (shlink:/...), for other programs too")
-    qr_png: str = Field(description="`health_link` as a QR code: PNG, base64")
+    health_link: str | None = Field(
+        description="the same page with a SMART Health Link (shlink:/...), for other programs too; only with download"
+    )
+    qr_png: str = Field(description="`health_link`, or else `address`, as a QR code: PNG, base64")
     passcode: str = Field(description="to be told on another way than the address")
 
     @classmethod

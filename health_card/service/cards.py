@@ -16,7 +16,6 @@ from health_card.service.identities import same_person_ids
 from health_card.service.living import living_cards, record_codes_ended
 from health_card.service.persons import held_person_ids
 
-
 # Whether a living card of the person in ``{0}`` is reported lost, for statements written by hand.
 IS_CARD_LOST = f"""EXISTS (
     SELECT FROM persons named JOIN persons same ON same.root_id = named.root_id

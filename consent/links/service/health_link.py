@@ -15,19 +15,28 @@ LABEL = "一码通 健康档案分享"
 
 @dataclass(frozen=True)
 class Addresses:
-    """``page``: for chats and mails. ``health_link``: the same page with a SMART Health Link behind the hash sign, which
-    our page and other programs open; to be drawn as a QR code.
+    """``page``: for chats and mails. ``health_link``: the same page with a SMART Health Link behind the hash sign,
+    which our page and other programs open; None: of a link that is for viewing only.
     """
 
     page: str
-    health_link: str
+    health_link: str | None
+
+    @property
+    def for_picture(self) -> str:
+        """What is drawn as a QR code."""
+        return self.health_link or self.page
 
 
-def write_addresses(base_url: str, *, secret: str, file_key: bytes, until: datetime) -> Addresses:
+def write_addresses(base_url: str, *, secret: str, file_key: bytes | None, until: datetime) -> Addresses:
     """What stands behind the hash sign is never sent to a server by a browser.
 
+    :param file_key: None: the link hands out no files.
     :param until: the last moment at which the link can be of use, however often it is extended.
     """
+    page = f"{base_url}/share#{secret}"
+    if file_key is None:
+        return Addresses(page, None)
     payload = {
         "url": f"{base_url}/shl/{secret}",
         "key": encode(file_key),
@@ -37,7 +46,7 @@ def write_addresses(base_url: str, *, secret: str, file_key: bytes, until: datet
         "v": 1,
     }
     written = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
-    return Addresses(f"{base_url}/share#{secret}", f"{base_url}/share#shlink:/{encode(written)}")
+    return Addresses(page, f"{base_url}/share#shlink:/{encode(written)}")
 
 
 def encode(data: bytes) -> str:

@@ -136,7 +136,8 @@ def make_link(session: Session, actor: Actor, wish: Wish, *, base_url: str) -> M
         origin=Origin(notice_hash=sha256(NOTICE.encode()).hexdigest()),
     )
     _record(session, actor, link, "made", basis=(grant.id, grant.version))
-    addresses = write_addresses(base_url, secret=secret, file_key=file_key, until=now + LONGEST)
+    handed_out = file_key if wish.scope.may_download else None
+    addresses = write_addresses(base_url, secret=secret, file_key=handed_out, until=now + LONGEST)
     return MadeLink(_view(session, link, session.get_one(Grant, grant.id)), addresses, passcode)
 
 

@@ -25,10 +25,14 @@ VIEWER = "share_openings.viewer"
 
 
 class Way(StrEnum):
-    """Our own page, or another program (SMART Health Link)."""
+    """Our own page, or another program (SMART Health Link), which is given files to keep."""
 
     PAGE = "page"
     HEALTH_LINK = "health_link"
+
+    def may_open(self, grant: LinkGrant) -> bool:
+        """Whether the grant lets a link be opened in this way."""
+        return self is Way.PAGE or grant.may_download
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def open_link(session: Session, knock: Knock, *, way: Way) -> Opened:
     """
     link = _take_try(session, knock.secret)
     grant = find_usable_grant(session, link_id=link.id, made_by=link.made_by) if link else None
-    if link is None or grant is None or not link.openings_left:
+    if link is None or grant is None or not link.openings_left or not way.may_open(grant):
         passcodes.compare_with_none(knock.passcode)
         raise ShareLinkClosed
     if not passcodes.is_passcode(link.passcode_hash, link.id, knock.passcode):
@@ -108,9 +112,10 @@ def identify_opening(session: Session, *, token: str) -> Actor:
     )
     opening = session.scalars(asked).one_or_none()
     link = session.get_one(ShareLink, opening.link_id) if opening else None
-    if opening is None or link is None or find_usable_grant(session, link_id=link.id, made_by=link.made_by) is None:
+    grant = find_usable_grant(session, link_id=link.id, made_by=link.made_by) if link else None
+    if opening is None or link is None or grant is None:
         raise ShareOpeningEnded
-    return _holder(link, opening.id)
+    return _holder(link, grant, opening.id)
 
 
 def get_shared(session: Session, actor: Actor) -> SharedBy:
@@ -162,9 +167,10 @@ def take_file(session: Session, *, token: str) -> FileRight:
     if opening_id is None:
         raise ShareLinkClosed
     link = session.get_one(ShareLink, session.get_one(ShareOpening, opening_id).link_id)
-    if find_usable_grant(session, link_id=link.id, made_by=link.made_by) is None:
+    grant = find_usable_grant(session, link_id=link.id, made_by=link.made_by)
+    if grant is None:
         raise ShareLinkClosed
-    return FileRight(_holder(link, opening_id), link.person_id, _file_key(link))
+    return FileRight(_holder(link, grant, opening_id), link.person_id, _file_key(link))
 
 
 def _take_try(session: Session, secret: str) -> ShareLink | None:
@@ -208,7 +214,7 @@ def _record_opening(session: Session, link: ShareLink, grant: LinkGrant, knock: 
     )
     session.add(opening)
     session.flush()
-    actor = _holder(link, opening.id)
+    actor = _holder(link, grant, opening.id)
     audit.record_act(
         session,
         actor,
@@ -233,8 +239,9 @@ def _tell(session: Session, link: ShareLink, kind: health_card.NoticeKind, *, ke
     )
 
 
-def _holder(link: ShareLink, opening_id: UUID) -> Actor:
-    return Actor(ActorKind.LINK, link.id, accounts.LINK_PERMISSIONS, session_id=opening_id)
+def _holder(link: ShareLink, grant: LinkGrant, opening_id: UUID) -> Actor:
+    allowed = accounts.LINK_PERMISSIONS if grant.may_download else accounts.VIEW_ONLY
+    return Actor(ActorKind.LINK, link.id, allowed, session_id=opening_id)
 
 
 def _file_key(link: ShareLink) -> bytes:

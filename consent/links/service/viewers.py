@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Uuid, cast, select
 from sqlalchemy.orm import Session
 
 from consent.links.models import ShareLink, ShareOpening
@@ -59,7 +59,7 @@ def list_viewers(session: Session, actor: Actor, link_id: UUID) -> Viewers:
         AuditEntry.actor_kind == ActorKind.LINK,
         AuditEntry.actor_id == link_id,
         AuditEntry.action != "consent.share_link.opened",
-        is_known_to(actor, AuditEntry.object_id),
+        is_known_to(actor, cast(AuditEntry.object_id, Uuid)),
     )
     return Viewers(
         openings=[

@@ -13,9 +13,15 @@ class NothingShared(Forbidden):
     code = "consent.nothing_shared"
     title = "患者未授权查看,请扫描患者健康卡或请患者授权"
     detail = (
-        "No grant of this patient is in force for this hospital: the card was not scanned here, or the grant expired "
-        "or was revoked. Scan the patient's dynamic code."
+        "No grant of this patient that is in force shows this to whom asks: the card was not scanned here, the grant "
+        "expired, was revoked or is used up, or it is narrower. Scan the patient's dynamic code, or ask the patient."
     )
+
+
+class ViewOnly(Forbidden):
+    code = "consent.view_only"
+    title = "患者只授权在线查看,不能下载"
+    detail = "The patient's grant shows this on the platform's pages and lets nobody take a file of it away."
 
 
 class HidingNotAllowed(Forbidden):

@@ -1,9 +1,10 @@
 """What other packages may ask of consent."""
 
 from consent.models import ItemKind, OpenedBy, Purpose, Sensitivity
-from consent.refusals import NothingShared
+from consent.refusals import NothingShared, ViewOnly
 from consent.scope import KIND_WORDS, SENSITIVITY_WORDS, Recipient, Scope, recipient_of, scope_of
 from consent.service.access_log import AccessRow, list_access
+from consent.service.choosing import Need, Release
 from consent.service.gate import RESTRICTION, Gate, gate_of, gate_values, look_values
 from consent.service.grants import (
     OPEN_TREATMENT_GRANT,
@@ -21,7 +22,6 @@ from consent.service.grants import (
 from consent.service.hiding import PART_OF, find_hidden, hide_item, show_item
 from consent.service.release import (
     ACCESS_UNTIL,
-    Release,
     find_access_until,
     is_known_to,
     is_readable,
@@ -51,6 +51,7 @@ __all__ = [
     "Gate",
     "GrantView",
     "ItemKind",
+    "Need",
     "NothingShared",
     "OpenedBy",
     "Origin",
@@ -60,6 +61,7 @@ __all__ = [
     "Restriction",
     "Scope",
     "Sensitivity",
+    "ViewOnly",
     "disclose_item",
     "end_treatment_grant",
     "end_visit_grants",

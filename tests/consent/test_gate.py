@@ -27,8 +27,9 @@ SEED = 20261122
 # What an adult may be to several at once: of one's own person there is one.
 _LIVING = [Relation.CHILD, Relation.CHILD, Relation.WARD, Relation.WARD, Relation.SPOUSE, Relation.OTHER]
 BY_HAND = """
-WITH readable AS ({readable}) SELECT item.object_id FROM timeline_entries item
-WHERE item.person_id IN (SELECT id FROM readable) AND {is_known}
+WITH readable AS ({readable}) SELECT item.object_id FROM readable
+    JOIN timeline_entries item ON item.person_id = readable.id
+WHERE {is_known}
 """
 TOLD = "SELECT one.object_id, told.* FROM restricted_items one CROSS JOIN LATERAL ({restriction}) told"
 LIKE = """

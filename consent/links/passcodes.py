@@ -11,7 +11,7 @@ from core.vault import vault
 # How passcodes are hashed from now on; each hash names its own method. Tests take a cheap one.
 HASHING = "scrypt:32768:8:1"
 _DIGITS = 8
-_ROW = "01234567890" * 2
+_ROW = "0123456789" * 3
 _NOBODY = UUID(int=0)
 
 

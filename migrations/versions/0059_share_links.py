@@ -1,7 +1,7 @@
 """Share links, their openings, and files promised to programs that opened one
 
 Revision ID: 0059
-Revises: 0053
+Revises: 0057
 Create Date: 2026-11-22 22:49:18.139953
 
 """
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 # revision identifiers, used by Alembic.
 revision = "0059"
-down_revision = "0053"
+down_revision = "0057"
 branch_labels = None
 depends_on = None
 

@@ -232,7 +232,8 @@ def _get_own(session: Session, actor: Actor, link_id: UUID) -> tuple[ShareLink, 
     found = session.execute(mine.where(ShareLink.id == link_id, _is_confided(actor))).one_or_none()
     if found is None:
         raise ShareLinkNotFound
-    return found.tuple()
+    link, grant = found
+    return link, grant
 
 
 def _lock_living(session: Session, actor: Actor, link_id: UUID) -> tuple[ShareLink, Grant]:

@@ -23,6 +23,7 @@ import accounts.routes
 import consent.apps.routes
 import consent.emergencies.pages
 import consent.emergencies.routes
+import consent.links.routes
 import consent.receipts.pages
 import consent.receipts.routes
 import consent.receipts.service
@@ -94,6 +95,9 @@ import records.releasing.relabelling
 import records.releasing.routes
 import records.reports.routes
 import records.rights.service
+import records.sharing.identify
+import records.sharing.pages
+import records.sharing.routes
 import records.timeline.routes
 import records.trends.routes
 import records.uploads.pages
@@ -168,6 +172,7 @@ BLUEPRINTS = [
     consent.receipts.routes.api,
     consent.rights.routes.api,
     consent.emergencies.routes.api,
+    consent.links.routes.api,
     records.visits.routes.api,
     records.emergencies.routes.api,
     records.timeline.routes.api,
@@ -191,6 +196,7 @@ BLUEPRINTS = [
     recognition.routes.api,
     records.images.routes.api,
     records.viewing.routes.api,
+    records.sharing.routes.api,
     records.dicomweb.routes.api,
     records.pacs.routes.api,
     payments.routes.api,
@@ -214,6 +220,7 @@ PAGES = [
     records.emergencies.pages.pages,
     records.chart.pages.pages,
     records.viewing.pages.pages,
+    records.sharing.pages.pages,
     records.viewing.workstation.pages.pages,
     records.items.pages.pages,
     records.items.house.pages.pages,
@@ -264,9 +271,15 @@ def create_app(config: Config | None = None) -> Flask:
         statements.ping_idle_connections(db.orm.engine)
     Migrate(app, db.orm, directory=MIGRATIONS, compare_type=True)
     identify = records.viewing.identify.also_by_view(identify_request)
+    identify = records.sharing.identify.also_by_link(identify)
     web.install(app, config, identify, sign_in_page=accounts.pages.SIGN_IN_PAGE)
     apps_paths = ("/fhir", "/oauth/token", "/oauth/revoke", "/.well-known")
-    cross_origin.install(app, CrossOrigin(apps_paths, accounts.apps.service.is_origin_known))
+    cross_origin.install(
+        app,
+        CrossOrigin(apps_paths, accounts.apps.service.is_origin_known),
+        # Programs of whomever open SMART Health Links, and prove themselves by what the link says.
+        CrossOrigin(("/shl",), lambda _origin: True),
+    )
     pages.install(app)
     health_card.tencent.routes.install(app, open_visit=records.visits.service.open_verified)
     for blueprint in BLUEPRINTS:

@@ -72,6 +72,10 @@ PATIENT_PERMISSIONS = frozenset(
         "consent:erasure:read",
         "consent:deletion:ask",
         "records:rectification:ask",
+        "consent:share_link:make",
+        "consent:share_link:read",
+        "consent:share_link:change",
+        "consent:share_link:revoke",
         "payments:credit_line:read",
         "payments:credit_line:open",
         "payments:repayment:create",
@@ -215,3 +219,8 @@ MLLP_PERMISSIONS = frozenset({"records:report:submit", "health_card:patient_numb
 
 # What comes in at a hospital's own port for images.
 DICOM_PERMISSIONS = frozenset({"records:image:submit"})
+
+# What who holds an opened share link may do, at the addresses of its pages and nowhere else; the second only when the
+# link lets its holder take copies.
+LINK_PERMISSIONS = frozenset({"records:shared_page:read", "records:shared_page:take"})
+VIEW_ONLY = LINK_PERMISSIONS - {"records:shared_page:take"}

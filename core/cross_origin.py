@@ -34,16 +34,16 @@ class CrossOrigin:
         return any(path == one or path.startswith(f"{one}/") for one in self.paths)
 
 
-def install(app: Flask, cross_origin: CrossOrigin) -> None:
-    """What ``core.web`` asks at each request."""
-    app.extensions["yimatong.cross_origin"] = cross_origin
+def install(app: Flask, *rules: CrossOrigin) -> None:
+    """What ``core.web`` asks at each request; the first that covers a path counts."""
+    app.extensions["yimatong.cross_origin"] = rules
 
 
 def note_origin() -> None:
     """Find out, once a request, whether a page of a known origin asks for what such pages may ask for."""
     g.cross_origin = None
     origin, rules = request.headers.get("Origin"), _rules()
-    if rules is not None and origin and rules.covers(request.path) and _ORIGIN.fullmatch(origin):
+    if rules is not None and origin and _ORIGIN.fullmatch(origin):
         g.cross_origin = origin if rules.is_known(origin) else None
 
 
@@ -55,7 +55,7 @@ def is_let_in() -> bool:
 def add_headers(reply: Response) -> None:
     """Tell the browser which page may read the answer and, before it asks, what that page may ask for."""
     rules = _rules()
-    if rules is None or not rules.covers(request.path):
+    if rules is None:
         return
     reply.vary.add("Origin")
     if not is_let_in():
@@ -69,5 +69,6 @@ def add_headers(reply: Response) -> None:
 
 
 def _rules() -> CrossOrigin | None:
-    found: CrossOrigin | None = current_app.extensions.get("yimatong.cross_origin")
-    return found
+    """Those for the path that is asked for."""
+    known: tuple[CrossOrigin, ...] = current_app.extensions.get("yimatong.cross_origin", ())
+    return next((rules for rules in known if rules.covers(request.path)), None)

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Engine, QueuePool, create_engine, make_url, t
 from accounts import wechat
 from accounts.service import staff
 from app import create_app
+from consent.links import passcodes
 from core import clock, db, embedded, keys, limits
 from core.config import Config, read_config
 from deploy import ohif
@@ -145,7 +146,7 @@ def config(environment: dict[str, str]) -> Config:
 
 @pytest.fixture(scope="session", autouse=True)
 def _cheap_passwords() -> None:
-    staff.HASHING = pins.HASHING = "pbkdf2:sha256:1"
+    staff.HASHING = pins.HASHING = passcodes.HASHING = "pbkdf2:sha256:1"
 
 
 @pytest.fixture(scope="session", autouse=True)

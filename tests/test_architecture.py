@@ -9,7 +9,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from accounts.roles import PATIENT_PERMISSIONS, ROLE_PERMISSIONS, SCOPE_PERMISSIONS
+from accounts.roles import LINK_PERMISSIONS, PATIENT_PERMISSIONS, ROLE_PERMISSIONS, SCOPE_PERMISSIONS
 from core.error_page import errors_page
 from core.errors import Refusal, list_refusals
 from core.web import guard_of
@@ -149,7 +149,7 @@ def test_every_route_has_a_guard(migrated_app: Flask) -> None:
 def test_permissions_are_demanded_by_routes_and_held_by_somebody(migrated_app: Flask) -> None:
     guards = [guard_of(migrated_app, rule.endpoint) for rule in migrated_app.url_map.iter_rules()]
     demanded = {guard.permission for guard in guards if guard is not None and guard.permission}
-    roles = [PATIENT_PERMISSIONS, *ROLE_PERMISSIONS.values(), *SCOPE_PERMISSIONS.values()]
+    roles = [PATIENT_PERMISSIONS, LINK_PERMISSIONS, *ROLE_PERMISSIONS.values(), *SCOPE_PERMISSIONS.values()]
     held = set().union(*roles)
     assert [name for name in demanded | held if not re.fullmatch(r"[a-z_]+:[a-z_]+:[a-z_]+", name)] == []
     assert demanded - held == set(), "nobody can use these routes"

@@ -2,6 +2,7 @@
 
 from accounts.departments import DEPARTMENTS
 from accounts.refusals import PasswordWrong
+from accounts.roles import LINK_PERMISSIONS, VIEW_ONLY
 from accounts.service.adapters import find_client_house, list_terminal_ids, register_adapter_client
 from accounts.service.branches import check_department, list_departments
 from accounts.service.clients import register_client
@@ -61,6 +62,8 @@ from accounts.wechat import exchange_code as exchange_wechat_code
 __all__ = [
     "DEPARTMENTS",
     "HOSPITAL_NAME",
+    "LINK_PERMISSIONS",
+    "VIEW_ONLY",
     "DicomLine",
     "DicomPort",
     "HospitalCard",

@@ -48,6 +48,8 @@ class NoticeKind(StrEnum):
     RECTIFICATION_ANSWERED = "rectification_answered"
     RECTIFICATION_OVERDUE = "rectification_overdue"
     BREAK_GLASS_UNJUSTIFIED = "break_glass_unjustified"
+    SHARE_OPENED = "share_opened"
+    SHARE_LOCKED = "share_locked"
 
 
 class Notice(WithId, Base):

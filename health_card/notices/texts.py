@@ -120,4 +120,12 @@ TEXTS: dict[NoticeKind, Text] = {
         "您的更正申请逾期未答复", "{hospital}未在期限内答复您的健康档案更正申请，已转平台督办。"
     ),
     NoticeKind.EXPORT_READY: Text("您申请的档案导出已完成", "您的健康档案已导出完成，请在七天内下载。"),
+    NoticeKind.SHARE_OPENED: Text(
+        "您分享的档案已被打开",
+        "您的一条分享链接于 {time} 首次被打开。可在「我的分享」中查看是谁打开的；如有疑问，请停止分享。",
+    ),
+    NoticeKind.SHARE_LOCKED: Text(
+        "您的分享链接已锁定",
+        "您的一条分享链接于 {time} 因多次输错口令被锁定。如需继续分享，请在「我的分享」中更换口令。",
+    ),
 }

@@ -13,11 +13,12 @@ from health_card.models import Relation
 from health_card.notices.models import NoticeKind
 from health_card.notices.service import News, keep_notices_own, tell_of_many
 from health_card.notices.service import tell as tell_person
+from health_card.pictures import draw_png
 from health_card.realname.asking import ask_real_name, find_real_name_state
 from health_card.refusals import PersonDetailsDiffer
 from health_card.service.ages import LifeStage
 from health_card.service.alarms import end_codes
-from health_card.service.cards import CardView, list_card_numbers, list_cards, revoke_codes
+from health_card.service.cards import IS_CARD_LOST, CardView, list_card_numbers, list_cards, revoke_codes
 from health_card.service.codes import ShownCode, issue_code
 from health_card.service.demographics import (
     VISITOR,
@@ -64,6 +65,7 @@ from health_card.service.windows import Registrant, register_patient
 __all__ = [
     "GUARDIAN_RELATIONS",
     "HELD_RECORDS",
+    "IS_CARD_LOST",
     "OWNERS",
     "PHONE_SHAPE",
     "PLAIN_TEXT",
@@ -97,6 +99,7 @@ __all__ = [
     "confided_person_ids",
     "consume_confirmation",
     "counting_failures",
+    "draw_png",
     "end_codes",
     "erase_person",
     "find_agreeing",

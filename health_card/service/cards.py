@@ -16,6 +16,13 @@ from health_card.service.identities import same_person_ids
 from health_card.service.living import living_cards, record_codes_ended
 from health_card.service.persons import held_person_ids
 
+# Whether a living card of the person in ``{0}`` is reported lost, for statements written by hand.
+IS_CARD_LOST = f"""EXISTS (
+    SELECT FROM persons named JOIN persons same ON same.root_id = named.root_id
+        JOIN cards card ON card.person_id = same.id
+    WHERE named.id = {{0}} AND card.replaced_at IS NULL AND card.state = {CardState.LOST.value}
+)"""
+
 
 @dataclass(frozen=True)
 class CardView:

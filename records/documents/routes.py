@@ -1,6 +1,7 @@
 """The machine interface of documents."""
 
 import hashlib
+from uuid import UUID
 
 from flask import Response, request
 
@@ -21,9 +22,14 @@ PROOFS_PER_MINUTE = 30
 @requires("records:report:read")
 def print_report(path: ReportPath) -> Response:
     """One report as PDF (A4), with a number and a code by which anybody can have it proven at /verify"""
+    return send_report(path.report_id)
+
+
+def send_report(report_id: UUID) -> Response:
+    """The document itself, shared with other addresses."""
     config = current_config()
     with db.transaction() as session:
-        printed = service.print_report(session, current_actor(), report_id=path.report_id)
+        printed = service.print_report(session, current_actor(), report_id=report_id)
     document = drawing.draw_report(printed, base_url=config.base_url, issuer_name=config.issuer_name)
     with db.transaction() as session:
         service.record_file(session, document_id=printed.document_id, sha256=hashlib.sha256(document).digest())

@@ -1,5 +1,7 @@
 """The machine interface of entries, for those who read them."""
 
+from uuid import UUID
+
 from flask import Response
 
 from core import db, exact_json
@@ -32,8 +34,13 @@ def read_entry(path: EntryPath) -> Response:
 @requires("records:entry:read")
 def read_document(path: EntryDocumentPath) -> Response:
     """A document that came inside an entry, as the hospital made it"""
+    return send_document(path.entry_id, path.number)
+
+
+def send_document(entry_id: UUID, number: int) -> Response:
+    """The document itself, shared with other addresses."""
     with db.transaction() as session:
-        document = service.open_document(session, current_actor(), path.entry_id, path.number)
+        document = service.open_document(session, current_actor(), entry_id, number)
     headers = {
         "Cache-Control": "no-store",
         "Content-Disposition": f'attachment; filename="document-{document.file_name}"',

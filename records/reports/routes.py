@@ -1,5 +1,7 @@
 """The machine interface of reports, for those who read them."""
 
+from uuid import UUID
+
 from flask import Response, send_file
 
 from core import db
@@ -37,11 +39,14 @@ def read_version(path: VersionPath) -> Response:
 @requires("records:report:read")
 def read_attachment(path: AttachmentPath, query: AttachmentQuery) -> Response:
     """A document that came inside a report, as the hospital made it: PDF, JPEG or PNG"""
+    return send_attachment(path.report_id, path.number, query.version)
+
+
+def send_attachment(report_id: UUID, number: int, version: int | None) -> Response:
+    """The document itself, shared with other addresses."""
     with db.transaction() as session:
-        attachment, stream = service.open_attachment(
-            session, current_actor(), path.report_id, path.number, version=query.version
-        )
-    name = f"report-{path.number}.{ATTACHMENT_ENDINGS[attachment.content_type]}"
+        attachment, stream = service.open_attachment(session, current_actor(), report_id, number, version=version)
+    name = f"report-{number}.{ATTACHMENT_ENDINGS[attachment.content_type]}"
     reply = send_file(stream, mimetype=attachment.content_type, as_attachment=True, download_name=name)
     reply.headers["Cache-Control"] = "no-store"
     # Nobody here has looked into it: whatever opens it on our address runs none of it and reaches nothing of ours.

@@ -45,7 +45,14 @@ def show(study_id: UUID) -> Response:
     """The study: its first picture stands in the page, the script fetches the others around it."""
     with db.transaction() as session:
         viewing = service.read_study(session, current_actor(), study_id=study_id)
-    base = url_for("viewing_pages.show", study_id=study_id)
+    return show_viewer(viewing, url_for("viewing_pages.show", study_id=study_id))
+
+
+def show_viewer(viewing: service.Viewing, base: str) -> Response:
+    """The page itself, shared with other addresses.
+
+    :param base: the page's own address; its pictures stand below it.
+    """
     series = describe_series(viewing.study, base)
     start = choose_start(series)
     reply = show_page(

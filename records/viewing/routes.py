@@ -1,6 +1,7 @@
 """The machine interface of views: where a phone opens a study, and the pictures that its page asks for."""
 
 from collections.abc import Iterator
+from typing import Literal
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -50,6 +51,11 @@ def check_standing(path: ViewPath) -> Response:
 @requires("records:image:read")
 def show_picture(path: PicturePath) -> Response:
     """One frame as JPEG, as `/dicomweb` gives it, for the page of this study alone"""
+    return send_picture(path)
+
+
+def send_picture(path: PicturePath) -> Response:
+    """The picture itself, shared with other addresses."""
     look = pictures.read_look(request.args)
     with db.transaction() as session:
         file = service.open_instance(
@@ -75,24 +81,26 @@ def _send_ready(file: InstanceFile, frame: int, picture: bytes) -> Response:
 @requires("records:study:copy")
 def copy_originals(path: ViewPath, query: CopyQuery) -> Response:
     """The study as DICOM files, to take away"""
-    files = _open_copy(path.study_id, "dicom", query.use)
-    write = copies.write_shared_originals if query.use == "shared" else copies.write_originals
-    return _send(write(files, ask_again()), "study-dicom.zip")
+    return send_copy(path.study_id, "dicom", query.use)
 
 
 @api.get("/view/<uuid:study_id>/jpeg.zip", openapi_extensions=_AS_ZIP)
 @requires("records:study:copy")
 def copy_pictures(path: ViewPath, query: CopyQuery) -> Response:
     """The study as JPEG pictures, to take away"""
-    files = _open_copy(path.study_id, "jpeg", query.use)
-    return _send(copies.write_pictures(files, ask_again(), shared=query.use == "shared"), "study-jpeg.zip")
+    return send_copy(path.study_id, "jpeg", query.use)
 
 
-def _open_copy(study_id: UUID, form: str, use: str) -> list[InstanceFile]:
+def send_copy(study_id: UUID, form: Literal["dicom", "jpeg"], use: str) -> Response:
+    """The copy itself, shared with other addresses."""
     with db.transaction() as session:
-        return service.open_copy(session, current_actor(), study_id=study_id, form=form, use=use)
+        files = service.open_copy(session, current_actor(), study_id=study_id, form=form, use=use)
+    headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="study-{form}.zip"'}
+    return Response(_write_copy(files, form, is_shared=use == "shared"), 200, headers, mimetype=_ZIP)
 
 
-def _send(pieces: Iterator[bytes], name: str) -> Response:
-    headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(pieces, 200, headers, mimetype=_ZIP)
+def _write_copy(files: list[InstanceFile], form: str, *, is_shared: bool) -> Iterator[bytes]:
+    if form == "jpeg":
+        return copies.write_pictures(files, ask_again(), shared=is_shared)
+    write = copies.write_shared_originals if is_shared else copies.write_originals
+    return write(files, ask_again())

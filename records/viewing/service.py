@@ -151,19 +151,19 @@ def list_uids(session: Session, actor: Actor, *, study_ids: Sequence[UUID]) -> l
 
 
 def open_copy(session: Session, actor: Actor, *, study_id: UUID, form: str, use: str) -> list[InstanceFile]:
-    """All instances of a study, for its patient to take away. What happens to a copy is in his hands from then on.
+    """All instances of a study, to take away. What happens to a copy is in the hands of who took it from then on.
 
     :param form: dicom or jpeg; ``use``: own or shared. Both are recorded.
-    :raises ImageNotFound: no such study that the login may see.
-    :raises RateExceeded: the login has taken three copies within a minute.
+    :raises ImageNotFound: no such study that the actor may see.
+    :raises RateExceeded: the actor has taken three copies within a minute.
     """
     study = _get_readable(session, actor, study_id)
     limits.count("study_copy", str(actor.id), per_minute=COPIES_A_MINUTE)
-    audit.record_act(
+    consent.release(
         session,
         actor,
-        "records.study.copied",
-        subject_id=study.person_id,
+        person_id=study.person_id,
+        action="records.study.copied",
         of=("study", study.id),
         facts={"form": form, "use": use},
     )

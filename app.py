@@ -21,6 +21,8 @@ import accounts.commands
 import accounts.pages
 import accounts.routes
 import consent.apps.routes
+import consent.policies.routes
+import consent.requests.routes
 import consent.routes
 import health_card.batches.pages
 import health_card.batches.routes
@@ -147,6 +149,8 @@ BLUEPRINTS = [
     health_card.patient_numbers.routes.api,
     consent.routes.api,
     consent.apps.routes.api,
+    consent.policies.routes.api,
+    consent.requests.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,
     records.life.routes.api,

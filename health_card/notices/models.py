@@ -42,6 +42,8 @@ class NoticeKind(StrEnum):
     REPORT_NEW = "report_new"
     REPORT_AMENDED = "report_amended"
     EXPORT_READY = "export_ready"
+    ACCESS_REQUESTED = "access_requested"
+    ACCESS_REMINDED = "access_reminded"
 
 
 class Notice(WithId, Base):

@@ -96,5 +96,15 @@ TEXTS: dict[NoticeKind, Text] = {
         "您的一份报告已有更改",
         "{hospital}于 {time} 更改了一份已被查看过的检查检验报告，请以最新版本为准。",
     ),
+    NoticeKind.ACCESS_REQUESTED: Text(
+        "医院申请查看您的健康档案",
+        "{hospital}于 {time} 申请查看您的健康档案。请在小程序中查看申请内容，您可以全部同意、部分同意或拒绝。",
+        "{hospital}于 {time} 申请查看您的健康档案。答复期限已过，申请已自动失效，未共享任何内容。",
+    ),
+    NoticeKind.ACCESS_REMINDED: Text(
+        "一项查看申请即将失效",
+        "{hospital}申请查看您的健康档案，您尚未答复。到期不答复即视为不同意，不会再次提醒。",
+        "{hospital}申请查看您的健康档案，答复期限已过，申请已自动失效，未共享任何内容。",
+    ),
     NoticeKind.EXPORT_READY: Text("您申请的档案导出已完成", "您的健康档案已导出完成，请在七天内下载。"),
 }

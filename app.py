@@ -24,9 +24,11 @@ import consent.apps.routes
 import consent.emergencies.pages
 import consent.emergencies.routes
 import consent.links.routes
+import consent.policies.routes
 import consent.receipts.pages
 import consent.receipts.routes
 import consent.receipts.service
+import consent.requests.routes
 import consent.rights.pages
 import consent.rights.routes
 import consent.rights.service
@@ -173,6 +175,8 @@ BLUEPRINTS = [
     consent.rights.routes.api,
     consent.emergencies.routes.api,
     consent.links.routes.api,
+    consent.policies.routes.api,
+    consent.requests.routes.api,
     records.visits.routes.api,
     records.emergencies.routes.api,
     records.timeline.routes.api,

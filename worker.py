@@ -18,6 +18,7 @@ from flask import Flask
 
 import consent.emergencies.jobs
 import consent.receipts.jobs
+import consent.requests.jobs
 import health_card.batches.jobs
 import health_card.family.jobs
 import health_card.matching.jobs
@@ -59,6 +60,7 @@ HANDLERS: dict[str, Handler] = {
     **health_card.printing.jobs.HANDLERS,
     **consent.receipts.jobs.HANDLERS,
     **consent.emergencies.jobs.HANDLERS,
+    **consent.requests.jobs.HANDLERS,
     **payments.jobs.HANDLERS,
     **records.visits.jobs.HANDLERS,
     **records.items.jobs.HANDLERS,

@@ -66,6 +66,10 @@ PATIENT_PERMISSIONS = frozenset(
         "consent:grant:read",
         "consent:grant:revoke",
         "consent:access_log:read",
+        "consent:policy:read",
+        "consent:policy:change",
+        "consent:access_request:read",
+        "consent:access_request:answer",
         "consent:app:answer",
         "consent:app:read",
         "consent:app:revoke",
@@ -124,6 +128,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
     Role.DOCTOR: _SIGNED_IN
     | _AT_A_DESK
     | {
+        "consent:access_request:ask",
         "records:shared_timeline:read",
         "records:report:read",
         "records:trend:read",

@@ -65,8 +65,11 @@ WITH staff AS (
         at)
     SELECT %(step_id)s, id, redemption_id, terminal_id, %(department)s, %(step)s, 'D', opened_by, %(now)s FROM visit
 ), shared AS (
-    INSERT INTO grants (id, person_id, hospital_id, purpose, visit_id, version, starts_at, expires_at)
-    SELECT %(grant_id)s, person_id, hospital_id, 'treatment', id, 1, %(now)s, %(until)s FROM visit
+    INSERT INTO grants (id, person_id, hospital_id, purpose, visit_id, notice_hash, version, starts_at, expires_at)
+    SELECT %(grant_id)s, person_id, hospital_id, 'treatment', id, (
+        SELECT hash FROM notice_texts WHERE kind = 'standing_policy' ORDER BY published_at DESC LIMIT 1
+    ), 1, %(now)s, %(until)s
+    FROM visit WHERE NOT EXISTS (SELECT FROM sharing_policies WHERE person_id = visit.person_id)
     ON CONFLICT (visit_id) WHERE revoked_at IS NULL AND opened_by = 'code'
         DO UPDATE SET expires_at = excluded.expires_at, version = grants.version + 1
     RETURNING id, version
@@ -206,6 +209,7 @@ def _show(values: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
         "opened_at": row["opened_at"].isoformat(),
         "is_new": not row["earlier_steps"],
         "steps": [*row["earlier_steps"], step | {"code_class": "D"}],
+        "shares_records": True,
         "access_until": values["until"].isoformat(),
     }
     return shown if row["patient_number"] is None else shown | {"patient_number": row["patient_number"]}

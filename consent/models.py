@@ -84,6 +84,7 @@ class Grant(WithId, Base):
         CheckConstraint("(hospital_id IS NULL) = (link_id IS NOT NULL)", name="recipient"),
         CheckConstraint("hospital_id IS NOT NULL OR (department IS NULL AND staff_id IS NULL)", name="within_hospital"),
         CheckConstraint("department ~ '^[0-9A-Z]{4}$'", name="department"),
+        CheckConstraint("(opened_by = 'request') = (request_id IS NOT NULL)", name="request"),
         CheckConstraint("(opened_by = 'break_glass') = (purpose = 'emergency')", name="emergency"),
         CheckConstraint("opened_by <> 'break_glass' OR staff_id IS NOT NULL", name="emergency_person"),
         CheckConstraint(
@@ -107,6 +108,7 @@ class Grant(WithId, Base):
         Index(
             "ix_grants_in_force", "hospital_id", "person_id", "expires_at", postgresql_where=text("revoked_at IS NULL")
         ),
+        Index("uq_grants_request_id", "request_id", unique=True, postgresql_where=text("request_id IS NOT NULL")),
         Index("ix_grants_link_id", "link_id", postgresql_where=text("link_id IS NOT NULL")),
     )
 
@@ -118,7 +120,7 @@ class Grant(WithId, Base):
     purpose: Mapped[str]
     opened_by: Mapped[str] = mapped_column(server_default=OpenedBy.CODE)
     visit_id: Mapped[UUID | None]
-    request_id: Mapped[UUID | None]
+    request_id: Mapped[UUID | None] = mapped_column(ForeignKey("access_requests.id"))
     kinds: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     sensitivities: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     visit_ids: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid))

@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 
 from accounts import service as accounts
 from consent.models import Grant, OpenedBy, Purpose
+from consent.policies.standing import STANDING
 from consent.receipts import service as receipts
 from consent.refusals import GrantNotFound, NothingToShare
 from consent.scope import Recipient, Scope, recipient_of, scope_of
-from core import audit, clock
+from core import audit, clock, statements
 from core.actor import Actor
 from core.ids import new_id
 from health_card import service as health_card
@@ -23,15 +24,22 @@ TREATMENT_LIFE = timedelta(hours=24)
 _LINK = "分享链接"
 
 # The part of consent in the statement by which a scan enters a visit: for a code that shares records, of ``visit(id)``.
-# It waits for whoever revokes this very grant, and then finds it revoked.
-OPEN_TREATMENT_GRANT = """
-INSERT INTO grants AS g (id, person_id, hospital_id, purpose, visit_id, version, starts_at, expires_at)
-SELECT %(grant_id)s, %(person_id)s, %(hospital_id)s, 'treatment', visit.id, 1, %(now)s, %(shared_until)s
-FROM visit WHERE %(shares_records)s
+# It waits for whoever revokes this very grant, and then finds it revoked. A code gives what the standing policy says now.
+OPEN_TREATMENT_GRANT = statements.compose(
+    """
+INSERT INTO grants AS g (id, person_id, hospital_id, purpose, visit_id, kinds, notice_hash, version, starts_at,
+    expires_at)
+SELECT %(grant_id)s, %(person_id)s, %(hospital_id)s, 'treatment', visit.id, standing.kinds, standing.notice_hash, 1,
+    %(now)s, %(shared_until)s
+FROM visit CROSS JOIN ({standing}) standing
+WHERE %(shares_records)s AND standing.choice = 'yes'
 ON CONFLICT (visit_id) WHERE revoked_at IS NULL AND opened_by = 'code'
-    DO UPDATE SET expires_at = excluded.expires_at, version = g.version + 1
+    DO UPDATE SET expires_at = excluded.expires_at, kinds = excluded.kinds, notice_hash = excluded.notice_hash,
+        version = g.version + 1
 RETURNING id, version, expires_at
-"""
+""",
+    standing=STANDING,
+)
 
 
 @dataclass(frozen=True)

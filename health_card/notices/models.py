@@ -50,6 +50,8 @@ class NoticeKind(StrEnum):
     BREAK_GLASS_UNJUSTIFIED = "break_glass_unjustified"
     SHARE_OPENED = "share_opened"
     SHARE_LOCKED = "share_locked"
+    ACCESS_REQUESTED = "access_requested"
+    ACCESS_REMINDED = "access_reminded"
 
 
 class Notice(WithId, Base):

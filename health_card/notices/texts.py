@@ -119,6 +119,16 @@ TEXTS: dict[NoticeKind, Text] = {
     NoticeKind.RECTIFICATION_OVERDUE: Text(
         "您的更正申请逾期未答复", "{hospital}未在期限内答复您的健康档案更正申请，已转平台督办。"
     ),
+    NoticeKind.ACCESS_REQUESTED: Text(
+        "医院申请查看您的健康档案",
+        "{hospital}于 {time} 申请查看您的健康档案。请在小程序中查看申请内容，您可以全部同意、部分同意或拒绝。",
+        "{hospital}于 {time} 申请查看您的健康档案。答复期限已过，申请已自动失效，未共享任何内容。",
+    ),
+    NoticeKind.ACCESS_REMINDED: Text(
+        "一项查看申请即将失效",
+        "{hospital}申请查看您的健康档案，您尚未答复。到期不答复即视为不同意，不会再次提醒。",
+        "{hospital}申请查看您的健康档案，答复期限已过，申请已自动失效，未共享任何内容。",
+    ),
     NoticeKind.EXPORT_READY: Text("您申请的档案导出已完成", "您的健康档案已导出完成，请在七天内下载。"),
     NoticeKind.SHARE_OPENED: Text(
         "您分享的档案已被打开",

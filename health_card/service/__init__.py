@@ -60,6 +60,7 @@ from health_card.service.persons import (
     register_person,
 )
 from health_card.service.scans import Identified, counting_failures, redeem_code, redeem_payment_code, take_turn
+from health_card.service.sealed_texts import seal_text, unseal_text
 from health_card.service.windows import Registrant, register_patient
 
 __all__ = [
@@ -137,8 +138,10 @@ __all__ = [
     "revoke_codes",
     "same_person_ids",
     "same_persons",
+    "seal_text",
     "show_visitor",
     "take_turn",
     "tell_of_many",
     "tell_person",
+    "unseal_text",
 ]

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from consent import service as consent
+from consent.requests import service as requests
 from core import audit, clock, outbox
 from core.actor import SYSTEM, Actor
 from records.refusals import VisitNotFound
@@ -38,6 +39,7 @@ def close_visit(session: Session, actor: Actor, *, visit_id: UUID, reason: str =
     if visit.closed_at is None:
         _close(session, actor, visit, reason)
         consent.end_treatment_grant(session, actor, visit_id=visit.id)
+        requests.withdraw_of_visit(session, actor, visit_id=visit.id)
 
 
 def close_run_out(session: Session, *, visit_id: UUID, visit_days: int) -> datetime | None:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from accounts import service as accounts
 from consent import service as consent
+from consent.requests import service as requests
 from core import audit, clock
 from core.actor import Actor
 from health_card import service as health_card
@@ -44,6 +45,7 @@ def disown_visit(session: Session, actor: Actor, *, visit_id: UUID) -> DisownedV
         visit.closed_at = visit.closed_at or visit.disowned_at
         audit.record_act(session, actor, "records.visit.disowned", subject_id=visit.person_id, of=("visit", visit.id))
         consent.end_visit_grants(session, actor, visit_id=visit.id)
+        requests.withdraw_of_visit(session, actor, visit_id=visit.id)
         health_card.end_codes(session, actor, person_id=visit.person_id)
         health_card.tell_person(
             session,

@@ -1,6 +1,6 @@
 """A scan enters a visit: the open one that it continues, or one of its own. One statement decides and writes both."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from consent import service as consent
+from consent.requests import service as requests
 from core import audit, clock, statements
 from core.actor import Actor, ActorKind
 from core.ids import new_id
@@ -99,7 +100,10 @@ class ScanContext:
 
 @dataclass(frozen=True)
 class EnteredVisit:
-    """The visit of a scan, and what the desk is shown with it: see ``CheckIn``."""
+    """The visit of a scan, and what the desk is shown with it: see ``CheckIn``.
+
+    ``asked_id``: the request to the phone, where the standing policy says to ask before anything is shared.
+    """
 
     id: UUID
     opened_at: datetime
@@ -108,6 +112,7 @@ class EnteredVisit:
     access_until: datetime | None
     person: health_card.Demographics
     patient_number: str | None
+    asked_id: UUID | None = None
 
 
 def enter_visit(
@@ -124,7 +129,8 @@ def enter_visit(
     A registration continues a visit to the same department only, and on the days for which that one counts (the
     first is the day of opening), or one of this day whose department nobody has said, which has this one from now on;
     any other step continues one that has not run out, rather of its own department. An inpatient visit lasts until it
-    is closed. A code that shares records also opens the visit's treatment grant, or extends it. The person is told.
+    is closed. A code that shares records also opens the visit's treatment grant, or extends it, within the person's
+    standing policy. The person is told.
 
     :param found: whose code it was: further scans of the same record wait until this one has committed.
     :param visit_days: for how many days one registration counts.
@@ -161,6 +167,11 @@ def enter_visit(
         consent.record_treatment_grant(
             session, actor, person_id=found.person_id, grant_id=grant_id, version=grant_version
         )
+    elif found.shares_records and access_until is None:
+        asked_id = requests.ask_visitor(
+            session, actor, person_id=found.person_id, visit_id=entered.id, access_until=asked["shared_until"]
+        )
+        return replace(entered, asked_id=asked_id)
     return entered
 
 

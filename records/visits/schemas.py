@@ -101,7 +101,11 @@ class CheckInShown(Shown):
     opened_at: datetime
     is_new: bool = Field(description="the last scan opened the visit; false: it continued one")
     steps: list[StepShown] = Field(description="the scans of this visit, at most the newest 50, the last one last")
+    shares_records: bool = Field(description="false: this hospital sees no records; the patient's policy may say so")
     access_until: datetime | None = Field(description="records are shared with this hospital until then")
+    asked_id: UUID | None = Field(
+        description="the phone was asked and has not answered: GET /api/v1/sent-access-requests/{request_id}"
+    )
     closed_at: datetime | None = Field(description="the visit has ended; a scan opens a new one")
     disowned_at: datetime | None = Field(description="the patient has said that this was somebody else")
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from accounts import service as accounts
 from consent import service as consent
+from consent.requests import service as requests
 from core import audit
 from core.actor import Actor
 from health_card import service as health_card
@@ -81,6 +82,7 @@ class CheckIn:
     :ivar medical_step: of the last scan, as is the department.
     :ivar is_new: the last scan opened the visit; otherwise it continued it.
     :ivar steps: the newest 50, the last one last.
+    :ivar asked_id: the request that the code made to the phone, which has not been answered.
     """
 
     visit_id: UUID
@@ -94,6 +96,12 @@ class CheckIn:
     access_until: datetime | None
     closed_at: datetime | None
     disowned_at: datetime | None
+    asked_id: UUID | None = None
+
+    @property
+    def shares_records(self) -> bool:
+        """Whether this hospital may see the records now."""
+        return self.access_until is not None
 
 
 def check_in(
@@ -257,6 +265,7 @@ def _describe_entered(entered: EnteredVisit) -> CheckIn:
         access_until=entered.access_until,
         closed_at=None,
         disowned_at=None,
+        asked_id=entered.asked_id,
     )
 
 
@@ -274,4 +283,5 @@ def _describe(session: Session, actor: Actor, visit: Visit, scans: list[VisitSte
         access_until=consent.find_access_until(session, actor, person_id=visit.person_id),
         closed_at=visit.closed_at,
         disowned_at=visit.disowned_at,
+        asked_id=requests.find_waiting_code(session, actor, visit_id=visit.id),
     )

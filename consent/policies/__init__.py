@@ -1,0 +1,1 @@
+"""What a patient says once and for all about hospitals that treat him."""

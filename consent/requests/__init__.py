@@ -1,0 +1,1 @@
+"""A hospital asks a patient to see more, and he answers on his phone."""

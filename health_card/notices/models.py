@@ -42,6 +42,10 @@ class NoticeKind(StrEnum):
     REPORT_NEW = "report_new"
     REPORT_AMENDED = "report_amended"
     EXPORT_READY = "export_ready"
+    HOUSE_FIRST_LOOKED = "house_first_looked"
+    QUESTION_ANSWERED = "question_answered"
+    QUESTION_OVERDUE = "question_overdue"
+    QUESTION_CONCLUDED = "question_concluded"
 
 
 class Notice(WithId, Base):

@@ -1,6 +1,6 @@
 """How consent says no."""
 
-from core.errors import Forbidden, NotFound
+from core.errors import Forbidden, Invalid, NotFound
 
 
 class GrantNotFound(NotFound):
@@ -22,3 +22,9 @@ class HidingNotAllowed(Forbidden):
     code = "consent.hiding_not_allowed"
     title = "仅限年满十四周岁的本人设置"
     detail = "Only the person himself, from 14 years on and with his own login, hides an item or shows it again."
+
+
+class NothingToShare(Invalid):
+    code = "consent.nothing_to_share"
+    title = "授权范围为空或期限已过"
+    detail = "A grant needs a time that is still to come, a first day not after the last one, and at least one use."

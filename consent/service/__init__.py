@@ -1,16 +1,19 @@
 """What other packages may ask of consent."""
 
-from consent.models import Sensitivity
+from consent.models import ItemKind, OpenedBy, Purpose, Sensitivity
 from consent.refusals import NothingShared
+from consent.scope import KIND_WORDS, SENSITIVITY_WORDS, Recipient, Scope, recipient_of, scope_of
 from consent.service.access_log import AccessRow, list_access
 from consent.service.gate import RESTRICTION, Gate, gate_of, gate_values, look_values
 from consent.service.grants import (
     OPEN_TREATMENT_GRANT,
     GrantView,
+    Origin,
     end_treatment_grant,
     end_visit_grants,
     list_grants,
     list_received_grants,
+    open_grant,
     record_treatment_grant,
     revoke_grant,
     treatment_grant,
@@ -39,15 +42,23 @@ from consent.service.restricting import (
 
 __all__ = [
     "ACCESS_UNTIL",
+    "KIND_WORDS",
     "OPEN_TREATMENT_GRANT",
     "PART_OF",
     "RESTRICTION",
+    "SENSITIVITY_WORDS",
     "AccessRow",
     "Gate",
     "GrantView",
+    "ItemKind",
     "NothingShared",
+    "OpenedBy",
+    "Origin",
+    "Purpose",
+    "Recipient",
     "Release",
     "Restriction",
+    "Scope",
     "Sensitivity",
     "disclose_item",
     "end_treatment_grant",
@@ -66,13 +77,16 @@ __all__ = [
     "list_received_grants",
     "list_restrictions",
     "look_values",
+    "open_grant",
     "readable_person_ids",
+    "recipient_of",
     "record_reading",
     "record_treatment_grant",
     "release",
     "release_held_item",
     "restrict_item",
     "revoke_grant",
+    "scope_of",
     "show_item",
     "treatment_grant",
     "withhold_item",

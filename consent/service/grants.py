@@ -1,5 +1,6 @@
 """Opening, listing and revoking grants."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,8 +10,9 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
-from consent.models import Grant, Purpose
-from consent.refusals import GrantNotFound
+from consent.models import Grant, OpenedBy, Purpose
+from consent.refusals import GrantNotFound, NothingToShare
+from consent.scope import Recipient, Scope, recipient_of, scope_of
 from core import audit, clock
 from core.actor import Actor
 from core.ids import new_id
@@ -32,15 +34,34 @@ RETURNING id, version, expires_at
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where a grant comes from: the visit whose code opened it, the request that it answers, and the SHA-256 of the
+    notice that the patient was shown (hexadecimal digits).
+    """
+
+    visit_id: UUID | None = None
+    request_id: UUID | None = None
+    notice_hash: str | None = None
+
+
+_FROM_NOWHERE = Origin()
+
+
+@dataclass(frozen=True)
 class GrantView:
-    """A grant as the patient sees it. ``person_name``: masked; ``status``: in_force, expired or revoked."""
+    """A grant as the patient sees it. ``person_name``: masked; ``status``: in_force, expired, revoked or used_up."""
 
     id: UUID
     person_id: UUID
     person_name: str
     hospital_name: str
+    recipient: Recipient
+    scope: Scope
     purpose: str
+    opened_by: str
     visit_id: UUID | None
+    request_id: UUID | None
+    notice_hash: str | None
     version: int
     status: str
     starts_at: datetime
@@ -70,6 +91,55 @@ def record_treatment_grant(session: Session, actor: Actor, *, person_id: UUID, g
     )
 
 
+def open_grant(
+    session: Session,
+    actor: Actor,
+    *,
+    person_id: UUID,
+    recipient: Recipient,
+    scope: Scope,
+    purpose: Purpose,
+    opened_by: OpenedBy,
+    expires_at: datetime,
+    origin: Origin = _FROM_NOWHERE,
+) -> GrantView:
+    """Let somebody see a person's records from now on. The caller has decided that it may be opened, and how wide.
+
+    :param scope: compare it with what was asked for (``Scope.is_within``), under the lock of the request's row.
+    :raises NothingToShare: the scope is empty, or the time is over.
+    """
+    now = clock.now()
+    if scope.is_empty or expires_at <= now:
+        raise NothingToShare
+    grant = Grant(
+        id=new_id(),
+        person_id=person_id,
+        **recipient.columns(),
+        **scope.columns(),
+        purpose=purpose,
+        opened_by=opened_by,
+        visit_id=origin.visit_id,
+        request_id=origin.request_id,
+        notice_hash=origin.notice_hash,
+        version=1,
+        starts_at=now,
+        expires_at=expires_at,
+    )
+    session.add(grant)
+    session.flush()
+    audit.record_act(
+        session,
+        actor,
+        "consent.grant.opened",
+        subject_id=person_id,
+        of=("grant", grant.id),
+        purpose=purpose,
+        basis=(grant.id, 1),
+        facts={"opened_by": opened_by},
+    )
+    return _show(session, [grant])[0]
+
+
 def revoke_grant(session: Session, actor: Actor, *, grant_id: UUID) -> GrantView:
     """End a grant from the next request on, and with it all others that let the same hospital see the same person.
 
@@ -93,8 +163,7 @@ def revoke_grant(session: Session, actor: Actor, *, grant_id: UUID) -> GrantView
     locked = alike.order_by(Grant.id).with_for_update()
     for grant in session.scalars(locked, execution_options={"populate_existing": True}).all():
         _end(session, actor, grant)
-    name = health_card.get_demographics(session, asked.person_id).name
-    return _view(asked, name, accounts.get_hospital(session, asked.hospital_id).name if asked.hospital_id else _LINK)
+    return _show(session, [asked])[0]
 
 
 def end_visit_grants(session: Session, actor: Actor, *, visit_id: UUID) -> None:
@@ -132,12 +201,7 @@ def list_grants(session: Session, actor: Actor) -> list[GrantView]:
     """The grants of the persons whom the actor may act for, newest first (at most 200)."""
     mine = select(Grant).where(Grant.person_id.in_(health_card.held_person_ids(actor)))
     grants = session.scalars(mine.order_by(Grant.starts_at.desc(), Grant.id.desc()).limit(200)).all()
-    hospitals = accounts.list_hospitals(session, {grant.hospital_id for grant in grants if grant.hospital_id})
-    names = {id_: health_card.get_demographics(session, id_).name for id_ in {grant.person_id for grant in grants}}
-    return [
-        _view(grant, names[grant.person_id], hospitals[grant.hospital_id].name if grant.hospital_id else _LINK)
-        for grant in grants
-    ]
+    return _show(session, grants)
 
 
 def list_received_grants(session: Session, actor: Actor) -> list[GrantView]:
@@ -174,14 +238,28 @@ def _end(session: Session, actor: Actor, grant: Grant) -> None:
     )
 
 
+def _show(session: Session, grants: Sequence[Grant]) -> list[GrantView]:
+    hospitals = accounts.list_hospitals(session, {grant.hospital_id for grant in grants if grant.hospital_id})
+    names = {id_: health_card.get_demographics(session, id_).name for id_ in {grant.person_id for grant in grants}}
+    return [
+        _view(grant, names[grant.person_id], hospitals[grant.hospital_id].name if grant.hospital_id else _LINK)
+        for grant in grants
+    ]
+
+
 def _view(grant: Grant, person_name: str, hospital_name: str) -> GrantView:
     return GrantView(
         id=grant.id,
         person_id=grant.person_id,
         person_name=person_name,
         hospital_name=hospital_name,
+        recipient=recipient_of(grant),
+        scope=scope_of(grant),
         purpose=grant.purpose,
+        opened_by=grant.opened_by,
         visit_id=grant.visit_id,
+        request_id=grant.request_id,
+        notice_hash=grant.notice_hash,
         version=grant.version,
         status=_status(grant),
         starts_at=grant.starts_at,
@@ -193,4 +271,6 @@ def _view(grant: Grant, person_name: str, hospital_name: str) -> GrantView:
 def _status(grant: Grant) -> str:
     if grant.revoked_at is not None:
         return "revoked"
+    if grant.uses_left == 0:
+        return "used_up"
     return "in_force" if grant.expires_at > clock.now() else "expired"

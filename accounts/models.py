@@ -13,21 +13,34 @@ from sqlalchemy.types import Text
 from core.db import Base, WithId
 
 
+class StaffNaming(StrEnum):
+    """What patients are told of who looked: the name, the surname with the role, or the role alone."""
+
+    FULL = "full"
+    SURNAME = "surname"
+    ROLE = "role"
+
+
 class Hospital(WithId, Base):
     """A medical institution. ``code`` is its organisation code, as hospitals write it in messages (MSH-4).
     ``level`` is the national grade 1 to 3, 0 for a house that was not graded.
 
-    ``requires_terminal_keys``: its desks scan nothing from a terminal that has no key of its own.
+    ``requires_terminal_keys``: its desks scan nothing from a terminal that has no key of its own. ``staff_naming``:
+    how patients are told who of its staff looked.
     """
 
     __tablename__ = "hospitals"
-    __table_args__ = (CheckConstraint("level BETWEEN 0 AND 3", name="level"),)
+    __table_args__ = (
+        CheckConstraint("level BETWEEN 0 AND 3", name="level"),
+        CheckConstraint("staff_naming IN ('full', 'surname', 'role')", name="staff_naming"),
+    )
 
     code: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
     level: Mapped[int]
     is_enabled: Mapped[bool] = mapped_column(default=True)
     requires_terminal_keys: Mapped[bool] = mapped_column(default=False)
+    staff_naming: Mapped[str] = mapped_column(server_default=StaffNaming.FULL)
     created_at: Mapped[datetime]
 
 
@@ -159,7 +172,8 @@ class StaffMember(WithId, Base):
     """Somebody who works at a hospital, or for the platform itself (no hospital).
 
     Of the platform's roles a living person holds one at most: ``employee_index``, the blind index of the employee
-    number, says who is the same person. ``password_expires_at`` is set while the password is one that somebody else
+    number, says who is the same person. ``department``: where somebody of a hospital works now, as its standard code;
+    ``StaffPosting`` says where he worked when. ``password_expires_at`` is set while the password is one that somebody else
     gave: it opens nothing but the change of itself.
     """
 
@@ -168,6 +182,7 @@ class StaffMember(WithId, Base):
         CheckConstraint(f"role IN ({', '.join(repr(role.value) for role in Role)})", name="role"),
         CheckConstraint(f"({_OF_HOSPITAL}) = (hospital_id IS NOT NULL)", name="hospital"),
         CheckConstraint(f"({_OF_HOSPITAL}) = (employee_index IS NULL)", name="employee"),
+        CheckConstraint("department IS NULL OR (department ~ '^[0-9]{4}$' AND hospital_id IS NOT NULL)", name="department"),
         Index(
             "uq_staff_members_employee_index",
             "employee_index",
@@ -180,11 +195,28 @@ class StaffMember(WithId, Base):
     username: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
     role: Mapped[str]
+    department: Mapped[str | None]
     employee_index: Mapped[bytes | None]
     password_hash: Mapped[str]
     password_expires_at: Mapped[datetime | None]
     is_enabled: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime]
+
+
+class StaffPosting(WithId, Base):
+    """From then on somebody worked in this department (None: nobody says in which). Insert-only: what a patient reads
+    of a look says where its doctor worked at that time.
+    """
+
+    __tablename__ = "staff_postings"
+    __table_args__ = (
+        CheckConstraint("department ~ '^[0-9]{4}$'", name="department"),
+        Index("ix_staff_postings_staff_id", "staff_id", text("since DESC"), text("id DESC")),
+    )
+
+    staff_id: Mapped[UUID] = mapped_column(ForeignKey("staff_members.id"))
+    department: Mapped[str | None]
+    since: Mapped[datetime]
 
 
 class StaffSession(WithId, Base):

@@ -38,15 +38,17 @@ from accounts.administration.schemas import (
     OneTimePasswordShown,
     StaffChange,
     StaffList,
+    StaffNamingChosen,
     StaffPath,
+    StaffPostingReceived,
     StaffShown,
     TerminalChange,
     TerminalPath,
     TerminalShown,
 )
 from accounts.administration.wording import audit_filter
-from accounts.models import Role
-from accounts.service import branches, clients, hospitals, oversight, personnel, terminal_keys, terminals
+from accounts.models import Role, StaffNaming
+from accounts.service import branches, clients, hospitals, oversight, personnel, postings, terminal_keys, terminals
 from core import db
 from core.api import Api
 from core.web import current_actor, present, requires
@@ -98,6 +100,16 @@ def change_hospital(path: HospitalPath, body: HospitalChange) -> Response:
     """Put a hospital's facts in place of the earlier ones; switched off, its staff and systems are out at once"""
     with db.transaction() as session:
         hospitals.change_hospital(session, current_actor(), path.hospital_id, **dict(body))
+    return Response(status=204)
+
+
+@api.put("/hospitals/<uuid:hospital_id>/staff-naming", responses={204: None})
+@requires("accounts:hospital:manage")
+def choose_staff_naming(path: HospitalPath, body: StaffNamingChosen) -> Response:
+    """Say how patients are told who of a hospital's staff looked"""
+    with db.transaction() as session:
+        naming = StaffNaming(body.staff_naming)
+        hospitals.choose_staff_naming(session, current_actor(), path.hospital_id, naming=naming)
     return Response(status=204)
 
 
@@ -212,8 +224,18 @@ def open_staff_account(path: HospitalPath, body: NewStaff) -> Response:
             username=body.username,
             name=body.name,
             role=Role(body.role),
+            department=body.department,
         )
     return present(OneTimePasswordShown.model_validate(opened), 201)
+
+
+@api.put("/staff/<uuid:staff_id>/department", responses={204: None})
+@requires("accounts:staff:manage")
+def post_staff(path: StaffPath, body: StaffPostingReceived) -> Response:
+    """Say in which department somebody of a hospital works from now on"""
+    with db.transaction() as session:
+        postings.post_staff(session, current_actor(), path.staff_id, department=body.department)
+    return Response(status=204)
 
 
 @api.put("/staff/<uuid:staff_id>", responses={204: None})

@@ -14,6 +14,8 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Level = Annotated[int, Field(ge=0, le=3, description="national grade 1 to 3; 0: not graded")]
 Username = Annotated[str, StringConstraints(pattern=r"^[0-9a-z][0-9a-z._-]{2,31}$")]
 
+DepartmentCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}$")]
+
 Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2999, 12, 31))]
 
 
@@ -76,6 +78,7 @@ class HospitalShown(Shown):
     level: int
     is_enabled: bool
     requires_terminal_keys: bool
+    staff_naming: str = Field(description="full, surname or role: what patients are told of who looked")
     created_at: datetime
 
 
@@ -169,6 +172,7 @@ class NewStaff(Received):
     role: Literal["registrar", "doctor", "medical_affairs"] = Field(
         description="medical_affairs: the office that reviews emergency accesses and treats nobody"
     )
+    department: DepartmentCode | None = Field(None, description="where he works; none: nobody says")
 
 
 class NewAdministrator(Received):
@@ -184,12 +188,25 @@ class StaffChange(Received):
     is_enabled: bool = Field(description="false: the account's sessions end at once")
 
 
+class StaffPostingReceived(Received):
+    department: DepartmentCode | None = Field(
+        None, description="of 医疗机构诊疗科目名录, one of the hospital's own where it has some; none: nobody says"
+    )
+
+
+class StaffNamingChosen(Received):
+    staff_naming: Literal["full", "surname", "role"] = Field(
+        description="what patients are told of who looked: the name, the surname with the role, or the role alone"
+    )
+
+
 class StaffShown(Shown):
     id: UUID
     hospital_id: UUID | None
     username: str
     name: str
     role: str
+    department: str | None = Field(description="standard code of where somebody of a hospital works")
     is_enabled: bool
     password_expires_at: datetime | None = Field(description="set while the password is one that was handed out")
     created_at: datetime

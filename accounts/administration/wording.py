@@ -16,6 +16,7 @@ ROLES = {
     Role.QUALITY_OFFICER: "质控专家",
     Role.MEDICAL_AFFAIRS: "医务科",
 }
+STAFF_NAMINGS = {"full": "姓名", "surname": "姓氏与身份，如「王医生」", "role": "只说身份，如「医生」"}
 LEVELS = {3: "三级", 2: "二级", 1: "一级", 0: "未定级"}
 TERMINAL_KINDS = {"01": "人工窗口", "02": "自助机", "99": "其他"}
 FLAG_REASONS = {"not_me": "患者称非本人", "refused_codes": "连续扫码失败,曾被锁定"}

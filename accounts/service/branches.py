@@ -154,14 +154,19 @@ def list_department_files(session: Session, hospital_id: UUID) -> list[Departmen
 
 
 def list_departments(session: Session, actor: Actor) -> dict[str, str]:
-    """What a desk of the actor's hospital may choose: standard code to the house's own name, by code.
+    """What a desk of the actor's hospital may choose: see ``list_house_departments``."""
+    return list_house_departments(session, actor.house_id)
 
-    A hospital that has registered none chooses from the whole national list.
+
+def list_house_departments(session: Session, hospital_id: UUID) -> dict[str, str]:
+    """A hospital's departments that are in use: standard code to the house's own name, by code.
+
+    A hospital that has registered none has the whole national list.
     """
     rows = session.execute(
         select(Department.code, Department.name)
         .outerjoin(Branch, Branch.id == Department.branch_id)
-        .where(Department.hospital_id == actor.house_id, Department.is_enabled.is_(True))
+        .where(Department.hospital_id == hospital_id, Department.is_enabled.is_(True))
         .where(Branch.is_enabled.isnot(False))
         .order_by(Department.code, Department.branch_id.nulls_first())
     )

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from accounts.models import Hospital, StaffMember
+from accounts.models import Hospital, StaffMember, StaffNaming
 from accounts.refusals import HospitalCodeTaken, HospitalNotFound
 from accounts.service.staff import end_staff_sessions
 from core import audit, clock, statements
@@ -39,6 +39,7 @@ class HospitalFile:
     level: int
     is_enabled: bool
     requires_terminal_keys: bool
+    staff_naming: str
     created_at: datetime
 
 
@@ -100,6 +101,16 @@ def change_hospital(
         of=("hospital", hospital_id),
         facts={"level": level, "is_enabled": is_enabled, "requires_terminal_keys": requires_terminal_keys},
     )
+
+
+def choose_staff_naming(session: Session, actor: Actor, hospital_id: UUID, *, naming: StaffNaming) -> None:
+    """Say how patients are told who of a hospital's staff looked, from now on, of earlier looks too.
+
+    :raises HospitalNotFound: no such hospital.
+    """
+    load_hospital(session, hospital_id).staff_naming = naming.value
+    facts = {"staff_naming": naming.value}
+    audit.record_act(session, actor, "accounts.hospital.naming_chosen", of=("hospital", hospital_id), facts=facts)
 
 
 def get_hospital_file(session: Session, hospital_id: UUID) -> HospitalFile:
@@ -171,5 +182,6 @@ def _file_of(hospital: Hospital) -> HospitalFile:
         hospital.level,
         hospital.is_enabled,
         hospital.requires_terminal_keys,
+        hospital.staff_naming,
         hospital.created_at,
     )

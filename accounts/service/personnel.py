@@ -12,6 +12,7 @@ from werkzeug.security import check_password_hash
 from accounts.models import Role, StaffMember
 from accounts.refusals import OwnAccount, PasswordWeak, PasswordWrong, RolesExcludeEachOther, StaffNotFound
 from accounts.service.hospitals import load_hospital
+from accounts.service.postings import post_staff
 from accounts.service.staff import end_staff_sessions, hash_password, hire_staff
 from core import audit, clock
 from core.actor import Actor
@@ -24,13 +25,16 @@ FEWEST_CHARACTERS = 6
 
 @dataclass(frozen=True)
 class StaffFile:
-    """An account as whoever looks after it sees it. ``hospital_id`` None: of the platform itself."""
+    """An account as whoever looks after it sees it. ``hospital_id`` None: of the platform itself. ``department``: the
+    standard code of where somebody of a hospital works; None: nobody has said.
+    """
 
     id: UUID
     hospital_id: UUID | None
     username: str
     name: str
     role: str
+    department: str | None
     is_enabled: bool
     password_expires_at: datetime | None
     created_at: datetime
@@ -47,11 +51,21 @@ class OneTimePassword:
 
 
 def open_staff_account(
-    session: Session, actor: Actor, *, hospital_id: UUID, username: str, name: str, role: Role
+    session: Session,
+    actor: Actor,
+    *,
+    hospital_id: UUID,
+    username: str,
+    name: str,
+    role: Role,
+    department: str | None = None,
 ) -> OneTimePassword:
     """An account for a registrar or a doctor of a hospital.
 
+    :param department: where he works (``post_staff``).
     :raises HospitalNotFound: no such hospital.
+    :raises DepartmentCodeUnknown: not in the national list.
+    :raises DepartmentNotHere: the hospital has departments of its own, and this is none of them.
     :raises UsernameTaken: the user name is in use.
     """
     load_hospital(session, hospital_id)
@@ -66,6 +80,7 @@ def open_staff_account(
         password=text,
         password_expires_at=expires_at,
     )
+    post_staff(session, actor, staff_id, department=department)
     return OneTimePassword(staff_id, username, text, expires_at)
 
 
@@ -170,6 +185,7 @@ def list_staff(session: Session, *, hospital_id: UUID | None) -> list[StaffFile]
             row.username,
             row.name,
             row.role,
+            row.department,
             row.is_enabled,
             row.password_expires_at,
             row.created_at,

@@ -37,7 +37,7 @@ SELECT h.id FROM machine_clients c JOIN hospitals h ON h.id = c.hospital_id
 WHERE c.id = %(id)s AND c.is_enabled AND h.is_enabled
 """
 _STAFF = """
-SELECT s.id, s.last_used_at, m.id, m.role, m.hospital_id, m.password_expires_at
+SELECT s.id, s.last_used_at, m.id, m.role, m.hospital_id, m.password_expires_at, m.department
 FROM staff_sessions s
     JOIN staff_members m ON m.id = s.staff_id
     LEFT JOIN hospitals h ON h.id = m.hospital_id
@@ -144,6 +144,13 @@ def _is_to_be_noted(last_used_at: datetime, now: datetime) -> bool:
 
 
 def _staff_actor(row: Sequence[Any]) -> Actor:
-    session_id, _last_used_at, staff_id, role, hospital_id, password_expires_at = row
+    session_id, _last_used_at, staff_id, role, hospital_id, password_expires_at, department = row
     permissions = NEWCOMER_PERMISSIONS if password_expires_at else ROLE_PERMISSIONS[Role(role)]
-    return Actor(ActorKind.STAFF, staff_id, permissions, hospital_id=hospital_id, session_id=session_id)
+    return Actor(
+        ActorKind.STAFF,
+        staff_id,
+        permissions,
+        hospital_id=hospital_id,
+        session_id=session_id,
+        department=department,
+    )

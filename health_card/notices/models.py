@@ -52,6 +52,10 @@ class NoticeKind(StrEnum):
     SHARE_LOCKED = "share_locked"
     ACCESS_REQUESTED = "access_requested"
     ACCESS_REMINDED = "access_reminded"
+    HOUSE_FIRST_LOOKED = "house_first_looked"
+    QUESTION_ANSWERED = "question_answered"
+    QUESTION_OVERDUE = "question_overdue"
+    QUESTION_CONCLUDED = "question_concluded"
 
 
 class Notice(WithId, Base):

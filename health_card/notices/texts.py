@@ -129,6 +129,19 @@ TEXTS: dict[NoticeKind, Text] = {
         "{hospital}申请查看您的健康档案，您尚未答复。到期不答复即视为不同意，不会再次提醒。",
         "{hospital}申请查看您的健康档案，答复期限已过，申请已自动失效，未共享任何内容。",
     ),
+    NoticeKind.HOUSE_FIRST_LOOKED: Text(
+        "一家医院首次查看您的档案",
+        "{hospital}凭您的授权，于 {time} 首次查看了您的健康档案。谁看了什么，见调阅记录；如有疑问，可在那里提出。",
+    ),
+    NoticeKind.QUESTION_ANSWERED: Text(
+        "医院已答复您的调阅疑问", "{hospital}于 {time} 答复了您对一次调阅的疑问。不认可的，可以提交平台复核一次。"
+    ),
+    NoticeKind.QUESTION_OVERDUE: Text(
+        "医院逾期未答复您的疑问", "{hospital}未在期限内答复您对一次调阅的疑问，平台已知悉。您可以提交平台复核。"
+    ),
+    NoticeKind.QUESTION_CONCLUDED: Text(
+        "您的调阅疑问已有复核结论", "平台已于 {time} 复核您对{hospital}一次调阅的疑问，请查看结论。"
+    ),
     NoticeKind.EXPORT_READY: Text("您申请的档案导出已完成", "您的健康档案已导出完成，请在七天内下载。"),
     NoticeKind.SHARE_OPENED: Text(
         "您分享的档案已被打开",

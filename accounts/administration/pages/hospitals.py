@@ -20,10 +20,12 @@ from accounts.administration.schemas import (
     NewStaff,
     NewTerminal,
     StaffChange,
+    StaffNamingChosen,
+    StaffPostingReceived,
 )
 from accounts.departments import DEPARTMENTS
-from accounts.models import Role
-from accounts.service import branches, hospitals, personnel, terminals
+from accounts.models import Role, StaffNaming
+from accounts.service import branches, hospitals, personnel, postings, terminals
 from core import db
 from core.errors import Refusal
 from core.pages import read_form, read_query, show_page, show_refused
@@ -150,6 +152,7 @@ def open_staff_account(hospital_id: UUID) -> Response:
                 username=body.username,
                 name=body.name,
                 role=Role(body.role),
+                department=body.department,
             )
     except Refusal as refusal:
         return show_refused(ONE, refusal, **_one(hospital_id))
@@ -164,6 +167,32 @@ def switch_staff(hospital_id: UUID, staff_id: UUID) -> Response:
         hospital_id,
         lambda session: personnel.switch_staff(
             session, current_actor(), staff_id, of_platform=False, is_enabled=read_form(StaffChange).is_enabled
+        ),
+        "staff",
+    )
+
+
+@pages.post("/operator/hospitals/<uuid:hospital_id>/staff/<uuid:staff_id>/department")
+@requires("accounts:staff:manage")
+def post_staff(hospital_id: UUID, staff_id: UUID) -> Response:
+    """Say where somebody works from now on."""
+    return _change(
+        hospital_id,
+        lambda session: postings.post_staff(
+            session, current_actor(), staff_id, department=read_form(StaffPostingReceived).department
+        ),
+        "staff",
+    )
+
+
+@pages.post("/operator/hospitals/<uuid:hospital_id>/staff-naming")
+@requires("accounts:hospital:manage")
+def choose_staff_naming(hospital_id: UUID) -> Response:
+    """Say how patients are told who looked."""
+    return _change(
+        hospital_id,
+        lambda session: hospitals.choose_staff_naming(
+            session, current_actor(), hospital_id, naming=StaffNaming(read_form(StaffNamingChosen).staff_naming)
         ),
         "staff",
     )
@@ -213,5 +242,6 @@ def _one(hospital_id: UUID) -> dict[str, Any]:
             "terminals": terminals.list_terminal_files(session, hospital_id),
             "staff": personnel.list_staff(session, hospital_id=hospital_id),
             "standard_departments": DEPARTMENTS,
+            "house_departments": branches.list_house_departments(session, hospital_id),
             "words": wording,
         }

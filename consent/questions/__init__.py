@@ -1,0 +1,1 @@
+"""Questioning a look: a case with a deadline, answered by the hospital."""

@@ -182,7 +182,9 @@ class StaffMember(WithId, Base):
         CheckConstraint(f"role IN ({', '.join(repr(role.value) for role in Role)})", name="role"),
         CheckConstraint(f"({_OF_HOSPITAL}) = (hospital_id IS NOT NULL)", name="hospital"),
         CheckConstraint(f"({_OF_HOSPITAL}) = (employee_index IS NULL)", name="employee"),
-        CheckConstraint("department IS NULL OR (department ~ '^[0-9]{4}$' AND hospital_id IS NOT NULL)", name="department"),
+        CheckConstraint(
+            "department IS NULL OR (department ~ '^[0-9]{4}$' AND hospital_id IS NOT NULL)", name="department"
+        ),
         Index(
             "uq_staff_members_employee_index",
             "employee_index",

@@ -47,15 +47,15 @@ class NoticeKind(StrEnum):
     DELETION_REFUSED = "deletion_refused"
     RECTIFICATION_ANSWERED = "rectification_answered"
     RECTIFICATION_OVERDUE = "rectification_overdue"
-    BREAK_GLASS_UNJUSTIFIED = "break_glass_unjustified"
-    SHARE_OPENED = "share_opened"
-    SHARE_LOCKED = "share_locked"
-    ACCESS_REQUESTED = "access_requested"
-    ACCESS_REMINDED = "access_reminded"
     HOUSE_FIRST_LOOKED = "house_first_looked"
     QUESTION_ANSWERED = "question_answered"
     QUESTION_OVERDUE = "question_overdue"
     QUESTION_CONCLUDED = "question_concluded"
+    ACCESS_REQUESTED = "access_requested"
+    ACCESS_REMINDED = "access_reminded"
+    SHARE_OPENED = "share_opened"
+    SHARE_LOCKED = "share_locked"
+    BREAK_GLASS_UNJUSTIFIED = "break_glass_unjustified"
 
 
 class Notice(WithId, Base):

@@ -1,7 +1,7 @@
 """Receipts of what hospitals copied; records that people have corrected or deleted
 
 Revision ID: 0055
-Revises: 0053
+Revises: 0054
 Create Date: 2026-11-22 22:50:00.000000
 
 """
@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 
 # revision identifiers, used by Alembic.
 revision = "0055"
-down_revision = "0053"
+down_revision = "0054"
 branch_labels = None
 depends_on = None
 

@@ -1,7 +1,7 @@
 """Where staff work, which hospitals have looked at whom, and looks that patients question
 
 Revision ID: 0056
-Revises: 0053
+Revises: 0055
 Create Date: 2026-11-22 22:50:00.000000
 
 """
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 # revision identifiers, used by Alembic.
 revision = "0056"
-down_revision = "0053"
+down_revision = "0055"
 branch_labels = None
 depends_on = None
 
@@ -190,7 +190,10 @@ def _add_questions():
     op.create_index("ix_access_questions_person_id", "access_questions", ["person_id", sa.text("id DESC")])
     op.create_index("ix_access_questions_hospital_id", "access_questions", ["hospital_id", sa.text("id DESC")])
     op.create_index(
-        "ix_access_questions_living", "access_questions", ["due_at", "id"], postgresql_where=sa.text("state <> 'closed'")
+        "ix_access_questions_living",
+        "access_questions",
+        ["due_at", "id"],
+        postgresql_where=sa.text("state <> 'closed'"),
     )
     op.create_table(
         "access_question_events",
@@ -204,7 +207,9 @@ def _add_questions():
         sa.Column("text_sealed", sa.LargeBinary(), nullable=True),
         _one_of("access_question_events", "kind", "asked reminded overdue answered accepted escalated concluded"),
         sa.ForeignKeyConstraint(
-            ["question_id"], ["access_questions.id"], name=op.f("fk_access_question_events_question_id_access_questions")
+            ["question_id"],
+            ["access_questions.id"],
+            name=op.f("fk_access_question_events_question_id_access_questions"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_access_question_events")),
     )

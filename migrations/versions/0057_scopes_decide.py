@@ -1,7 +1,7 @@
 """A visit can be shared by itself; a grant is never made wider
 
 Revision ID: 0057
-Revises: 0053
+Revises: 0056
 Create Date: 2026-11-22 23:00:00.000000
 
 """
@@ -10,7 +10,7 @@ from alembic import op
 
 # revision identifiers, used by Alembic.
 revision = "0057"
-down_revision = "0053"
+down_revision = "0056"
 branch_labels = None
 depends_on = None
 

@@ -1,7 +1,7 @@
 """A doctor opens records in an emergency, and somebody else reviews it
 
 Revision ID: 0060
-Revises: 0053
+Revises: 0059
 Create Date: 2026-11-22 22:53:28.445709
 
 """
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 # revision identifiers, used by Alembic.
 revision = "0060"
-down_revision = "0053"
+down_revision = "0059"
 branch_labels = None
 depends_on = None
 

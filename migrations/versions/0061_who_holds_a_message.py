@@ -1,7 +1,7 @@
 """A message says which worker holds it, so that another one can see that the worker is gone
 
 Revision ID: 0061
-Revises: 0053
+Revises: 0060
 Create Date: 2026-11-22 22:50:00.000000
 
 """
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 # revision identifiers, used by Alembic.
 revision = "0061"
-down_revision = "0053"
+down_revision = "0060"
 branch_labels = None
 depends_on = None
 

@@ -247,9 +247,7 @@ def test_a_mark_never_goes_back(app: Flask, copy: OutsideCopy) -> None:
     act(3)
     seal(copy)
     ahead = last()[0]
-    (copy.folder / "checkpoint").write_text(
-        make_note(Checkpoint(ORIGIN, ahead.size + 1, b"\x01" * 32))
-    )
+    (copy.folder / "checkpoint").write_text(make_note(Checkpoint(ORIGIN, ahead.size + 1, b"\x01" * 32)))
     act()
     with pytest.raises(LogDamaged, match="rows were lost"):
         seal(copy)

@@ -119,7 +119,10 @@ def _read_text(text: str, depth: int) -> Iterator[str]:
 
 def _read_pdf(content: bytes) -> Iterator[str]:
     yield content.decode("latin-1")
-    document = pypdfium2.PdfDocument(content)
+    try:
+        document = pypdfium2.PdfDocument(content)
+    except pypdfium2.PdfiumError:
+        return
     try:
         yield "\n".join(str(value) for value in document.get_metadata_dict().values())
         for number in range(len(document)):

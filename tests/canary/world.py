@@ -1,8 +1,6 @@
 """200 patients in 5 hospitals, a canary in each of their fields: a few with everything that there is, the others many."""
 
 import base64
-import csv
-import io
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,12 +20,13 @@ from records.exports import jobs as exports
 from records.fhir import systems
 from records.images.models import Instance, Series, Study
 from records.reports.incoming import LOINC
+from records.reports.models import Report, ReportAttachment
 from records.uploads import jobs as uploads
 from tests.canary.marks import HOUSE, Scanner, name_of, phone_of, text_of
+from tests.conftest import SteppingClock
 from tests.support import dicom, entries, fhir
 from tests.support.administration import Desk
 from tests.support.apps import AppSide
-from tests.support.browsing import Browser
 from tests.support.channels import write_upload
 from tests.support.city import ALL_SCOPES, City, Hospital, Machine, Patient, Staff, bearer, resident_id
 from tests.support.documents import DOCUMENT
@@ -36,6 +35,7 @@ from tests.support.hl7v2 import DEFAULT_RESULT, orm, oru
 PATIENTS, HOSPITALS = 200, 5
 # The houses that the cast meets: where results come from, where it is treated, and one that has nothing to do with it.
 HOME, TREATING, OTHER = 0, 1, 2
+HOUSES = {"home": HOME, "treating": TREATING, "other": OTHER}
 HIV = (LOINC, "7917-8")
 # What waits for a doctor's review before its patient sees it.
 REVIEWED = (LOINC, "11502-2")
@@ -107,10 +107,12 @@ class World:
     machines: list[Machine] = field(default_factory=list)
     cast: dict[str, Member] = field(default_factory=dict)
     guardian: Patient = field(init=False)
+    clock: SteppingClock = field(init=False)
     persons: dict[UUID, int] = field(default_factory=dict)
     houses_of: dict[int, int] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
-    browsers: dict[str, Browser] = field(default_factory=dict)
+    staff: set[str] = field(default_factory=set)
+    sharing: set[int] = field(default_factory=set)
 
     def register(self) -> Patient:
         """One more patient, with a login of his own."""
@@ -158,12 +160,16 @@ def build(city: City) -> World:
     for member in world.cast.values():
         _send_everything(world, member)
         member.visit_id = member.state.open(world, member.patient)
+        if member.state.shares:
+            world.sharing.add(member.number)
     _hide(world)
     _fill(world)
     for number in range(HOSPITALS):
         _leave_waiting(world, number)
     for member in world.cast.values():
         member.ids |= _list_ids(world, member)
+    for name in ("active", "guardian"):
+        world.cast[name].ids["export_id"] = [make_export(world, name)]
     _sign_everybody_in(world, operator)
     return world
 
@@ -231,14 +237,17 @@ def _send_everything(world: World, member: Member) -> None:
         AccessionNumber=text_of(number, "DA"),
     )
     assert city.store(machine, image).status_code == 200
-    inside = base64.b64encode(DOCUMENT + f"% {text_of(number, 'RF')}".encode()).decode()
-    attached = f"OBX|2|ED|PDF^{text_of(number, 'RD')}^L||LIS^application^pdf^Base64^{inside}||||||F"
+    inside = base64.b64encode(DOCUMENT + f"% {text_of(number, 'FF')}".encode()).decode()
+    attached = f"OBX|2|ED|PDF^{text_of(number, 'FD')}^L||LIS^application^pdf^Base64^{inside}||||||F"
     headers = bearer(machine.token) | {"Content-Type": "application/hl7-v2"}
     for message in (
         oru(hospital.code, f"{patient.card_number}^^^^HC", DEFAULT_RESULT, attached),
         _order(hospital, member),
     ):
         assert "|AA|" in city.client.post("/api/v1/hl7v2/messages", data=message.encode(), headers=headers).text
+    with db.snapshot() as session:
+        held = select(ReportAttachment.report_id).join(Report, Report.id == ReportAttachment.report_id)
+        member.ids["report_F"] = [str(session.scalars(held.where(Report.person_id == patient.person_id)).one())]
 
 
 def _order(hospital: Hospital, member: Member) -> str:
@@ -250,15 +259,18 @@ def _order(hospital: Hospital, member: Member) -> str:
 
 def _marked(resource: dict[str, Any], number: int) -> dict[str, Any]:
     """An entry with a canary in the texts that say what it is about, and in one inside of it."""
-    marked = text_of(number, "EN")
+    letter = "C" if resource["resourceType"] == "Condition" else "E"
+    marked = text_of(number, f"{letter}N")
     for name in ("code", "vaccineCode", "type", "medicationCodeableConcept"):
         if name in resource:
             resource[name] = resource[name] | {"text": marked}
     if resource["resourceType"] == "DocumentReference":
         inside = base64.b64encode(text_of(number, "EF").encode()).decode()
         resource["content"] = [{"attachment": {"contentType": "text/plain", "data": inside}}]
-    elif resource["resourceType"] != "Encounter":
-        resource["note"] = [{"text": text_of(number, "ET")}]
+    elif resource["resourceType"] == "Encounter":
+        resource["reasonCode"] = [{"text": marked}]
+    else:
+        resource["note"] = [{"text": text_of(number, f"{letter}T")}]
     return resource
 
 
@@ -266,7 +278,8 @@ def _hide(world: World) -> None:
     """The adolescent keeps one more report from the guardian."""
     member = world.cast["adolescent"]
     named = {"coding": [{"system": LOINC, "code": "58410-2"}], "text": text_of(member.number, "KT")}
-    result = fhir.observation("718-7", text_of(member.number, "KN"))
+    value = {"valueQuantity": None, "valueString": text_of(member.number, "KV"), "referenceRange": None}
+    result = fhir.observation("718-7", text_of(member.number, "KN"), **value)
     report = fhir.report(fhir.card(member.patient.card_number), code=named, conclusion=text_of(member.number, "KC"))
     report_id = fhir.report_id_of(fhir.send(world.city, world.machines[HOME], fhir.bundle(report, result)))
     member.ids["report_K"] = [report_id]
@@ -283,6 +296,7 @@ def _fill(world: World) -> None:
         world.houses_of[number] = number % HOSPITALS
         if number % 40 < len(STATES):
             STATES[number % 40].open(world, patient)
+            world.sharing |= {number} if STATES[number % 40].shares else set()
         rows[number % HOSPITALS].append(
             {
                 "report_number": f"L{number}",
@@ -327,7 +341,9 @@ def _list_ids(world: World, member: Member) -> dict[str, list[str]]:
     city, token = world.city, member.patient.token
     found: dict[str, list[str]] = {}
     for resource_type in health_types():
-        bundle = city.client.get(f"/fhir/{resource_type}?_count=50", headers=bearer(token)).json
+        # These are asked for without naming a person.
+        about = "" if resource_type in {"Organization", "Practitioner"} else f"patient={member.patient.person_id}&"
+        bundle = city.client.get(f"/fhir/{resource_type}?{about}_count=50", headers=bearer(token)).json
         found[resource_type] = [entry["resource"]["id"] for entry in bundle.get("entry", []) if "resource" in entry]
     with db.transaction() as session:
         of_person = select(Study.id, Study.study_instance_uid, Series.series_instance_uid, Instance.sop_instance_uid)
@@ -350,7 +366,7 @@ def _sign_everybody_in(world: World, operator: Desk) -> None:
     staff = {"operator": operator.staff}
     for role in (Role.SECURITY_ADMINISTRATOR, Role.AUDIT_ADMINISTRATOR, Role.QUALITY_OFFICER):
         staff[role.value] = city.staff(None, role)
-    for name, house in (("home", HOME), ("treating", TREATING), ("other", OTHER)):
+    for name, house in HOUSES.items():
         staff[f"doctor_{name}"], staff[f"registrar_{name}"] = world.doctors[house], world.registrars[house]
         tokens[f"machine_{name}"] = world.machines[house].token
     staff["colleague_treating"] = city.staff(world.hospitals[TREATING], name="测试医生未接诊")
@@ -358,10 +374,11 @@ def _sign_everybody_in(world: World, operator: Desk) -> None:
     tokens["biller_treating"] = city.machine(world.hospitals[TREATING], ["billing.write"]).token
     for name, member in staff.items():
         tokens[name] = member.token
-        world.browsers[name] = Browser(city.app)
-        world.browsers[name].sign_in(member)
+        world.staff.add(name)
     for name, who in world.cast.items():
-        tokens[f"patient_{name}"] = who.patient.token
+        # For a child its guardian asks.
+        if name != "child":
+            tokens[f"patient_{name}"] = who.patient.token
     app, shared = AppSide(city), world.cast["active"].patient
     tokens["app_wide"] = app.tokens(shared)["access_token"]
     tokens["app_narrow"] = app.tokens(shared, "patient/Condition.rs")["access_token"]
@@ -375,9 +392,3 @@ def make_export(world: World, name: str) -> str:
     assert reply.status_code == 202, reply.text
     exports.make_export({"export_id": reply.json["id"]})
     return str(reply.json["id"])
-
-
-def write_csv(rows: list[list[str]]) -> bytes:
-    sheet = io.StringIO(newline="")
-    csv.writer(sheet).writerows(rows)
-    return sheet.getvalue().encode()

@@ -15,7 +15,6 @@ from tests.canary.asking import Ask, Asking
 from tests.canary.marks import HOUSE, IDENTITY, Mark
 from tests.canary.oracle import may_see
 from tests.canary.world import Member, World
-from tests.conftest import SteppingClock
 from tests.support.savepoints import begin_savepoint, send
 
 # Found by their indexes: each request has a moment of its own.
@@ -52,7 +51,6 @@ class Judge:
     """Sends, and notes what is wrong; each fault once for each route and who asked."""
 
     asking: Asking
-    clock: SteppingClock
     log: Log = field(default_factory=Log)
     faults: dict[str, str] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
@@ -80,7 +78,7 @@ class Judge:
         storage: Any = limiter.storage
         storage.key_prefix = f"{storage.key_prefix.partition('/')[0]}/{number}"
         self.log.lines.clear()
-        self.clock.forward(milliseconds=1)
+        self.asking.world.clock.forward(milliseconds=1)
         request_id = f"canary-{number:08d}"
         begin_savepoint(connection, "canary")
         try:
@@ -88,7 +86,7 @@ class Judge:
             content = reply.get_data()
             told = find(content) | find(str(reply.headers))
             reply.close()
-            left = connection.execute(_LEFT_BEHIND, {"now": self.clock.time}).all()
+            left = connection.execute(_LEFT_BEHIND, {"now": self.asking.world.clock.time}).all()
         finally:
             db.orm.session.remove()
             send(connection, "ROLLBACK TO SAVEPOINT canary")
@@ -119,8 +117,8 @@ class Judge:
         self._note(who, ask, "a leak", leaks)
         self.counts["told"] += bool(outcome.told)
         if outcome.status >= 400:
-            refused = bool(set_to_show(world, who, ask, member))
-            self._note(who, ask, "refused", [outcome.status, outcome.said] if refused else [])
+            has_to_show = self.asking.may(who, ask.rule) and set_to_show(world, who, ask, member)
+            self._note(who, ask, "refused", [outcome.status, outcome.said] if has_to_show else [])
             return
         records = {mark.owner for mark in outcome.told if mark.owner < HOUSE and mark.field != IDENTITY}
         self._note(who, ask, "seen and not in the access log", sorted(records - outcome.acts.keys()))
@@ -138,13 +136,11 @@ class Judge:
 
 def set_to_show(world: World, who: str, ask: Ask, member: Member) -> set[Mark]:
     """The canaries that have to be in the answer to somebody who may ask."""
-    if ask.endpoint == "exports.download_export" and "export_id" not in member.ids:
-        fields = []
-    elif ask.about == "F" or "use=shared" in ask.path:
-        # A report that came as a document has no canaries but in it, and a copy for others names nobody.
-        fields = ["FF"] if ask.endpoint == "reports.read_attachment" else []
-    else:
-        fields = [one.format(about=ask.about) for one in SHOWS.get(ask.endpoint, ())]
+    fields = {one.format(about=ask.about) for one in SHOWS.get(ask.endpoint, ())}
+    if ask.about:
+        fields = {one for one in fields if one[0] == ask.about and (ask.about != "F" or one == "FF")}
+    if "use=shared" in ask.path or (ask.endpoint == "exports.download_export" and "export_id" not in member.ids):
+        fields = set()
     return {mark for field_ in fields if may_see(world, who, mark := Mark(member.number, field_))}
 
 
@@ -158,7 +154,7 @@ _IMAGES = ("DS", "DE", "DR", "DP")
 # What each of these says of a person, when it is asked about him by somebody who may see it. ``about`` is the first
 # letter of the canaries of the report that was asked for.
 SHOWS: dict[str, tuple[str, ...]] = {
-    "chart_pages.show_chart": ("RT", "EN", "CN", "DS", "HT", "ID"),
+    "chart_pages.show_chart": ("RT", "EN", "CN", "DS", "HT"),
     "dicomweb.retrieve_instance": _IMAGES,
     "dicomweb.retrieve_metadata": _IMAGES,
     "dicomweb.retrieve_metadata_of_series": _IMAGES,
@@ -171,7 +167,7 @@ SHOWS: dict[str, tuple[str, ...]] = {
     "dicomweb.search_series": ("DS", "DE"),
     "dicomweb.search_series_of_study": ("DE",),
     "dicomweb.search_studies": ("DS", "DR"),
-    "documents.print_report": ("{about}T", "{about}N", "{about}V", "ID"),
+    "documents.print_report": ("{about}T", "{about}N", "{about}V"),
     "entries.read_document": ("EF",),
     "entries.read_entry": ("{about}N",),
     "exports.download_export": ("RT", "RV", "ST", "EN", "CN", "DS", "ID"),
@@ -183,6 +179,7 @@ SHOWS: dict[str, tuple[str, ...]] = {
     "fhir.search_Observation": ("RN", "RV"),
     "fhir.submit_bundle": ("RT", "RN", "CN"),
     "images.read_study": ("DS", "DE"),
+    "reports.read_attachment": ("FF",),
     "reports.read_report": ("{about}T", "{about}N", "{about}V", "{about}C"),
     "reports.read_version": ("{about}T", "{about}N", "{about}V", "{about}C"),
     "timeline.read_own": ("RT", "ST", "EN", "CN", "DS"),

@@ -100,6 +100,7 @@ class World:
     """``cast``: whom every route is asked about, by name. ``houses_of``: where each patient's results come from."""
 
     city: City
+    clock: SteppingClock
     scanner: Scanner = field(default_factory=Scanner)
     hospitals: list[Hospital] = field(default_factory=list)
     doctors: list[Staff] = field(default_factory=list)
@@ -107,7 +108,6 @@ class World:
     machines: list[Machine] = field(default_factory=list)
     cast: dict[str, Member] = field(default_factory=dict)
     guardian: Patient = field(init=False)
-    clock: SteppingClock = field(init=False)
     persons: dict[UUID, int] = field(default_factory=dict)
     houses_of: dict[int, int] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
@@ -144,9 +144,9 @@ class World:
         )
 
 
-def build(city: City) -> World:
+def build(city: City, stepping: SteppingClock) -> World:
     """Everything is sent by the interfaces through which hospitals and people send it."""
-    world = World(city)
+    world = World(city, stepping)
     for number in range(HOSPITALS):
         hospital = city.hospital(f"第{number}测试医院")
         world.hospitals.append(hospital)

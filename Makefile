@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run ohif demo test check bench migrate docs
+.PHONY: help venv run ohif demo test prove check bench migrate docs
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ demo: $(STAMP) ## play the whole story against the running platform ($BASE_URL, 
 test: export PYTHONHASHSEED := 0
 test: $(STAMP) ## all tests, on servers of their own; ARGS="-k card" chooses
 	@$(PY) -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
+
+prove: $(STAMP) ## what takes many minutes: far more cases of the same proofs, and each guard taken out once
+	@$(PY) -m pytest -m prove -o faulthandler_timeout=0 $(ARGS)
 
 check: $(STAMP) ## format, lint, types, and who may import whom
 	@$(PY) -m ruff format --check --quiet .

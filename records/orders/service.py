@@ -1,5 +1,6 @@
 """Orders of a hospital: placed, changed, revoked; shown at the visit."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -232,8 +233,9 @@ def list_house_orders(
         last = select(LabOrder.ordered_at, LabOrder.id).where(LabOrder.id == before)
         mine = mine.where(tuple_(LabOrder.ordered_at, LabOrder.id) < last.scalar_subquery())
     found = session.scalars(mine.order_by(LabOrder.ordered_at.desc(), LabOrder.id.desc()).limit(limit)).all()
-    audit.record_act(session, actor, "records.order.listed", facts={"lines": len(found)})
-    people = {order.person_id for order in found}
+    people = Counter(order.person_id for order in found)
+    for person_id, lines in people.items():
+        audit.record_act(session, actor, "records.order.listed", subject_id=person_id, facts={"lines": lines})
     names = {id_: health_card.get_demographics(session, id_).name for id_ in people}
     numbers = {id_: health_card.get_patient_number(session, actor, id_) for id_ in people}
     return [

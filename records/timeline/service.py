@@ -140,14 +140,14 @@ def hide_item(session: Session, actor: Actor, *, object_id: UUID) -> TimelineIte
     """
     item = get_item(session, actor, object_id=object_id)
     consent.hide_item(session, actor, person_id=item.person_id, of=(item.object_kind, object_id))
-    return get_item(session, actor, object_id=object_id)
+    return _show_item(session, actor, object_id)
 
 
 def show_item(session: Session, actor: Actor, *, object_id: UUID) -> TimelineItem:
     """Undo ``hide_item``; raises as it does."""
     item = get_item(session, actor, object_id=object_id)
     consent.show_item(session, actor, person_id=item.person_id, of=(item.object_kind, object_id))
-    return get_item(session, actor, object_id=object_id)
+    return _show_item(session, actor, object_id)
 
 
 def disclose_item(session: Session, actor: Actor, *, object_id: UUID) -> TimelineItem:
@@ -157,14 +157,14 @@ def disclose_item(session: Session, actor: Actor, *, object_id: UUID) -> Timelin
     """
     item = get_item(session, actor, object_id=object_id)
     consent.disclose_item(session, actor, person_id=item.person_id, object_id=object_id)
-    return get_item(session, actor, object_id=object_id)
+    return _show_item(session, actor, object_id)
 
 
 def withhold_item(session: Session, actor: Actor, *, object_id: UUID) -> TimelineItem:
     """Undo ``disclose_item``; raises as it does."""
     item = get_item(session, actor, object_id=object_id)
     consent.withhold_item(session, actor, person_id=item.person_id, object_id=object_id)
-    return get_item(session, actor, object_id=object_id)
+    return _show_item(session, actor, object_id)
 
 
 def find_kind(session: Session, actor: Actor, *, person_id: UUID, object_id: UUID) -> str | None:
@@ -202,3 +202,9 @@ def get_item(session: Session, actor: Actor, *, object_id: UUID) -> TimelineItem
     if not items:
         raise ItemNotFound
     return items[0]
+
+
+def _show_item(session: Session, actor: Actor, object_id: UUID) -> TimelineItem:
+    """The line as it stands now: shown, whether or not the act has changed anything."""
+    (item,) = list_own_timeline(session, actor, wanted=TimelineFilter(object_id=object_id), limit=1)
+    return item

@@ -28,7 +28,7 @@ from tests.support.entries import call, every_kind, named
 from tests.support.savepoints import begin_savepoint, send
 
 # What a caller's parameter is called, and in which table it is found, where the names differ.
-_TABLE_OF = {
+TABLE_OF = {
     "object": "timeline_entries",
     "message": "inbound_messages",
     "look_up": "desk_look_ups",
@@ -94,7 +94,7 @@ class Scene:
     def ids_for(self, name: str) -> list[str]:
         """Ids that fit a parameter of this name."""
         stem = name.removesuffix("_id")
-        return [str(found) for found in self.ids.get(_TABLE_OF.get(stem, f"{stem}s"), [])]
+        return [str(found) for found in self.ids.get(TABLE_OF.get(stem, f"{stem}s"), [])]
 
     @contextmanager
     def undone(self) -> Iterator[None]:

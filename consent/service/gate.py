@@ -79,7 +79,8 @@ SELECT look.person_id, look.object_id, {is_recorded} AS is_recorded
 FROM (SELECT DISTINCT person_id, object_id FROM found) look
     CROSS JOIN (SELECT NULL::uuid AS id, NULL::integer AS version) basis
 """
-# Under one grant of the whole record, without a count of uses, by which files can be taken too; whatever else is looked at by is for ``release``.
+# Under one grant of the whole record, without a count of uses, by which files can be taken too. Whatever else is looked
+# at by is for ``release``.
 _LOOKS_BY_GRANT = """
 SELECT look.person_id, look.object_id, coalesce(basis.is_recorded, false) AS is_recorded
 FROM (

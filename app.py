@@ -21,6 +21,8 @@ import accounts.commands
 import accounts.pages
 import accounts.routes
 import consent.apps.routes
+import consent.proving.routes
+import consent.proving.service
 import consent.routes
 import health_card.batches.pages
 import health_card.batches.routes
@@ -147,6 +149,7 @@ BLUEPRINTS = [
     health_card.patient_numbers.routes.api,
     consent.routes.api,
     consent.apps.routes.api,
+    consent.proving.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,
     records.life.routes.api,
@@ -208,6 +211,7 @@ KEY_RINGS = {
     identity.PURPOSE: keys.RS256,
     KEY_PURPOSE: keys.EDDSA,
     records.documents.proof.PURPOSE: keys.EDDSA,
+    consent.proving.service.PURPOSE: keys.EDDSA,
 }
 
 

@@ -29,13 +29,8 @@ class Office:
         )
         body = {
             "person_id": str(self.patient.person_id),
-            "recipient": {"hospital_id": str(self.home.id), "department": "0300", "staff_id": str(self.doctor.id)},
-            "scope": {
-                "kinds": ["laboratory"],
-                "since_on": "2026-03-01",
-                "sensitivities": ["hiv"],
-                "may_download": False,
-            },
+            "recipient": {"hospital_id": str(self.home.id), "staff_id": str(self.doctor.id)},
+            "scope": {"kinds": ["laboratory"], "since_on": "2026-03-01", "sensitivities": ["hiv"]},
             "purpose": "insurance",
             "expires_at": (clock.now() + timedelta(days=30)).isoformat(),
             "notice_hash": NOTICE,

@@ -32,6 +32,8 @@ import consent.requests.routes
 import consent.rights.pages
 import consent.rights.routes
 import consent.rights.service
+import consent.proving.routes
+import consent.proving.service
 import consent.routes
 import core.sealing.routes
 import health_card.batches.pages
@@ -177,6 +179,7 @@ BLUEPRINTS = [
     consent.links.routes.api,
     consent.policies.routes.api,
     consent.requests.routes.api,
+    consent.proving.routes.api,
     records.visits.routes.api,
     records.emergencies.routes.api,
     records.timeline.routes.api,
@@ -248,6 +251,7 @@ KEY_RINGS = {
     KEY_PURPOSE: keys.EDDSA,
     records.documents.proof.PURPOSE: keys.EDDSA,
     sealing.KEY_PURPOSE: keys.EDDSA,
+    consent.proving.service.PURPOSE: keys.EDDSA,
 }
 
 

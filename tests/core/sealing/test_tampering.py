@@ -2,7 +2,6 @@
 
 import random
 from collections import Counter
-from pathlib import Path
 from typing import cast
 
 import pytest
@@ -13,7 +12,7 @@ from core import db
 from core.sealing.copying import OutsideCopy
 from tests.support.sealing import Connection, Tampering, act, seal, verify
 
-ROWS, TIMES, SEED = 300, 150, 20261122
+ROWS, TIMES, SEED = 300, 70, 20261122
 
 
 @pytest.fixture(scope="module")

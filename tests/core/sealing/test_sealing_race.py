@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
@@ -13,6 +14,7 @@ from core.ids import new_id
 from core.sealing.copying import OutsideCopy, bring_out
 from core.sealing.models import LogLeaf, UnsealedEntry
 from core.sealing.sealer import seal_waiting
+from deploy import verify_audit
 from tests.support.sealing import ORIGIN, act, seal, verify
 
 SEALERS, WRITERS, ROWS = 3, 4, 40
@@ -89,3 +91,16 @@ def test_what_commits_late_is_sealed_after_what_came_later(committing_app: Flask
     assert len(places) == 3
     assert place > max(places)
     assert verify().found == []
+
+
+def test_who_may_only_read_verifies_with_the_address_alone(
+    committing_app: Flask, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy, address = OutsideCopy(tmp_path), db.orm.engine.url.render_as_string(hide_password=False)
+    act()
+    seal(copy)
+    assert verify_audit.main(["--database", address, "--copy", str(tmp_path)]) == 0
+    assert verify_audit.main(["--database", address]) == 0
+    assert "compared with no copy" in capsys.readouterr().out
+    (tmp_path / "checkpoint").unlink()
+    assert verify_audit.main(["--database", address, "--copy", str(tmp_path)]) == 1

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from core import audit, db
 from core.actor import SYSTEM
+from core.appending import write_appended
 from core.ids import new_id
 from core.sealing.copying import OutsideCopy, bring_out
 from core.sealing.models import LogLeaf, UnsealedEntry
@@ -73,7 +74,7 @@ def test_what_commits_late_is_sealed_after_what_came_later(committing_app: Flask
     seal()
     with ThreadPoolExecutor(1) as pool, db.transaction() as slow:
         audit.record_act(slow, SYSTEM, "core.test.slow", subject_id=late)
-        audit.write_appended(slow)
+        write_appended(slow)
 
         def meanwhile() -> list[object]:
             with committing_app.app_context():

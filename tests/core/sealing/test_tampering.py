@@ -1,6 +1,7 @@
 """Whoever changes the log is found out, and it is said how; here by a few hundred changes, by `make prove` 10,000."""
 
 import random
+import shutil
 from collections import Counter
 from typing import cast
 
@@ -9,8 +10,13 @@ from flask import Flask
 from sqlalchemy import Connection as Outer
 
 from core import db
+from core.actor import SYSTEM
+from core.sealing import LogDamaged, list_proofs
+from core.sealing.adopting import adopt_copy
+from core.sealing.check_proof import check_proof
 from core.sealing.copying import OutsideCopy
-from tests.support.sealing import Connection, Tampering, act, seal, verify
+from core.sealing.notes import list_keys
+from tests.support.sealing import ORIGIN, Connection, Tampering, act, seal, verify
 
 ROWS, TIMES, SEED = 300, 70, 20261122
 
@@ -77,6 +83,47 @@ def test_it_is_said_what_was_done(tampering: Tampering, sealed: OutsideCopy, way
         tampering.ways[way]()
         assert kind in verify(sealed).kinds
     assert verify(sealed).found == []
+
+
+def test_after_an_older_backup_the_log_goes_on_from_its_copy(tampering: Tampering, sealed: OutsideCopy) -> None:
+    copy = OutsideCopy(sealed.folder.with_name("of-restored"))
+    shutil.copytree(sealed.folder, copy.folder)
+    with tampering.once():
+        tampering.ways["truncate_with_rows"]()
+        tampering.connection.execute("ALTER TABLE audit_entries ENABLE TRIGGER USER")
+        left = tampering.ask("SELECT count(*) FROM audit_leaves")
+        with pytest.raises(LogDamaged, match="rows were lost"):
+            seal(copy)
+        with db.transaction() as session:
+            assert adopt_copy(session, SYSTEM, copy) == tampering.size - left
+        with db.transaction() as session:
+            assert adopt_copy(session, SYSTEM, copy) == 0
+        ids = act(300)
+        seal(copy)
+        with db.snapshot() as session:
+            proofs = list_proofs(session, {*ids})
+            signers = list_keys(session, ORIGIN)
+        assert {check_proof(str(proof), signers)[0].size for proof in proofs.values()} == {copy.read_mark().size}
+        report = verify(copy)
+        assert report.kinds == {"lost"}
+        assert len(report.found) == tampering.size - left
+    shutil.rmtree(copy.folder)
+
+
+def test_what_is_not_the_same_log_is_not_taken_over(tampering: Tampering, sealed: OutsideCopy) -> None:
+    with tampering.once():
+        tampering.ways["rewrite"]()
+        tampering.cut(tampering.signed_size())
+        with pytest.raises(LogDamaged, match="does not begin with"), db.transaction() as session:
+            adopt_copy(session, SYSTEM, sealed)
+    with tampering.once():
+        tampering.ways["truncate_with_rows"]()
+        tile = sealed.folder / "tile/0/000"
+        kept = tile.read_bytes()
+        tile.write_bytes(bytes(len(kept)))
+        with pytest.raises(LogDamaged, match="does not"), db.transaction() as session:
+            adopt_copy(session, SYSTEM, sealed)
+        tile.write_bytes(kept)
 
 
 # These leave a log that is sound in itself: only what lies outside knows better.

@@ -137,7 +137,7 @@ from core import (
 from core.actor import SYSTEM
 from core.config import Config, read_config
 from core.cross_origin import CrossOrigin
-from core.sealing.commands import verify_audit
+from core.sealing.commands import adopt_audit_copy, verify_audit
 from core.storage.commands import commands as file_commands
 from health_card.service.codes import KEY_PURPOSE
 
@@ -302,6 +302,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.cli.add_command(key_commands.commands)
     app.cli.add_command(file_commands)
     app.cli.add_command(verify_audit)
+    app.cli.add_command(adopt_audit_copy)
     return app
 
 

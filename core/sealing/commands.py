@@ -8,7 +8,10 @@ import psycopg
 from flask.cli import with_appcontext
 
 from core import db
+from core.actor import SYSTEM
+from core.sealing.adopting import adopt_copy
 from core.sealing.copying import OutsideCopy
+from core.sealing.reading import LogDamaged
 from core.sealing.verifying import Report, verify_log
 from core.sealing.verifying_copy import verify_copy
 from core.web import current_config
@@ -23,6 +26,18 @@ def verify_audit(context: click.Context) -> None:
     with db.snapshot() as session:
         connection = cast("psycopg.Connection[Any]", session.connection().connection.driver_connection)
         context.exit(report_on(connection, copy, click.echo))
+
+
+@click.command("adopt-audit-copy")
+@with_appcontext
+def adopt_audit_copy() -> None:
+    """After an older backup was put back: take over from the copy what the log has lost, so that sealing goes on."""
+    try:
+        with db.transaction() as session:
+            adopted = adopt_copy(session, SYSTEM, OutsideCopy(current_config().audit_copy_dir))
+    except LogDamaged as damaged:
+        raise click.ClickException(str(damaged)) from None
+    click.echo(f"{adopted} leaves taken over from the copy; their rows are lost")
 
 
 def report_on(connection: "psycopg.Connection[Any] | None", copy: OutsideCopy | None, say: Callable[[str], Any]) -> int:

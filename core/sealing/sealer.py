@@ -2,8 +2,9 @@
 
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+from uuid import UUID
 
 from flask import Flask
 from prometheus_client import Gauge
@@ -25,11 +26,15 @@ from core.web import current_config
 MOST = 8192
 EVERY_SECONDS = 1.0
 
+# The id of a row, its salt and the leaf's hash.
+Leaf = tuple[UUID | None, bytes | None, bytes]
+
 BROKEN = Gauge(
     "yimatong_audit_log_broken", "1: nothing is sealed, since the log is not what was signed", multiprocess_mode="max"
 )
 
-_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended('audit_log', 0))"
+_TRY_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended('audit_log', 0))"
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('audit_log', 0))"
 # A row that waits and is not there was taken away before it was sealed: it stays here, and verifying tells of it.
 _WAITING = """
 SELECT entry.id, {columns} FROM audit_unsealed JOIN audit_entries entry ON entry.id = audit_unsealed.entry_id
@@ -48,7 +53,7 @@ def seal_waiting(session: Session, origin: str, *, outside: Checkpoint | None, m
     :returns: 0 also when another sealer is at work.
     :raises LogDamaged: what is there is not what was signed.
     """
-    locked = statements.run(session, _LOCK, {})
+    locked = statements.run(session, _TRY_LOCK, {})
     if locked is None or not locked[0]:
         return 0
     last = find_last(session)
@@ -61,7 +66,7 @@ def seal_waiting(session: Session, origin: str, *, outside: Checkpoint | None, m
     if tree.root != checkpoint.root:
         raise LogDamaged(f"the {checkpoint.size} leaves do not lead to the root that was signed")
     copying.check_mark(outside, kept)
-    _write(session, tree, rows)
+    write_leaves(session, tree, _salt_and_hash(rows))
     signed = Checkpoint(checkpoint.origin, tree.size, tree.root)
     note = sign_checkpoint(signed, keys.ring(session, KEY_PURPOSE).signing_key)
     session.add(LogCheckpoint(size=tree.size, sealed_at=clock.now(), note=note))
@@ -69,17 +74,26 @@ def seal_waiting(session: Session, origin: str, *, outside: Checkpoint | None, m
     return len(rows)
 
 
-def _write(session: Session, tree: GrowingTree, rows: Sequence[Sequence[Any]]) -> None:
-    """Leaves for the rows, and the nodes that they complete."""
+def lock_log(session: Session) -> None:
+    """Let nobody else add to the log until the transaction ends."""
+    statements.run(session, _LOCK, {})
+
+
+def _salt_and_hash(rows: Sequence[Sequence[Any]]) -> Iterator[Leaf]:
     salts = secrets.token_bytes(SALT_BYTES * len(rows))
-    leaves: list[tuple[object, ...]] = []
-    nodes: list[Node] = []
     for number, (entry_id, *columns) in enumerate(rows):
         salt = salts[number * SALT_BYTES : (number + 1) * SALT_BYTES]
-        hash_ = hash_row(salt, columns)
-        leaves.append((tree.size, entry_id, salt, hash_))
-        nodes += tree.add(hash_)
-    copy_lines(session, LogLeaf, ("index", "entry_id", "salt", "hash"), leaves)
+        yield entry_id, salt, hash_row(salt, columns)
+
+
+def write_leaves(session: Session, tree: GrowingTree, leaves: Iterable[Leaf]) -> None:
+    """Add leaves to the log, and the nodes that they complete."""
+    lines: list[tuple[object, ...]] = []
+    nodes: list[Node] = []
+    for leaf in leaves:
+        lines.append((tree.size, *leaf))
+        nodes += tree.add(leaf[2])
+    copy_lines(session, LogLeaf, ("index", "entry_id", "salt", "hash"), lines)
     session.add_all(LogNode(level=node.level, index=node.index, hash=node.hash) for node in nodes)
 
 

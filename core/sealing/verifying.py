@@ -5,6 +5,7 @@ no key that signs.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -34,16 +35,14 @@ _SELECT_LEAVES = statements.compose(_LEAVES, columns=READ_COLUMNS)
 _CHECKPOINTS = "SELECT size, note FROM audit_checkpoints ORDER BY size"
 _NODES = "SELECT level, index, hash FROM audit_nodes WHERE level = %(level)s ORDER BY index"
 _NODES_ABOVE = "SELECT count(*) FROM audit_nodes WHERE level > %(level)s"
+# Rows that are not sealed and do not wait, that wait and are gone, that are sealed and wait.
 _UNSEALED = """
-SELECT entry.id FROM audit_entries entry
+SELECT 'inserted', 'row ' || entry.id || ' was never sealed, and does not wait for it' FROM audit_entries entry
 WHERE NOT EXISTS (SELECT FROM audit_leaves WHERE entry_id = entry.id)
     AND NOT EXISTS (SELECT FROM audit_unsealed WHERE entry_id = entry.id)
-"""
-_GONE = """
-SELECT entry_id FROM audit_unsealed WHERE NOT EXISTS (SELECT FROM audit_entries WHERE id = entry_id)
-"""
-_SEALED_TWICE = """
-SELECT entry_id FROM audit_unsealed waiting
+UNION ALL SELECT 'deleted', 'row ' || entry_id || ' was deleted before it was sealed' FROM audit_unsealed
+WHERE NOT EXISTS (SELECT FROM audit_entries WHERE id = entry_id)
+UNION ALL SELECT 'inserted', 'row ' || entry_id || ' is sealed, and waits for it once more' FROM audit_unsealed waiting
 WHERE EXISTS (SELECT FROM audit_leaves WHERE entry_id = waiting.entry_id)
 """
 _WAITING = "SELECT count(*) FROM audit_unsealed"
@@ -106,8 +105,10 @@ class _Verifying:
         self._report.copied = self._mark.size if self._mark else None
         self._keys, self._killed = self._read_keys()
         self._tree = GrowingTree()
-        self._checkpoints = self._read(_CHECKPOINTS)
-        self._next = next(self._checkpoints, None)
+        self._cursors = ExitStack()
+        self._checkpoints: Iterator[Sequence[Any]] = iter(())
+        self._next: Sequence[Any] | None = None
+        self._signed = 0
         self._origin: str | None = None
         self._nodes: dict[int, Iterator[Sequence[Any]]] = {}
         # Once a leaf is not the one that was sealed, the tree above it says nothing more.
@@ -116,6 +117,13 @@ class _Verifying:
         self._moved: list[tuple[int, bytes, bytes]] = []
 
     def run(self) -> Report:
+        with self._cursors:
+            self._look_through()
+        return self._report
+
+    def _look_through(self) -> None:
+        self._checkpoints = self._read(_CHECKPOINTS)
+        self._next = next(self._checkpoints, None)
         for index, entry_id, salt, hash_, found_id, *columns in self._read(_SELECT_LEAVES):
             self._note_missing(index)
             self._check_row(_Altered(index, entry_id, salt, hash_, columns), is_there=found_id is not None)
@@ -125,7 +133,6 @@ class _Verifying:
         self._tell_altered()
         self._tell_moved()
         self._check_unsealed()
-        return self._report
 
     def _check_row(self, leaf: _Altered, *, is_there: bool) -> None:
         if leaf.entry_id is None:
@@ -155,7 +162,7 @@ class _Verifying:
             self._check_node(node)
         if self._next is not None and self._next[0] == self._tree.size:
             self._check_checkpoint(*self._next)
-            self._next = next(self._checkpoints, None)
+            self._signed, self._next = self._next[0], next(self._checkpoints, None)
 
     def _check_node(self, node: Node) -> None:
         if node.level not in self._nodes:
@@ -191,15 +198,12 @@ class _Verifying:
             read_note(note, [Key(checkpoint.origin, public) for public in self._killed])
 
     def _check_end(self) -> None:
-        size, known = self._tree.size, 0
+        size = self._tree.size
         while self._next is not None:
-            known = max(known, self._next[0])
             self._report.checkpoints += 1
-            self._next = next(self._checkpoints, None)
-        if known > size:
-            self._report.add("truncated", f"{known} leaves were signed, {size} are there")
-        elif self._report.leaves and not self._is_covered():
-            self._report.add("truncated", f"no checkpoint was signed of all {size} leaves")
+            self._signed, self._next = self._next[0], next(self._checkpoints, None)
+        if self._signed != size:
+            self._report.add("truncated", f"{self._signed} leaves were signed, {size} are there")
         if self._mark is not None and self._mark.size > size:
             self._report.add(
                 "rolled back",
@@ -208,10 +212,6 @@ class _Verifying:
         left = any(next(nodes, None) for nodes in self._nodes.values())
         if (left or self._count(_NODES_ABOVE, level=len(self._nodes))) and not self._is_torn:
             self._report.add("rewritten", "there are nodes over leaves that are not there")
-
-    def _is_covered(self) -> bool:
-        row = self._connection.execute("SELECT max(size) FROM audit_checkpoints").fetchone()
-        return row is not None and row[0] == self._tree.size
 
     def _tell_altered(self) -> None:
         """Rows that are not what was sealed; of a few of them, whether two stand in each other's place."""
@@ -239,12 +239,8 @@ class _Verifying:
                 self._report.add("rewritten", f"leaf {index} is not the one that the copy holds")
 
     def _check_unsealed(self) -> None:
-        for (entry_id,) in self._read(_UNSEALED):
-            self._report.add("inserted", f"row {entry_id} was never sealed, and does not wait for it")
-        for (entry_id,) in self._read(_GONE):
-            self._report.add("deleted", f"row {entry_id} was deleted before it was sealed")
-        for (entry_id,) in self._read(_SEALED_TWICE):
-            self._report.add("inserted", f"row {entry_id} is sealed, and waits for it once more")
+        for kind, sentence in self._read(_UNSEALED):
+            self._report.add(kind, sentence)
         self._report.waiting = self._count(_WAITING)
 
     def _count(self, statement: str, **values: Any) -> int:
@@ -261,7 +257,7 @@ class _Verifying:
 
     def _read(self, statement: str, **values: Any) -> Iterator[Sequence[Any]]:
         """Rows as they are asked for: the database keeps the others."""
-        with self._connection.cursor(f"verify_{next(self._numbers)}") as cursor:
-            cursor.itersize = _AT_ONCE
-            cursor.execute(statement, values)
-            yield from cursor
+        cursor = self._cursors.enter_context(self._connection.cursor(f"verify_{next(self._numbers)}"))
+        cursor.itersize = _AT_ONCE
+        cursor.execute(statement, values)
+        return iter(cursor)

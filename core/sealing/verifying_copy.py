@@ -25,10 +25,11 @@ def read_leaves(copy: OutsideCopy, tell: Tell) -> tuple[Checkpoint | None, Itera
     if mark is None:
         tell("copy", "there is no copy in this folder")
         return None, iter(())
-    return mark, _read_leaves(copy, mark.size)
+    return mark, list_leaves(copy, mark.size)
 
 
-def _read_leaves(copy: OutsideCopy, size: int) -> Iterator[bytes]:
+def list_leaves(copy: OutsideCopy, size: int) -> Iterator[bytes]:
+    """The hashes of so many leaves, or as many as are there."""
     for tile in takewhile(lambda tile: tile.level == 0, list_new_tiles(0, size)):
         # What is missing is told of by ``verify_copy``, and compared with nothing.
         hashes = copy.read_tile(tile) or b""

@@ -10,7 +10,7 @@ import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
-from core import audit, db, keys
+from core import audit, db, keys, statements
 from core.actor import SYSTEM
 from core.ids import new_id
 from core.sealing.check_proof import Checkpoint
@@ -34,7 +34,7 @@ def act(count: int = 1, *, facts: dict[str, Any] | None = None) -> list[UUID]:
     asked = "SELECT subject_id, id FROM audit_entries WHERE subject_id = ANY(:people)"
     with db.transaction() as session:
         rows = session.execute(text(asked), {"people": people}).all()
-    ids = {person: entry_id for person, entry_id in rows}
+    ids = dict(tuple(row) for row in rows)
     return [ids[person] for person in people]
 
 
@@ -126,7 +126,8 @@ class Tampering:
             "facts": "facts || '{\"forged\": 1}'",
         }
         column = self.chance.choice(sorted(changes))
-        self.do(f"UPDATE audit_entries SET {column} = {changes[column]} WHERE id = %s", self.entry_of(index))
+        change = "UPDATE audit_entries SET {column} = {value} WHERE id = %s"
+        self.do(statements.compose(change, column=column, value=changes[column]), self.entry_of(index))
 
     def cut(self, size: int) -> None:
         """Take away all that was sealed after so many leaves."""
@@ -236,13 +237,12 @@ class Tampering:
     def _way_truncate_with_rows(self) -> None:
         """What a backup that was put back looks like."""
         size = self.signed_size()
-        gone = "SELECT entry_id FROM audit_leaves WHERE index >= %s"
-        self.do(f"DELETE FROM audit_entries WHERE id IN ({gone})", size)
+        self.do("DELETE FROM audit_entries WHERE id IN (SELECT entry_id FROM audit_leaves WHERE index >= %s)", size)
         self.cut(size)
 
     def _way_empty(self) -> None:
         for table in (*TABLES, "audit_unsealed"):
-            self.do(f"DELETE FROM {table}")
+            self.do(statements.compose("DELETE FROM {table}", table=table))
 
     # Whatever is above them
 
@@ -280,8 +280,11 @@ class Tampering:
 
     def seal_again(self, size: int) -> None:
         """Write anew what comes after so many leaves, as if it had been so from the beginning."""
-        again = "SELECT entry_id FROM audit_leaves WHERE index >= %s"
-        self.do(f"INSERT INTO audit_unsealed SELECT id FROM audit_entries WHERE id IN ({again})", size)
+        again = """
+            INSERT INTO audit_unsealed
+            SELECT id FROM audit_entries WHERE id IN (SELECT entry_id FROM audit_leaves WHERE index >= %s)
+        """
+        self.do(again, size)
         self.cut(size)
         seal(most=self.chance.randrange(10, 100))
 
@@ -300,5 +303,6 @@ class Tampering:
 
     def _way_fill_up_an_old_backup(self) -> None:
         self._way_truncate_with_rows()
+        self.connection.execute("ALTER TABLE audit_entries ENABLE TRIGGER USER")
         act(40)
         seal()

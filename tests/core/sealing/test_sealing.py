@@ -2,7 +2,9 @@
 
 import json
 import threading
+from collections.abc import Sequence
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -10,7 +12,8 @@ from psycopg.errors import RestrictViolation
 from sqlalchemy import Table, func, select, text
 from sqlalchemy.exc import IntegrityError
 
-from core import db, keys
+from core import db, keys, statements
+from core.actor import SYSTEM
 from core.audit import AuditEntry
 from core.sealing import LogDamaged, list_proofs
 from core.sealing.check_proof import Checkpoint, NotProven, check_proof, main, read_checkpoint, read_note
@@ -20,16 +23,16 @@ from core.sealing.merkle import hash_leaf
 from core.sealing.models import LogCheckpoint, LogLeaf, UnsealedEntry
 from core.sealing.notes import KEY_PURPOSE, list_keys, sign_checkpoint
 from core.sealing.reading import find_last, find_tile
-from core.sealing.sealer import BROKEN, run_forever, seal_all
+from core.sealing.sealer import BROKEN, EVERY_SECONDS, run_forever, seal_all
 from core.sealing.tiles import Tile
 from tests.conftest import SteppingClock
 from tests.support.sealing import ORIGIN, act, seal, verify
 
 
-def places(ids: list[object]) -> list[int]:
+def places(ids: Sequence[UUID]) -> list[int]:
     with db.transaction() as session:
         rows = session.execute(select(LogLeaf.entry_id, LogLeaf.index).where(LogLeaf.entry_id.in_(ids)))
-        found = {entry_id: index for entry_id, index in rows}
+        found = dict(tuple(row) for row in rows)
     return [found[entry_id] for entry_id in ids]
 
 
@@ -70,11 +73,11 @@ def test_nothing_is_signed_when_nothing_waits(app: Flask) -> None:
 def test_a_leaf_is_canonical_json_of_every_column_that_is_set(app: Flask) -> None:
     (entry_id,) = act(facts={"名": "x", "n": 1.50, "deep": [{"b": 1, "a": None}]})
     with db.transaction() as session:
-        row = session.execute(
-            text(f"SELECT {READ_COLUMNS} FROM audit_entries entry WHERE id = :id"), {"id": entry_id}
-        ).one()
+        asked = statements.compose("SELECT {columns} FROM audit_entries entry WHERE id = %(id)s", columns=READ_COLUMNS)
+        row = statements.run(session, asked, {"id": entry_id})
         entry = session.get_one(AuditEntry, entry_id)
-    leaf = write_leaf(b"\x01" * 16, list(row))
+    assert row is not None
+    leaf = write_leaf(b"\x01" * 16, row)
     told = json.loads(leaf)
     table = AuditEntry.__table__
     assert isinstance(table, Table)
@@ -178,7 +181,7 @@ def test_what_an_older_key_signed_holds_after_it_was_replaced_and_has_expired(
     seal()
     signed = last()[1]
     with db.transaction() as session:
-        keys.rotate_ring(session, keys.SYSTEM, KEY_PURPOSE)
+        keys.rotate_ring(session, SYSTEM, KEY_PURPOSE)
     stepping_clock.forward(days=30)
     keys.forget_rings()
     act()
@@ -318,7 +321,7 @@ def test_a_damaged_log_is_not_sealed_on_and_rows_wait(
     class Once(threading.Event):
         def wait(self, timeout: float | None = None) -> bool:
             self.set()
-            return True
+            return timeout == EVERY_SECONDS
 
     run_forever(app, Once())
     assert last()[0] == signed

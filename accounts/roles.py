@@ -167,7 +167,13 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "records:image_archive:manage",
         "consent:deletion:approve",
     },
-    Role.AUDIT_ADMINISTRATOR: _SIGNED_IN | {"accounts:overview:read", "accounts:audit:read"},
+    Role.AUDIT_ADMINISTRATOR: _SIGNED_IN
+    | {
+        "accounts:overview:read",
+        "accounts:audit:read",
+        FHIR_READS["AuditEvent"],
+        FHIR_SEARCHES["AuditEvent"],
+    },
     # Who scores what others have drawn: an expert of imaging.
     Role.QUALITY_OFFICER: _SIGNED_IN | {"records:quality:read", "records:quality:score"},
 }

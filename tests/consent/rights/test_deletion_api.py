@@ -20,6 +20,10 @@ from core.ids import new_id
 from core.vault import SealBroken, vault
 from core.web import guard_of
 from health_card.carriers.models import Carrier
+from health_card.corrections.models import PersonChange
+from health_card.corrections.service.history import list_changes_of
+from health_card.corrections.service.ledger import CHANGE
+from health_card.desk.models import LookUp
 from health_card.family.models import Newborn
 from health_card.masks import ERASED_NAME
 from health_card.matching.models import PersonTrait
@@ -240,6 +244,28 @@ def test_what_was_sealed_is_unreadable_and_nothing_leads_to_the_person(office: O
         )
         assert {"consent.deletion.approved", "health_card.person.erased"} <= set(acts.scalars())
     assert ERASED_NAME in office.security.get(APPROVALS).text
+
+
+def test_what_was_corrected_before_is_not_tried_to_be_read(office: Office) -> None:
+    person_id, doctor = office.patient.person_id, office.case.doctor
+    now, look_up_id = clock.now(), new_id()
+    who = {"person_id": person_id, "hospital_id": office.case.treating.id, "staff_id": doctor.id}
+    with db.transaction() as session:
+        key = vault().unwrap(session.get_one(Person, person_id).data_key)
+        session.add(LookUp(id=look_up_id, way="certificate", opened_at=now, expires_at=now + timedelta(hours=1), **who))
+        session.flush()
+        told = {
+            "field": "name",
+            "old_sealed": key.seal("赵大删", context=CHANGE),
+            "reason": "mistake",
+            "evidence": "01",
+        }
+        session.add(PersonChange(look_up_id=look_up_id, changed_at=now, **told, **who))
+    with db.transaction() as session:
+        assert [change.old for change in list_changes_of(session, person_id)] == ["赵*删"]
+    office.delete()
+    with db.transaction() as session:
+        assert list_changes_of(session, person_id) == []
 
 
 def test_who_comes_back_is_a_new_person(office: Office) -> None:

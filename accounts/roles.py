@@ -169,7 +169,6 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "records:quality:read",
         "records:quality:draw",
         "consent:erasure:oversee",
-        "consent:deletion:read",
         "consent:deletion:check",
         "records:rectification:oversee",
     },
@@ -182,7 +181,6 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "accounts:signing_key:manage",
         "health_card:tencent_app:manage",
         "records:image_archive:manage",
-        "consent:deletion:read",
         "consent:deletion:approve",
     },
     Role.AUDIT_ADMINISTRATOR: _SIGNED_IN
@@ -192,6 +190,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "consent:emergency:read",
         "consent:emergency:oversee",
         "records:emergency:count",
+        FHIR_READS["AuditEvent"],
+        FHIR_SEARCHES["AuditEvent"],
     },
     # Who scores what others have drawn: an expert of imaging.
     Role.QUALITY_OFFICER: _SIGNED_IN | {"records:quality:read", "records:quality:score"},

@@ -61,7 +61,7 @@ class AuditLine:
 
 @dataclass(frozen=True)
 class AuditFilter:
-    """Which entries. ``action``: the beginning of it; ``actor_id``, ``subject_id``, ``object_id``: exactly."""
+    """Which entries. ``action``: the beginning of it; the ids and ``object_kind``: exactly."""
 
     action: str | None = None
     since: datetime | None = None
@@ -69,6 +69,8 @@ class AuditFilter:
     actor_id: UUID | None = None
     subject_id: UUID | None = None
     object_id: UUID | None = None
+    object_kind: str | None = None
+    id: UUID | None = None
 
 
 def get_overview(session: Session) -> Overview:
@@ -146,7 +148,7 @@ def list_audit_entries(
         question = question.where(AuditEntry.at >= wanted.since)
     if wanted.until:
         question = question.where(AuditEntry.at < wanted.until)
-    for name in ("actor_id", "subject_id", "object_id"):
+    for name in ("actor_id", "subject_id", "object_id", "object_kind", "id"):
         if (value := getattr(wanted, name)) is not None:
             question = question.where(getattr(AuditEntry, name) == value)
     names = AuditLine.__dataclass_fields__

@@ -71,8 +71,9 @@ _KINDS = (
     ),
     Kind(
         "AuditEvent",
-        _asks({}, {}, "patient"),
-        documentation="Read only: the platform itself writes a row with every act, in the act's own transaction.",
+        _asks({"subtype": "subtype", "entity-name": "entity-name"}, {"date": "date"}, "patient", "agent", "entity"),
+        documentation="A login asks for its persons by patient, an audit administrator by all of these. Read only: the "
+        "platform itself writes a row with every act, in the act's own transaction.",
     ),
     _entry(
         "Condition",

@@ -7,12 +7,12 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from core.actor import Actor
-from records.fhir import people, presenting
+from records.fhir import auditing, people, presenting
 from records.fhir.catalogue import KINDS, Kind
 from records.fhir.parameters import Filter, Place, Search, TokenValue
 from records.fhir.presenting import Resource
 from records.fhir.refusals import FhirInteractionUnsupported, FhirResourceNotFound, FhirSearchUnsupported
-from records.fhir.service import conditions, reading, registry
+from records.fhir.service import conditions, reading, registry, watching
 from records.fhir.service.listings import LISTINGS
 from records.fhir.service.reading import Hit
 from records.fhir.trimming import trim
@@ -191,14 +191,20 @@ def _search_grants(session: Session, actor: Actor, search: Search) -> Found:
 
 
 def _read_access(session: Session, actor: Actor, resource_id: str) -> Resource:
-    return people.show_access(registry.get_access(session, actor, _id_of(resource_id)))
+    if actor.can(watching.PERMISSION):
+        return auditing.show_line(watching.get_line(session, actor, _id_of(resource_id)))
+    return auditing.show_access(registry.get_access(session, actor, _id_of(resource_id)))
 
 
 def _search_access(session: Session, actor: Actor, search: Search) -> Found:
+    if actor.can(watching.PERMISSION):
+        lines = watching.search_lines(session, actor, search)
+        after = Place(lines[-1].at, lines[-1].id) if len(lines) == search.count else None
+        return Found([auditing.show_line(line) for line in lines], following=after)
     rows = registry.search_access(session, actor, search)
     page = rows[: search.count]
     following = Place(page[-1].at, page[-1].id) if len(rows) > search.count or len(rows) >= registry.LOG_PAGE else None
-    return Found([people.show_access(row) for row in page], following=following)
+    return Found([auditing.show_access(row) for row in page], following=following)
 
 
 def _read_origin(session: Session, actor: Actor, resource_id: str) -> Resource:

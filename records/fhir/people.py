@@ -1,9 +1,7 @@
-"""Persons, hospitals, grants, the access log and origins to resources of FHIR R4."""
-
-from typing import Any
+"""Persons, hospitals, grants and origins to resources of FHIR R4."""
 
 from accounts.service import HospitalCard, Practitioner
-from consent.service import AccessRow, GrantView
+from consent.service import GrantView
 from health_card.service import PlainDemographics
 from records.fhir import systems
 from records.fhir.presenting import Resource, show_hospital, show_moment
@@ -12,7 +10,6 @@ from records.fhir.service.registry import PersonFile
 
 _OUTCOMES = {"in_force": "active", "expired": "inactive", "revoked": "inactive", "used_up": "inactive"}
 _POSITIONS = {"doctor": "医生", "registrar": "登记员", "medical_affairs": "医务科"}
-_ACTIONS = {"read": "R", "listed": "R", "printed": "R", "opened": "C", "filed": "C", "created": "C", "registered": "C"}
 _PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 _CONSENT_ACTION = "http://terminology.hl7.org/CodeSystem/consentaction"
 # v3-ActReason and v3-ActCode, the nearest that HL7 has.
@@ -125,38 +122,6 @@ def _show_provision(grant: GrantView) -> Resource:
         "data": sorted(named, key=str),
     }
     return {name: value for name, value in found.items() if value not in ([], {})}
-
-
-def show_access(row: AccessRow) -> Resource:
-    """An AuditEvent: a row of the access log."""
-    known = {"reference": f"Practitioner/{row.staff_id}"} if row.staff_id else {}
-    who: Resource = {"who": known | {"display": row.who}, "requestor": True, "altId": row.who_kind}
-    entity: Resource = {"what": {"identifier": {"value": str(row.object_id)}}, "name": row.object_kind}
-    found: dict[str, Any] = {
-        "resourceType": "AuditEvent",
-        "id": str(row.id),
-        "type": {"system": "http://terminology.hl7.org/CodeSystem/audit-event-type", "code": "rest"},
-        "subtype": [{"system": systems.ACT, "code": row.action}],
-        "action": _ACTIONS.get(row.action.rpartition(".")[2], "E"),
-        "recorded": show_moment(row.at),
-        "outcome": "0",
-        "purposeOfEvent": [{"text": row.purpose}] if row.purpose else [],
-        "agent": [who | ({"location": {"display": row.hospital_name}} if row.hospital_name else {})],
-        "source": {"observer": {"display": "一码通"}},
-        "entity": [
-            {"what": {"reference": f"Patient/{row.person_id}"}},
-            *([entity] if row.object_id else []),
-            *([_show_basis(row)] if row.grant_id else []),
-        ],
-    }
-    return {name: value for name, value in found.items() if value != []}
-
-
-def _show_basis(row: AccessRow) -> Resource:
-    """By which right: a grant can be read as a Consent, what an app was let in for cannot."""
-    if row.purpose == "app":
-        return {"what": {"identifier": {"value": str(row.grant_id)}}, "name": "app_authorization"}
-    return {"what": {"reference": f"Consent/{row.grant_id}"}}
 
 
 def show_origin(hit: Hit, scene: Scene) -> Resource:

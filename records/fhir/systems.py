@@ -21,5 +21,7 @@ HOSPITAL = "urn:yimatong:id:hospital"
 MESSAGE = "urn:yimatong:id:message"
 # What was done, as the access log calls it.
 ACT = "urn:yimatong:act"
+# Who did it, by our own id: a login, a staff member, a registered system, an app.
+ACTOR = "urn:yimatong:id:actor"
 # Before the system of an Observation's own identifier, where a report is made of it alone.
 ALONE = "urn:yimatong:id:observation:"

@@ -129,9 +129,7 @@ def test_who_read_nothing_by_a_system_is_not_asked(ward: Ward) -> None:
     assert ward.asked() == []
 
 
-def test_a_grant_that_runs_out_is_noticed_once_and_again_after_new_copies(
-    ward: Ward, stepping_clock: SteppingClock
-) -> None:
+def test_a_grant_that_runs_out_is_noticed_once(ward: Ward, stepping_clock: SteppingClock) -> None:
     ward.copy()
     stepping_clock.forward(hours=25)
     sweep()

@@ -19,8 +19,15 @@ from core import clock, db
 from core.ids import new_id
 from core.vault import SealBroken, vault
 from core.web import guard_of
+from health_card.carriers.models import Carrier
+from health_card.corrections.models import PersonChange
+from health_card.corrections.service.history import list_changes_of
+from health_card.corrections.service.ledger import CHANGE
+from health_card.desk.models import LookUp
+from health_card.family.models import Newborn
 from health_card.masks import ERASED_NAME
-from health_card.models import Card, Holder, Person, PersonCertificate, Relation
+from health_card.matching.models import PersonTrait
+from health_card.models import Card, Holder, PatientNumber, Person, PersonCertificate, Relation
 from health_card.service.identities import NAME
 from payments.models import CreditLine, CreditProduct
 from records.fhir import systems
@@ -31,7 +38,7 @@ from tests.support.browsing import Browser
 from tests.support.charts import Case, open_case
 from tests.support.city import City, Patient, bearer
 
-PAGE = "/operator/deletions"
+PAGE, APPROVALS = "/operator/deletions", "/operator/deletion-approvals"
 
 
 class Office:
@@ -69,9 +76,9 @@ class Office:
 
     def delete(self) -> None:
         request_id = self.asked_and_cooled()
-        for browser, act in ((self.operator, "check"), (self.security, "approve")):
-            browser.get(PAGE)
-            assert browser.post(f"{PAGE}/{request_id}/{act}", {}).status_code == 303, act
+        for browser, page, act in ((self.operator, PAGE, "check"), (self.security, APPROVALS, "approve")):
+            browser.get(page)
+            assert browser.post(f"{page}/{request_id}/{act}", {}).status_code == 303, act
 
     def plan(self) -> dict[str, Any]:
         reply = self.call("GET", f"/deletion-plan?person_id={self.patient.person_id}")
@@ -95,9 +102,10 @@ def check_refused(reply: TestResponse, status: int, code: str) -> None:
 
 
 def test_the_plan_says_what_goes_and_what_the_law_keeps(office: Office) -> None:
-    today = clock.in_city(clock.now()).date()
+    with db.transaction() as session:
+        opened_at = session.get_one(Visit, office.case.visit_id).opened_at
     kept = {hold["code"]: hold for hold in office.plan()["kept"]}
-    of_today = retention.keep_since(retention.HoldCode.OUTPATIENT_RECORD, today)
+    of_today = retention.keep_since(retention.HoldCode.OUTPATIENT_RECORD, clock.in_city(opened_at).date())
     assert kept["outpatient_record"]["until"] == str(of_today.until)
     assert "第二十九条" in kept["outpatient_record"]["source"]
     with db.transaction() as session:
@@ -120,7 +128,7 @@ def test_nobody_acts_before_the_cooling_off_is_over_and_it_can_be_taken_back(off
     check_refused(office.ask(), 409, "consent.deletion_under_way")
     office.operator.get(PAGE)
     early = office.operator.post(f"{PAGE}/{asked.json['id']}/check", {})
-    assert (early.status_code, "冷静期未满" in early.text) == (409, True)
+    assert (early.status_code, "consent.deletion_cooling" in early.text) == (409, True)
     told = office.city.client.get("/api/v1/notices", headers=bearer(office.patient.token)).json["notices"]
     assert told[0]["kind"] == "deletion_asked"
     withdrawn = office.call("POST", f"/deletions/{asked.json['id']}/withdrawal")
@@ -184,19 +192,19 @@ def test_what_is_not_settled_stands_in_the_way_at_every_step(office: Office) -> 
 def test_one_person_cannot_do_both_steps_nor_the_steps_of_another_role(office: Office) -> None:
     request_id = office.asked_and_cooled()
     office.operator.get(PAGE)
-    office.security.get(PAGE)
-    assert office.security.post(f"{PAGE}/{request_id}/approve", {}).status_code == 409
+    office.security.get(APPROVALS)
+    assert office.security.post(f"{APPROVALS}/{request_id}/approve", {}).status_code == 409
     assert office.security.post(f"{PAGE}/{request_id}/check", {}).status_code == 403
     assert office.operator.post(f"{PAGE}/{request_id}/check", {}).status_code == 303
-    assert office.operator.post(f"{PAGE}/{request_id}/approve", {}).status_code == 403
+    assert office.operator.post(f"{APPROVALS}/{request_id}/approve", {}).status_code == 403
     with db.transaction() as session:
         request = session.get_one(DeletionRequest, UUID(request_id))
         checked_by = request.checked_by
         session.execute(
             text("UPDATE staff_members SET role = 'security_administrator' WHERE id = :id"), {"id": checked_by}
         )
-    refused = office.operator.post(f"{PAGE}/{request_id}/approve", {})
-    assert (refused.status_code, "须由另一人复核" in refused.text) == (403, True)
+    refused = office.operator.post(f"{APPROVALS}/{request_id}/approve", {})
+    assert (refused.status_code, "consent.second_person_needed" in refused.text) == (403, True)
     both: dict[str, Any] = {"state": "done", "approved_by": checked_by, "ended_at": clock.now(), "kept": {}}
     with pytest.raises(IntegrityError, match="two_persons"), db.transaction() as session:
         session.execute(update(DeletionRequest).where(DeletionRequest.id == UUID(request_id)).values(**both))
@@ -222,13 +230,8 @@ def test_what_was_sealed_is_unreadable_and_nothing_leads_to_the_person(office: O
         after = session.get_one(Person, patient.person_id, populate_existing=True)
         with pytest.raises(SealBroken):
             vault().unwrap(after.data_key).unseal(sealed, context=NAME)
-        left = [
-            session.execute(
-                text(f"SELECT count(*) FROM {table} WHERE person_id = :id"),  # noqa: S608
-                {"id": patient.person_id},
-            ).scalar()
-            for table in ("person_certificates", "carriers", "newborns", "person_traits", "patient_numbers")
-        ]
+        naming = (PersonCertificate, Carrier, Newborn, PersonTrait, PatientNumber)
+        left = [session.query(table).filter_by(person_id=patient.person_id).count() for table in naming]
         assert left == [0] * 5
         assert session.query(Card).filter_by(id=patient.card_id).one().state == 3
         assert session.query(Holder).filter_by(person_id=patient.person_id, ended_at=None).count() == 0
@@ -240,9 +243,29 @@ def test_what_was_sealed_is_unreadable_and_nothing_leads_to_the_person(office: O
             text("SELECT action FROM audit_entries WHERE subject_id = :id"), {"id": patient.person_id}
         )
         assert {"consent.deletion.approved", "health_card.person.erased"} <= set(acts.scalars())
-        known = session.query(PersonCertificate).filter_by(person_id=patient.person_id).count()
-        assert known == 0
-    assert ERASED_NAME in office.security.get(PAGE).text
+    assert ERASED_NAME in office.security.get(APPROVALS).text
+
+
+def test_what_was_corrected_before_is_not_tried_to_be_read(office: Office) -> None:
+    person_id, doctor = office.patient.person_id, office.case.doctor
+    now, look_up_id = clock.now(), new_id()
+    who = {"person_id": person_id, "hospital_id": office.case.treating.id, "staff_id": doctor.id}
+    with db.transaction() as session:
+        key = vault().unwrap(session.get_one(Person, person_id).data_key)
+        session.add(LookUp(id=look_up_id, way="certificate", opened_at=now, expires_at=now + timedelta(hours=1), **who))
+        session.flush()
+        told = {
+            "field": "name",
+            "old_sealed": key.seal("赵大删", context=CHANGE),
+            "reason": "mistake",
+            "evidence": "01",
+        }
+        session.add(PersonChange(look_up_id=look_up_id, changed_at=now, **told, **who))
+    with db.transaction() as session:
+        assert [change.old for change in list_changes_of(session, person_id)] == ["赵*删"]
+    office.delete()
+    with db.transaction() as session:
+        assert list_changes_of(session, person_id) == []
 
 
 def test_who_comes_back_is_a_new_person(office: Office) -> None:

@@ -145,7 +145,9 @@ def test_what_is_overdue_goes_to_the_operator_without_a_word_of_it(desk: Desk) -
     assert "逾期未答复" in shown
     assert [word for word in (WRONG, RIGHT, desk.patient.name) if word in shown] == []
     with db.transaction() as session:
-        acts = session.scalars(select(AuditEntry.facts).where(AuditEntry.action == "records.rectification.escalated"))
+        of_patient = AuditEntry.subject_id == desk.patient.person_id
+        escalated = AuditEntry.action == "records.rectification.escalated"
+        acts = session.scalars(select(AuditEntry.facts).where(of_patient, escalated))
         assert [facts["request"] for facts in acts] == [str(request_id)]
 
 

@@ -36,8 +36,8 @@ class AlarmQuery(Received):
 
 class ReviewRequest(Received):
     finding: Finding = Field(
-        description="emergency_confirmed: it was right. no_emergency, could_have_been_asked, beyond_need, not_treating: "
-        "it was not; then it ends, the patient is told, and the audit administrator takes up the case"
+        description="emergency_confirmed: it was right. no_emergency, could_have_been_asked, beyond_need, "
+        "not_treating: it was not; then it ends, the patient is told, and the audit administrator takes up the case"
     )
     text: str = Field(min_length=SHORTEST_TEXT, max_length=LONGEST_TEXT, description="why; kept sealed")
 

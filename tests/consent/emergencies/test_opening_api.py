@@ -15,6 +15,14 @@ from tests.consent.emergencies.bedside import EVERYTHING, SECRET, STORY, Bedside
 from tests.health_card.family.household import Household
 from tests.support.city import resident_id
 
+_CHANGES = (
+    "UPDATE emergency_accesses SET reason = 'life_at_risk' WHERE id = :id",
+    "UPDATE emergency_accesses SET opened_at = now() WHERE id = :id",
+    "UPDATE emergency_accesses SET staff_id = gen_random_uuid() WHERE id = :id",
+    "UPDATE emergency_accesses SET text_sealed = '' WHERE id = :id",
+    "DELETE FROM emergency_accesses WHERE id = :id",
+)
+
 
 def count_accesses(bedside: Bedside) -> int:
     with db.transaction() as session:
@@ -196,11 +204,9 @@ def test_only_from_an_enrolled_terminal_which_proves_itself_where_it_has_a_key(b
 
 def test_what_was_said_at_the_opening_stays(bedside: Bedside) -> None:
     opened = bedside.opened()
-    changes = ("reason = 'life_at_risk'", "opened_at = now()", "staff_id = gen_random_uuid()", "text_sealed = ''")
-    statements = [f"UPDATE emergency_accesses SET {change} WHERE id = :id" for change in changes]
-    for statement in [*statements, "DELETE FROM emergency_accesses WHERE id = :id"]:
+    for change in _CHANGES:
         with pytest.raises(DBAPIError, match="stays as it was"), db.transaction() as session:
-            session.execute(text(statement), {"id": opened["id"]})
+            session.execute(text(change), {"id": opened["id"]})
 
 
 def test_closing_the_visit_ends_it(bedside: Bedside) -> None:

@@ -220,7 +220,7 @@ def test_the_patient_reads_why_and_by_which_law_and_others_do_not(bedside: Bedsi
     told = bedside.get(bedside.patient, f"/grants/{opened['grant_id']}/emergency")
     assert told.json["reason_words"] == "意识不清，无法表达意愿"
     assert "第一千二百二十条" in told.json["law"]
-    assert (told.json["access"]["staff_name"], told.json["access"]["review"]) == ("测试医生急", "waiting")
+    assert (told.json["hospital_name"], told.json["review"]) == ("市急救测试医院", "waiting")
     assert STORY not in told.text
     other = bedside.get(bedside.city.patient(), f"/grants/{opened['grant_id']}/emergency")
     assert refused(other) == (404, "consent.emergency_not_found")

@@ -94,7 +94,7 @@ def test_what_was_not_justified_ends_at_once_the_patient_is_told_and_the_audit_a
     assert bedside.notices() == ["break_glass_unjustified", "break_glass"]
     assert rules_raised(bedside, opened["id"]) == {"not_justified"}
     told = bedside.get(bedside.patient, f"/grants/{opened['grant_id']}/emergency").json
-    assert (told["access"]["review"], told["finding_words"]) == ("not_justified", "查看者未参与救治")
+    assert (told["review"], told["finding_words"]) == ("not_justified", "查看者未参与救治")
     auditor = bedside.city.staff(None, Role.AUDIT_ADMINISTRATOR)
     (line,) = [each for each in queue(bedside, "not_justified", auditor) if each["id"] == opened["id"]]
     assert "person_name" not in line

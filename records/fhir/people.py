@@ -10,7 +10,7 @@ from records.fhir.presenting import Resource, show_hospital, show_moment
 from records.fhir.service.reading import Hit, Scene
 from records.fhir.service.registry import PersonFile
 
-_OUTCOMES = {"in_force": "active", "expired": "inactive", "revoked": "inactive"}
+_OUTCOMES = {"in_force": "active", "expired": "inactive", "revoked": "inactive", "used_up": "inactive"}
 _POSITIONS = {"doctor": "医生", "registrar": "登记员", "medical_affairs": "医务科"}
 _ACTIONS = {"read": "R", "listed": "R", "printed": "R", "opened": "C", "filed": "C", "created": "C", "registered": "C"}
 _PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"

@@ -1,5 +1,7 @@
 """A doctor opens records in an emergency: he alone, for hours, told at once; sensitive matters only for a life."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
@@ -58,7 +60,7 @@ def test_by_an_open_visit_although_the_patient_has_taken_his_consent_back(bedsid
     (grant,) = bedside.get(bedside.patient, "/grants").json["grants"]
     bedside.post(bedside.patient, f"/grants/{grant['id']}/revoke")
     assert refused(bedside.read(visit_id)) == (403, "consent.nothing_shared")
-    by_visit = {"certificate_type": None, "certificate_number": None, "visit_id": str(visit_id)}
+    by_visit: dict[str, Any] = {"certificate_type": None, "certificate_number": None, "visit_id": str(visit_id)}
     opened = bedside.opened(**by_visit)
     assert opened["visit_id"] == str(visit_id)
     assert bedside.titles(visit_id) == {EVERYTHING}
@@ -74,7 +76,7 @@ def test_the_patient_and_his_guardian_are_told_at_once_without_a_word_of_why(bed
         number = "SELECT person_id FROM holders WHERE login_id = :login AND relation = 'child'"
         child_id = session.scalar(text(number), {"login": household.mother.actor.id})
     visit_id = open_visit_of(bedside, child_id)
-    by_visit = {"certificate_type": None, "certificate_number": None, "visit_id": visit_id}
+    by_visit: dict[str, Any] = {"certificate_type": None, "certificate_number": None, "visit_id": visit_id}
     bedside.opened(reason="minor_without_guardian", **by_visit)
     assert bedside.notices(household.mother)[0] == "break_glass"
     reply = bedside.get(household.mother, "/notices")
@@ -189,7 +191,7 @@ def test_only_a_doctor_opens(bedside: Bedside, role: Role) -> None:
         {"sensitivities": ["cardiac"]},
     ],
 )
-def test_what_is_missing_or_unknown_is_malformed(bedside: Bedside, changes: dict[str, object]) -> None:
+def test_what_is_missing_or_unknown_is_malformed(bedside: Bedside, changes: dict[str, Any]) -> None:
     assert refused(bedside.open(**changes)) == (422, "core.malformed_request")
 
 

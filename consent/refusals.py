@@ -30,6 +30,12 @@ class HidingNotAllowed(Forbidden):
     detail = "Only the person himself, from 14 years on and with his own login, hides an item or shows it again."
 
 
+class MinorDecides(Forbidden):
+    code = "consent.minor_decides"
+    title = "年满十四周岁的未成年人由本人决定"
+    detail = "From 14 on a minor allows others and takes that back himself, with his own login; a guardian reads it."
+
+
 class NothingToShare(Invalid):
     code = "consent.nothing_to_share"
     title = "授权范围为空或期限已过"

@@ -15,7 +15,7 @@ from core.actor import ActorKind
 
 @dataclass(frozen=True)
 class Practitioner:
-    """Somebody who works at a hospital, as others may know him. ``role``: doctor or registrar."""
+    """Somebody who works at a hospital, as others may know him. ``role``: of ``Role``, one at a hospital."""
 
     id: UUID
     name: str

@@ -45,7 +45,7 @@ GROUNDS: dict[Reason, Ground] = {
     Reason.CANNOT_ANSWER: Ground("情况紧急，患者无法说明病史", _RESCUE),
     Reason.MINOR_WITHOUT_GUARDIAN: Ground("未成年人急需救治，联系不到监护人", _RESCUE),
     Reason.PUBLIC_HEALTH_DUTY: Ground(
-        "处置突发公共卫生事件", "《个人信息保护法》第十三条第一款第三项、第四项,《传染病防治法》"
+        "处置突发公共卫生事件", "《个人信息保护法》第十三条第一款第三项、第四项、《传染病防治法》"
     ),
 }
 

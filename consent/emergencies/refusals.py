@@ -6,7 +6,7 @@ from core.errors import Conflict, Invalid, NotFound
 class SensitiveNotOpened(Invalid):
     code = "consent.sensitive_not_opened"
     title = "敏感内容仅在生命垂危时可以一并开启"
-    detail = "Sensitive matters are opened with the reason life_at_risk alone; leave includes_sensitive out."
+    detail = "Sensitive matters are opened with the reason life_at_risk alone; leave `sensitivities` out."
 
 
 class EmergencyOpen(Conflict):

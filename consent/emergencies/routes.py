@@ -5,7 +5,6 @@ from uuid import UUID
 from flask import Response
 
 from consent.emergencies import service
-from consent.emergencies.reasons import FINDINGS, GROUNDS, Finding, Reason
 from consent.emergencies.schemas import (
     AccessPath,
     AlarmList,
@@ -98,14 +97,7 @@ def read_told(path: GrantPath) -> Response:
     """Of a grant that a doctor opened in an emergency: why, by which law, and what the review has found"""
     with db.snapshot() as session:
         found = service.find_of_patient(session, current_actor(), grant_id=path.grant_id)
-    ground = GROUNDS[Reason(found.reason)]
-    told = EmergencyToldShown(
-        access=EmergencyShown.model_validate(found),
-        reason_words=ground.words,
-        law=ground.law,
-        finding_words=FINDINGS[Finding(found.finding)] if found.finding else None,
-    )
-    return present(told)
+    return present(EmergencyToldShown.of(found))
 
 
 def as_line(actor: Actor, access: EmergencyView) -> EmergencyLineShown:

@@ -5,8 +5,9 @@ from uuid import UUID
 
 from pydantic import Field
 
-from consent.emergencies.reasons import Finding
+from consent.emergencies.reasons import FINDINGS, GROUNDS, Finding, Reason
 from consent.emergencies.service.reviewing import Queue
+from consent.emergencies.service.views import EmergencyView
 from core.api import Received, Shown
 
 SHORTEST_TEXT, LONGEST_TEXT = 10, 1000
@@ -36,8 +37,8 @@ class AlarmQuery(Received):
 
 class ReviewRequest(Received):
     finding: Finding = Field(
-        description="emergency_confirmed: it was right. no_emergency, could_have_been_asked, beyond_need, not_treating: "
-        "it was not; then it ends, the patient is told, and the audit administrator takes up the case"
+        description="emergency_confirmed: it was right. no_emergency, could_have_been_asked, beyond_need, "
+        "not_treating: it was not; then it ends, the patient is told, and the audit administrator takes up the case"
     )
     text: str = Field(min_length=SHORTEST_TEXT, max_length=LONGEST_TEXT, description="why; kept sealed")
 
@@ -124,9 +125,25 @@ class AlarmList(Shown):
 
 
 class EmergencyToldShown(Shown):
-    """What the patient is told."""
+    """What the patient is told; who the doctor is, the access log says as his hospital wants it said."""
 
-    access: EmergencyShown
+    hospital_name: str
+    department: str = Field(description="standard 4-digit code")
+    reason: str
     reason_words: str = Field(description="the reason in Chinese")
     law: str = Field(description="what it rests on")
+    sensitivities: list[str] = Field(description="the sensitive kinds that were opened with it")
+    state: str = Field(description=STATES)
+    opened_at: datetime
+    ended_at: datetime = Field(description="when it ended, or will end by itself")
+    review: str = Field(description=REVIEWS)
+    review_due_at: datetime
+    finding: str | None
     finding_words: str | None = Field(description="what the review has found, in Chinese")
+
+    @classmethod
+    def of(cls, access: EmergencyView) -> "EmergencyToldShown":
+        ground = GROUNDS[Reason(access.reason)]
+        words = FINDINGS[Finding(access.finding)] if access.finding else None
+        said = {name: value for name, value in vars(access).items() if name in cls.model_fields}
+        return cls(**said, reason_words=ground.words, law=ground.law, finding_words=words)

@@ -22,7 +22,7 @@ from consent.refusals import (
 )
 from consent.scope import Recipient, Scope, scope_of
 from consent.service import scoping
-from consent.service.grants import GrantView, Origin, is_in_force, open_grant, show_grant
+from consent.service.grants import GrantView, Origin, check_decides, is_in_force, open_grant, show_grant
 from consent.service.release import is_readable
 from core import audit, clock
 from core.actor import Actor
@@ -118,6 +118,7 @@ def narrow_grant(session: Session, actor: Actor, *, grant_id: UUID, version: int
 
     :param version: the one that the patient has before his eyes.
     :raises GrantNotFound: not a grant of a person whom the actor may act for.
+    :raises MinorDecides: the person is 14 to 17, and somebody else.
     :raises GrantChanged: it says something else by now.
     :raises GrantEnded: it is in force no longer.
     :raises GrantWider: something would be seen that is not seen now.
@@ -127,6 +128,7 @@ def narrow_grant(session: Session, actor: Actor, *, grant_id: UUID, version: int
     grant = session.scalars(select(Grant).where(*mine).with_for_update()).one_or_none()
     if grant is None:
         raise GrantNotFound
+    check_decides(session, actor, grant.person_id)
     if grant.version != version:
         raise GrantChanged(version=grant.version)
     if not is_in_force(grant):

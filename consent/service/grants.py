@@ -14,7 +14,7 @@ from accounts import service as accounts
 from consent.models import Grant, OpenedBy, Purpose
 from consent.policies.standing import STANDING
 from consent.receipts import service as receipts
-from consent.refusals import GrantNotFound, NothingToShare
+from consent.refusals import GrantNotFound, MinorDecides, NothingToShare
 from consent.scope import Recipient, Scope, recipient_of, scope_of
 from consent.service import scoping
 from core import audit, clock, statements
@@ -138,10 +138,14 @@ def open_grant(
 ) -> GrantView:
     """Let somebody see a person's records from now on. The caller has decided that it may be opened, and how wide.
 
+    What a guardian allows about a child ends at its 14th birthday at the latest: then it is asked itself.
+
     :param scope: compare it with what was asked for (``Scope.is_within``), under the lock of the request's row.
     :raises NothingToShare: the scope is empty, or the time is over.
     """
     now = clock.now()
+    if decided_until := health_card.find_decision_end(session, actor, person_id):
+        expires_at = min(expires_at, decided_until)
     if scope.is_empty or expires_at <= now:
         raise NothingToShare
     grant = Grant(
@@ -181,11 +185,13 @@ def revoke_grant(session: Session, actor: Actor, *, grant_id: UUID) -> GrantView
     ``release``): when this commits, no read under them is under way.
 
     :raises GrantNotFound: not a grant of a person whom the actor may act for.
+    :raises MinorDecides: the person is 14 to 17, and somebody else.
     """
     held = Grant.person_id.in_(health_card.held_person_ids(actor))
     asked = session.scalars(select(Grant).where(Grant.id == grant_id, held)).one_or_none()
     if asked is None:
         raise GrantNotFound
+    check_decides(session, actor, asked.person_id)
     alike = select(Grant).where(
         held,
         Grant.person_id.in_(health_card.same_person_ids(asked.person_id)),
@@ -200,6 +206,15 @@ def revoke_grant(session: Session, actor: Actor, *, grant_id: UUID) -> GrantView
     for grant in session.scalars(locked, execution_options={"populate_existing": True}).all():
         _end(session, actor, grant)
     return show_grant(session, asked)
+
+
+def check_decides(session: Session, actor: Actor, person_id: UUID) -> None:
+    """Whether a login that acts for a person may take back what others were allowed.
+
+    :raises MinorDecides: the person is 14 to 17, and somebody else.
+    """
+    if person_id not in set(session.scalars(health_card.entrusted_person_ids(actor))):
+        raise MinorDecides
 
 
 def end_grant(session: Session, actor: Actor, *, grant_id: UUID) -> bool:

@@ -29,7 +29,14 @@ from health_card.service.demographics import (
     get_visitor,
     show_visitor,
 )
-from health_card.service.holders import GUARDIAN_RELATIONS, Holding, find_holding, get_life_stage, list_relations
+from health_card.service.holders import (
+    GUARDIAN_RELATIONS,
+    Holding,
+    find_decision_end,
+    find_holding,
+    get_life_stage,
+    list_relations,
+)
 from health_card.service.identities import (
     PHONE_SHAPE,
     PLAIN_TEXT,
@@ -53,6 +60,7 @@ from health_card.service.persons import (
     HELD_RECORDS,
     Registration,
     confided_person_ids,
+    entrusted_person_ids,
     find_own_person_id,
     held_person_ids,
     holder_values,
@@ -102,8 +110,10 @@ __all__ = [
     "counting_failures",
     "draw_png",
     "end_codes",
+    "entrusted_person_ids",
     "erase_person",
     "find_agreeing",
+    "find_decision_end",
     "find_holding",
     "find_own_person_id",
     "find_person",

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, aliased
 
 from core.actor import Actor
 from health_card.models import Holder, Person, Relation
-from health_card.service.ages import LifeStage, life_stage
+from health_card.service.ages import CONSENT_AGE, LifeStage, birthday, life_stage
 from health_card.service.identities import get_root, same_person_ids
 from health_card.service.persons import is_holding
 
@@ -35,6 +35,17 @@ def find_holding(session: Session, actor: Actor, person_id: UUID) -> Holding | N
     )
     held = session.scalars(mine.order_by(Holder.relation != Relation.SELF, Holder.created_at).limit(1)).one_or_none()
     return Holding(Relation(held.relation), held.valid_until) if held else None
+
+
+def find_decision_end(session: Session, actor: Actor, person_id: UUID) -> datetime | None:
+    """Until when it holds what this login allows others about the person: of a child to its 14th birthday, from which
+    on it is asked itself (PIPL 31). None: no age ends it.
+    """
+    held = find_holding(session, actor, person_id)
+    born = get_root(session, person_id).birth_date
+    if held is None or held.is_self or born is None or life_stage(born) is not LifeStage.CHILD:
+        return None
+    return birthday(born, CONSENT_AGE)
 
 
 def get_life_stage(session: Session, person_id: UUID) -> LifeStage:

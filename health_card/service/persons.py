@@ -97,6 +97,21 @@ def confided_person_ids(actor: Actor) -> Select[tuple[UUID]]:
     )
 
 
+def entrusted_person_ids(actor: Actor) -> Select[tuple[UUID]]:
+    """Of ``held_person_ids`` those for whom the login may take back what others were allowed: all but minors from 14 on
+    whom it acts for. They allow and take back themselves (PIPL 15 and 31: the consent of who is 14 is his own).
+    """
+    own, root = RECORDS.alias(), RECORDS.alias()
+    born = root.c.birth_date
+    is_child_or_adult = or_(born.is_(None), born > last_birth_date(CONSENT_AGE), born <= last_birth_date(ADULT_AGE))
+    return same_persons(
+        select(Holder.person_id)
+        .join(own, own.c.id == Holder.person_id)
+        .join(root, root.c.id == own.c.root_id)
+        .where(Holder.login_id == actor.id, is_holding(), or_(Holder.relation == Relation.SELF, is_child_or_adult))
+    )
+
+
 # As ``held_person_ids``, ``own_person_ids`` and ``confided_person_ids`` together, inside a statement written by hand
 # with ``holder_values``: each record once, with the relation that ``find_holding`` tells.
 HELD_RECORDS = """

@@ -101,11 +101,13 @@ def upgrade():
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.CheckConstraint("department ~ '^[0-9A-Z]{4}$'", name=op.f("ck_emergency_accesses_department")),
         sa.CheckConstraint(
-            "finding IN ('emergency_confirmed', 'no_emergency', 'could_have_been_asked', 'beyond_need', 'not_treating')",
+            "finding IN ('emergency_confirmed', 'no_emergency', 'could_have_been_asked', 'beyond_need', "
+            "'not_treating')",
             name=op.f("ck_emergency_accesses_finding"),
         ),
         sa.CheckConstraint(
-            "reason IN ('life_at_risk', 'unconscious', 'cannot_answer', 'minor_without_guardian', 'public_health_duty')",
+            "reason IN ('life_at_risk', 'unconscious', 'cannot_answer', 'minor_without_guardian', "
+            "'public_health_duty')",
             name=op.f("ck_emergency_accesses_reason"),
         ),
         sa.CheckConstraint("way IN ('visit', 'certificate')", name=op.f("ck_emergency_accesses_way")),
@@ -152,7 +154,8 @@ def upgrade():
         sa.Column("seen_by", sa.Uuid(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.CheckConstraint(
-            "rule IN ('many_by_doctor', 'many_at_night', 'many_on_person', 'after_revoke', 'review_overdue', 'not_justified')",
+            "rule IN ('many_by_doctor', 'many_at_night', 'many_on_person', 'after_revoke', 'review_overdue', "
+            "'not_justified')",
             name=op.f("ck_emergency_alarms_rule"),
         ),
         sa.CheckConstraint("(seen_at IS NULL) = (seen_by IS NULL)", name=op.f("ck_emergency_alarms_seen")),
@@ -174,7 +177,8 @@ def upgrade():
 
 def downgrade():
     op.execute(
-        "DELETE FROM notice_deliveries WHERE notice_id IN (SELECT id FROM notices WHERE kind = 'break_glass_unjustified')"
+        "DELETE FROM notice_deliveries "
+        "WHERE notice_id IN (SELECT id FROM notices WHERE kind = 'break_glass_unjustified')"
     )
     op.execute("DELETE FROM notices WHERE kind = 'break_glass_unjustified'")
     _drop()

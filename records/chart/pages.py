@@ -6,6 +6,7 @@ from uuid import UUID
 from flask import Response, redirect, request, url_for
 
 from consent import service as consent
+from consent.emergencies import service as emergencies
 from core import db
 from core.pages import read_form, read_query, show_page, show_refused
 from core.web import Pages, current_actor, current_config, requires
@@ -55,13 +56,15 @@ def show_chart(visit_id: UUID) -> Response:
             trend = asked.trend and trends.read_trend(
                 session, current_actor(), person_id=person_id, item=asked.trend, before=older_than
             )
+            emergency = emergencies.find_emergency(session, current_actor(), person_id=person_id)
     except consent.NothingShared as refusal:
-        return show_refused("records/nothing_shared.html", refusal)
+        return show_refused("records/nothing_shared.html", refusal, visit_id=visit_id)
     return show_page(
         "records/chart.html",
         status=404 if chart.is_missing else 200,
         chart=chart,
         trend=trend,
+        emergency=emergency,
         drawing=draw(trend) if trend else None,
         departments=DEPARTMENTS,
         visit_kinds=VISIT_KINDS,

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from consent.links import service as links
+from consent.links.models import ShareLink
 from core import db
 from health_card.models import Card, CardState, Person, Relation
 from health_card.service.ages import last_birth_date
@@ -52,8 +53,7 @@ def test_a_link_says_what_it_shares_and_keeps_no_secret(
     assert secret not in listed.text
     assert "口令" in listed.json["notice"]
     with db.transaction() as session:
-        row = session.connection().exec_driver_sql(f"SELECT * FROM share_links WHERE id = '{link['id']}'").one()
-    kept = " ".join(str(value) for value in row)
+        kept = " ".join(str(value) for value in vars(session.get_one(ShareLink, UUID(link["id"]))).values())
     assert [text for text in (secret, PASSCODE, "李医生") if text in kept] == []
 
 

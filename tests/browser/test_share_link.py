@@ -60,7 +60,7 @@ def test_a_link_is_opened_on_a_phone_and_its_secret_stays_out_of_the_address(
     assert phone_window.width_beyond_screen() <= 0
     look(page, "report")
     page.locator(".values a").first.click()
-    expect(page.locator("svg.trend")).to_be_visible()
+    expect(page.get_by_role("heading", name="葡萄糖")).to_be_visible()
     look(page, "trend")
     page.set_viewport_size(DESK_SCREEN)
     look(page, "desk")

@@ -105,7 +105,7 @@ def test_a_trend_and_images_are_shown_under_the_recipients_name(
 ) -> None:
     browser = enter(city, make(city, owner))
     report = browser.get(f"/share/records?open={report_id}").text
-    items = dict((name, item) for item, name in re.findall(r"trend=([^\"#]+)#opened\"[^>]*>([^<]+)<", report))
+    items = {name: item for item, name in re.findall(r"trend=([^\"#]+)#opened\"[^>]*>([^<]+)<", report)}
     trend = browser.get(f"/share/records?trend={items['钾']}")
     assert trend.status_code == 200
     assert "3.1" in trend.text

@@ -43,6 +43,9 @@ SYSTEM_PROGRAMS = {
     "ohif": str(ohif.PLACE / "index.html"),
     "dcmtk": "/usr/bin/storescu",
     "fhir-validator": str(Path(__file__).parent / "conformance" / "validator" / "node_modules" / "@medplum" / "core"),
+    "health-link-reader": str(
+        Path(__file__).parent / "conformance" / "health_links" / "node_modules" / "kill-the-clipboard"
+    ),
 }
 
 # The same examples every time: what is red here was made red by a change. FUZZ_EXAMPLES asks for others. How long it

@@ -6,8 +6,11 @@ from consent.scope import KIND_WORDS, SENSITIVITY_WORDS, Recipient, Scope, recip
 from consent.service.access_log import AccessRow, list_access
 from consent.service.choosing import Need, Release
 from consent.service.gate import RESTRICTION, Gate, gate_of, gate_values, look_values
+from consent.service.giving import Narrowing, check_may_give, check_shareable, give_grant, narrow_grant
 from consent.service.grants import (
     OPEN_TREATMENT_GRANT,
+    GrantFilter,
+    GrantStatus,
     GrantView,
     Origin,
     end_treatment_grant,
@@ -49,8 +52,11 @@ __all__ = [
     "SENSITIVITY_WORDS",
     "AccessRow",
     "Gate",
+    "GrantFilter",
+    "GrantStatus",
     "GrantView",
     "ItemKind",
+    "Narrowing",
     "Need",
     "NothingShared",
     "OpenedBy",
@@ -62,6 +68,8 @@ __all__ = [
     "Scope",
     "Sensitivity",
     "ViewOnly",
+    "check_may_give",
+    "check_shareable",
     "disclose_item",
     "end_treatment_grant",
     "end_visit_grants",
@@ -69,6 +77,7 @@ __all__ = [
     "find_hidden",
     "gate_of",
     "gate_values",
+    "give_grant",
     "hide_item",
     "is_known_to",
     "is_readable",
@@ -79,6 +88,7 @@ __all__ = [
     "list_received_grants",
     "list_restrictions",
     "look_values",
+    "narrow_grant",
     "open_grant",
     "readable_person_ids",
     "recipient_of",

@@ -55,7 +55,9 @@ _USE = "UPDATE grants SET uses_left = uses_left - 1 WHERE id = ANY(%(ids)s::uuid
 
 
 class Need(StrEnum):
-    """What not every grant allows: to take something away, or to see what says something of the whole record."""
+    """What not every grant allows: to take files away (originals of images, a report as PDF), or to see what says
+    something of the whole record.
+    """
 
     DOWNLOAD = "download"
     WHOLE = "whole"

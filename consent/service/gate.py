@@ -79,13 +79,15 @@ SELECT look.person_id, look.object_id, {is_recorded} AS is_recorded
 FROM (SELECT DISTINCT person_id, object_id FROM found) look
     CROSS JOIN (SELECT NULL::uuid AS id, NULL::integer AS version) basis
 """
-# Under one grant of the whole record, without a count of uses; whatever else is looked at by is for ``release``.
+# Under one grant of the whole record, without a count of uses, by which files can be taken too. Whatever else is looked
+# at by is for ``release``.
 _LOOKS_BY_GRANT = """
 SELECT look.person_id, look.object_id, coalesce(basis.is_recorded, false) AS is_recorded
 FROM (
     SELECT person_id, object_id, array_agg(DISTINCT study_id) AS items FROM found GROUP BY person_id, object_id
 ) look LEFT JOIN LATERAL (SELECT {is_recorded} AS is_recorded FROM ({unlimited}) basis) basis ON true
 """
+_DOWNLOADED = " AND granted.may_download"
 _IS_RECORDED = audit.IS_RECORDED.format("look.person_id", "look.object_id", "basis.id", "basis.version")
 
 
@@ -131,7 +133,7 @@ def _gate_by_grant(*, is_link: bool) -> Gate:
         covering_secret=covering["special.object_id"],
         in_scope=in_scope,
     )
-    whole = unlimited(is_link=is_link, person="look.person_id", items="look.items")
+    whole = unlimited(is_link=is_link, person="look.person_id", items="look.items", allowing=_DOWNLOADED)
     return Gate(
         readable=_SHARED_RECORDS.format(**granted, is_whole=scoping.IS_WHOLE.format(grant="granted")),
         is_known=known + (_NOT_FOR_LINKS if is_link else ""),

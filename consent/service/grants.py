@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, and_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
 from consent.models import Grant, OpenedBy, Purpose
 from consent.refusals import GrantNotFound, NothingToShare
 from consent.scope import Recipient, Scope, recipient_of, scope_of
+from consent.service import scoping
 from core import audit, clock
 from core.actor import Actor
 from core.ids import new_id
@@ -33,6 +35,28 @@ RETURNING id, version, expires_at
 """
 
 
+class GrantStatus(StrEnum):
+    """How a grant stands."""
+
+    IN_FORCE = "in_force"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    USED_UP = "used_up"
+
+
+@dataclass(frozen=True)
+class GrantFilter:
+    """What of the grants is asked for; everything given must fit."""
+
+    status: GrantStatus | None = None
+    person_id: UUID | None = None
+    purpose: Purpose | None = None
+    hospital_id: UUID | None = None
+    department: str | None = None
+    staff_id: UUID | None = None
+    link_id: UUID | None = None
+
+
 @dataclass(frozen=True)
 class Origin:
     """Where a grant comes from: the visit whose code opened it, the request that it answers, and the SHA-256 of the
@@ -44,12 +68,12 @@ class Origin:
     notice_hash: str | None = None
 
 
-_FROM_NOWHERE = Origin()
+_ALL, _FROM_NOWHERE = GrantFilter(), Origin()
 
 
 @dataclass(frozen=True)
 class GrantView:
-    """A grant as the patient sees it. ``person_name``: masked; ``status``: in_force, expired, revoked or used_up."""
+    """A grant as the patient sees it. ``person_name``: masked; of ``scope`` the uses are those that are left."""
 
     id: UUID
     person_id: UUID
@@ -63,7 +87,7 @@ class GrantView:
     request_id: UUID | None
     notice_hash: str | None
     version: int
-    status: str
+    status: GrantStatus
     starts_at: datetime
     expires_at: datetime
     revoked_at: datetime | None
@@ -137,14 +161,15 @@ def open_grant(
         basis=(grant.id, 1),
         facts={"opened_by": opened_by},
     )
-    return _show(session, [grant])[0]
+    return show_grant(session, grant)
 
 
 def revoke_grant(session: Session, actor: Actor, *, grant_id: UUID) -> GrantView:
     """End a grant from the next request on, and with it all others that let the same hospital see the same person.
 
-    Whoever takes his consent back means the hospital, not one of several visits there. Revoking again changes nothing.
-    The rows are locked against readers (see ``release``): when this commits, no read under them is under way.
+    Whoever takes his consent back means the hospital, not one of several visits there; the department or the one
+    person, where the grant names these. Revoking again changes nothing. The rows are locked against readers (see
+    ``release``): when this commits, no read under them is under way.
 
     :raises GrantNotFound: not a grant of a person whom the actor may act for.
     """
@@ -158,12 +183,14 @@ def revoke_grant(session: Session, actor: Actor, *, grant_id: UUID) -> GrantView
         Grant.hospital_id.is_not_distinct_from(asked.hospital_id),
         Grant.link_id.is_not_distinct_from(asked.link_id),
         Grant.purpose == asked.purpose,
+        *([Grant.department == asked.department] if asked.department else []),
+        *([Grant.staff_id == asked.staff_id] if asked.staff_id else []),
         (Grant.id == grant_id) | (Grant.revoked_at.is_(None) & (Grant.expires_at > clock.now())),
     )
     locked = alike.order_by(Grant.id).with_for_update()
     for grant in session.scalars(locked, execution_options={"populate_existing": True}).all():
         _end(session, actor, grant)
-    return _show(session, [asked])[0]
+    return show_grant(session, asked)
 
 
 def end_visit_grants(session: Session, actor: Actor, *, visit_id: UUID) -> None:
@@ -197,21 +224,32 @@ def end_treatment_grant(session: Session, actor: Actor, *, visit_id: UUID) -> No
         )
 
 
-def list_grants(session: Session, actor: Actor) -> list[GrantView]:
-    """The grants of the persons whom the actor may act for, newest first (at most 200)."""
-    mine = select(Grant).where(Grant.person_id.in_(health_card.held_person_ids(actor)))
-    grants = session.scalars(mine.order_by(Grant.starts_at.desc(), Grant.id.desc()).limit(200)).all()
+def list_grants(
+    session: Session,
+    actor: Actor,
+    *,
+    wanted: GrantFilter = _ALL,
+    before: UUID | None = None,
+    limit: int = 200,
+) -> list[GrantView]:
+    """The grants of the persons whom the actor may act for, newest first.
+
+    :param before: the id of the last grant of the page before.
+    """
+    mine = select(Grant).where(Grant.person_id.in_(health_card.held_person_ids(actor)), *_conditions(wanted))
+    if before is not None:
+        last = select(Grant.starts_at, Grant.id).where(Grant.id == before).subquery()
+        mine = mine.where(tuple_(Grant.starts_at, Grant.id) < select(last.c.starts_at, last.c.id).scalar_subquery())
+    grants = session.scalars(mine.order_by(Grant.starts_at.desc(), Grant.id.desc()).limit(limit)).all()
     return _show(session, grants)
 
 
 def list_received_grants(session: Session, actor: Actor) -> list[GrantView]:
-    """The grants in force by which the actor's hospital sees anything now, newest first (at most 200).
+    """The grants in force by which the actor sees anything now, newest first (at most 200).
 
     The name of the person is not told: whoever may know it reads the person.
     """
-    received = select(Grant).where(
-        Grant.hospital_id == actor.house_id, Grant.revoked_at.is_(None), Grant.expires_at > clock.now()
-    )
+    received = select(Grant).where(scoping.is_for(actor))
     grants = session.scalars(received.order_by(Grant.starts_at.desc(), Grant.id.desc()).limit(200)).all()
     audit.record_act(session, actor, "consent.grant.listed", facts={"lines": len(grants)})
     house = accounts.get_hospital(session, actor.house_id).name
@@ -236,6 +274,35 @@ def _end(session: Session, actor: Actor, grant: Grant) -> None:
         of=("grant", grant.id),
         basis=(grant.id, grant.version),
     )
+
+
+def show_grant(session: Session, grant: Grant) -> GrantView:
+    """A grant that the caller has found among those which the actor may know."""
+    return _show(session, [grant])[0]
+
+
+def is_in_force(grant: Grant) -> bool:
+    return _status(grant) is GrantStatus.IN_FORCE
+
+
+def _conditions(wanted: GrantFilter) -> list[ColumnElement[bool]]:
+    given = {name: value for name, value in vars(wanted).items() if value is not None}
+    status, person_id = given.pop("status", None), given.pop("person_id", None)
+    conditions: list[ColumnElement[bool]] = [getattr(Grant, name) == value for name, value in given.items()]
+    if person_id is not None:
+        conditions.append(Grant.person_id.in_(health_card.same_person_ids(person_id)))
+    is_revoked, is_used_up = Grant.revoked_at.is_not(None), and_(Grant.uses_left.is_not(None), Grant.uses_left == 0)
+    is_over = Grant.expires_at <= clock.now()
+    if status is not None:
+        conditions.append(
+            {
+                GrantStatus.REVOKED: is_revoked,
+                GrantStatus.USED_UP: and_(~is_revoked, is_used_up),
+                GrantStatus.EXPIRED: and_(~is_revoked, ~is_used_up, is_over),
+                GrantStatus.IN_FORCE: and_(~is_revoked, ~is_used_up, ~is_over),
+            }[status]
+        )
+    return conditions
 
 
 def _show(session: Session, grants: Sequence[Grant]) -> list[GrantView]:
@@ -268,9 +335,9 @@ def _view(grant: Grant, person_name: str, hospital_name: str) -> GrantView:
     )
 
 
-def _status(grant: Grant) -> str:
+def _status(grant: Grant) -> GrantStatus:
     if grant.revoked_at is not None:
-        return "revoked"
+        return GrantStatus.REVOKED
     if grant.uses_left == 0:
-        return "used_up"
-    return "in_force" if grant.expires_at > clock.now() else "expired"
+        return GrantStatus.USED_UP
+    return GrantStatus.IN_FORCE if grant.expires_at > clock.now() else GrantStatus.EXPIRED

@@ -32,9 +32,8 @@ CREATE FUNCTION keep_grant_narrow() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF OLD.revoked_at IS NOT NULL
         OR ROW(NEW.id, NEW.person_id, NEW.link_id, NEW.purpose, NEW.opened_by, NEW.visit_id, NEW.request_id,
-            NEW.starts_at, NEW.hospital_id, NEW.notice_hash) IS DISTINCT FROM ROW(OLD.id, OLD.person_id, OLD.link_id, OLD.purpose,
-            OLD.opened_by, OLD.visit_id, OLD.request_id, OLD.starts_at, OLD.hospital_id,
-            OLD.notice_hash)
+            NEW.starts_at, NEW.hospital_id, NEW.notice_hash) IS DISTINCT FROM ROW(OLD.id, OLD.person_id, OLD.link_id,
+            OLD.purpose, OLD.opened_by, OLD.visit_id, OLD.request_id, OLD.starts_at, OLD.hospital_id, OLD.notice_hash)
         OR (OLD.department IS NOT NULL AND NEW.department IS DISTINCT FROM OLD.department)
         OR (OLD.staff_id IS NOT NULL AND NEW.staff_id IS DISTINCT FROM OLD.staff_id)
         OR (OLD.kinds IS NOT NULL AND (NEW.kinds <@ OLD.kinds) IS NOT TRUE)

@@ -72,7 +72,7 @@ def test_only_who_decides_for_a_person_shares_his_records(city: City, owner: Pat
     link = make(city, owner, person_id=str(child.person_id))
     for one in (teen, stranger):
         reply = ask(city, owner, person_id=str(one.person_id))
-        assert refusal(reply) == (403, "consent.sharing_not_allowed")
+        assert refusal(reply) == (404, "consent.grant_person_not_found")
     assert refusal(call(city, stranger.token, "GET", f"/{link.id}")) == (404, "consent.share_link_not_found")
     for path in ("revoke", "extension"):
         reply = call(city, stranger.token, "POST", f"/{link.id}/{path}")
@@ -88,7 +88,7 @@ def test_only_who_decides_for_a_person_shares_his_records(city: City, owner: Pat
 def test_only_what_stands_on_the_persons_timeline_can_be_chosen(city: City, owner: Patient, hospital: Hospital) -> None:
     others = city.place_report(city.patient("李测试"), hospital)
     for scope in ({"item_ids": [str(others)]}, {"item_ids": [str(uuid4())]}, {"visit_ids": [str(uuid4())]}):
-        assert refusal(ask(city, owner, scope=scope)) == (422, "consent.share_item_unknown"), scope
+        assert refusal(ask(city, owner, scope=scope)) == (404, "consent.item_not_shareable"), scope
     reply = ask(city, owner, scope={"since_on": "2026-02-01", "until_on": "2026-01-01"})
     assert refusal(reply) == (422, "consent.nothing_to_share")
 

@@ -1,10 +1,12 @@
 """Share links as their owner makes them, watches them and ends them."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
+from consent.links import passcodes
 from consent.links import service as links
 from consent.links.models import ShareLink
 from core import db
@@ -123,6 +125,28 @@ def test_closed_links_answer_alike(city: City, owner: Patient, stepping_clock: S
     with db.transaction() as session:
         stated = [links.get_link(session, owner.actor, UUID(link.id)).status for link in (used_up, revoked, expired)]
     assert stated == ["used_up", "revoked", "expired"]
+
+
+def test_whatever_is_answered_one_hash_is_computed(city: City, owner: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    living, revoked, used_up, locked = (
+        make(city, owner),
+        make(city, owner),
+        make(city, owner, openings=1),
+        make(city, owner),
+    )
+    call(city, owner.token, "POST", f"/{revoked.id}/revoke")
+    knock(city, used_up.secret)
+    for _ in range(10):
+        knock(city, locked.secret, "000001")
+    computed: list[str] = []
+    for name in ("generate_password_hash", "check_password_hash"):
+        compute = getattr(passcodes, name)
+        counted = partial(lambda compute, *given: (computed.append(given[0]), compute(*given))[1], compute)
+        monkeypatch.setattr(passcodes, name, counted)
+    for secret in (living.secret, revoked.secret, used_up.secret, locked.secret, "A" * 43):
+        before = len(computed)
+        assert knock(city, secret, "000002").status_code in {401, 404}
+        assert len(computed) == before + 1, secret
 
 
 def test_a_link_is_extended_as_a_new_version_and_not_for_ever(city: City, owner: Patient) -> None:

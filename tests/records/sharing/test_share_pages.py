@@ -129,7 +129,8 @@ def test_view_only_gives_nothing_to_take_away(city: City, owner: Patient, report
     assert "report.pdf" not in shown
     assert ".zip" not in browser.get(f"/share/records?open={study_id}").text
     for path in copies_of(report_id, study_id):
-        assert browser.get(path).status_code == 403, path
+        refused = browser.get(path)
+        assert (refused.status_code, refused.json["code"]) == (403, "core.permission_missing"), path
     manifest = city.client.post(f"/shl/{link.secret}", json={"recipient": "李医生", "passcode": PASSCODE})
     assert (manifest.status_code, manifest.json["code"]) == (404, "consent.share_link_closed")
 

@@ -46,6 +46,9 @@ SYSTEM_PROGRAMS = {
         Path(__file__).parent / "conformance" / "log_verifier" / "node_modules" / "@sigstore" / "verify"
     ),
     "fhir-validator": str(Path(__file__).parent / "conformance" / "validator" / "node_modules" / "@medplum" / "core"),
+    "health-link-reader": str(
+        Path(__file__).parent / "conformance" / "health_links" / "node_modules" / "kill-the-clipboard"
+    ),
 }
 
 # The same examples every time: what is red here was made red by a change. FUZZ_EXAMPLES asks for others. How long it

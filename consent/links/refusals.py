@@ -1,18 +1,6 @@
 """How share links say no."""
 
-from core.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
-
-
-class SharingNotAllowed(Forbidden):
-    code = "consent.sharing_not_allowed"
-    title = "只能分享本人、未满十四周岁的子女或被监护人的档案"
-    detail = "This login may not share this person's records: only its own, those of a child under 14, or of a ward."
-
-
-class ShareItemUnknown(Invalid):
-    code = "consent.share_item_unknown"
-    title = "所选的报告、影像或就诊不在此档案中"
-    detail = "An item or visit is not of this person, or has nothing that the login sees. Choose from the timeline."
+from core.errors import Conflict, Invalid, NotFound, Unauthenticated
 
 
 class PasscodeTooSimple(Invalid):

@@ -166,6 +166,7 @@ def open_copy(session: Session, actor: Actor, *, study_id: UUID, form: str, use:
         action="records.study.copied",
         of=("study", study.id),
         facts={"form": form, "use": use},
+        need=consent.Need.DOWNLOAD,
     )
     return images.list_files(session, actor, study_uid=study.study_instance_uid)
 

@@ -1,31 +1,28 @@
 """Making share links, and looking after them."""
 
 import secrets
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, column, func, select, table
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
 from consent.links import passcodes
 from consent.links.models import MOST_TRIES, ShareLink, ShareOpening
 from consent.links.refusals import (
-    ShareItemUnknown,
     ShareLinkAtItsEnd,
     ShareLinkEnded,
     ShareLinkNotFound,
-    SharingNotAllowed,
 )
 from consent.links.service.health_link import Addresses, write_addresses
 from consent.links.service.looking import is_usable
 from consent.models import Grant, OpenedBy, Purpose
 from consent.scope import Recipient, Scope, scope_of
+from consent.service.giving import check_may_give, check_shareable
 from consent.service.grants import Origin, open_grant, revoke_grant
-from consent.service.release import is_known_to
 from core import audit, clock
 from core.actor import Actor
 from core.ids import new_id
@@ -39,7 +36,6 @@ NOTICE = (
     "任何得到此链接和口令的人,都能在有效期内查看您选中的健康档案。请把口令另行告知对方,不要与链接一起发送。"
     "仅查看的内容仍可能被对方截屏。您可以随时停止分享,停止后对方的下一次查看即被拒绝;每次打开都会记录并可供您查阅。"
 )
-_ITEMS = table("shareable_items", column("object_id", Uuid()), column("person_id", Uuid()), column("visit_id", Uuid()))
 
 
 @dataclass(frozen=True)
@@ -95,15 +91,12 @@ class MadeLink:
 def make_link(session: Session, actor: Actor, wish: Wish, *, base_url: str) -> MadeLink:
     """Share a part of a person's records with whoever holds the link and its passcode.
 
-    :raises SharingNotAllowed: not a person for whom the login decides.
-    :raises ShareItemUnknown: a chosen item or visit has nothing on this person's timeline that the login sees.
+    :raises GrantPersonNotFound: not a person for whom the login decides.
+    :raises ItemNotShareable: a chosen item or visit is not among what the login sees of this person.
     :raises PasscodeTooSimple, NothingToShare: as they say.
     """
-    confided = health_card.confided_person_ids(actor).subquery()
-    if session.scalar(select(confided.c.id).where(confided.c.id == wish.person_id)) is None:
-        raise SharingNotAllowed
-    _check_chosen(session, actor, wish.person_id, wish.scope.item_ids, _ITEMS.c.object_id)
-    _check_chosen(session, actor, wish.person_id, wish.scope.visit_ids, _ITEMS.c.visit_id)
+    check_may_give(session, actor, person_id=wish.person_id)
+    check_shareable(session, actor, person_id=wish.person_id, scope=wish.scope)
     link_id, now = new_id(), clock.now()
     passcode = _choose_passcode(wish.passcode)
     secret, secret_hash = accounts.new_secret()
@@ -206,21 +199,6 @@ def _choose_passcode(passcode: str | None) -> str:
         return passcodes.make_passcode()
     passcodes.check_passcode(passcode)
     return passcode
-
-
-def _check_chosen(
-    session: Session, actor: Actor, person_id: UUID, ids: Collection[UUID] | None, named: ColumnElement[UUID]
-) -> None:
-    """Whether each of these has something on the person's timeline that the login sees."""
-    if not ids:
-        return
-    found = select(func.count(named.distinct())).where(
-        named.in_(ids),
-        _ITEMS.c.person_id.in_(health_card.same_person_ids(person_id)),
-        is_known_to(actor, _ITEMS.c.object_id),
-    )
-    if session.scalar(found) != len(set(ids)):
-        raise ShareItemUnknown
 
 
 def _is_confided(actor: Actor) -> ColumnElement[bool]:

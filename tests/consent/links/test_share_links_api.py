@@ -1,11 +1,14 @@
 """Share links as their owner makes them, watches them and ends them."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
+from consent.links import passcodes
 from consent.links import service as links
+from consent.links.models import ShareLink
 from core import db
 from health_card.models import Card, CardState, Person, Relation
 from health_card.service.ages import last_birth_date
@@ -52,8 +55,7 @@ def test_a_link_says_what_it_shares_and_keeps_no_secret(
     assert secret not in listed.text
     assert "口令" in listed.json["notice"]
     with db.transaction() as session:
-        row = session.connection().exec_driver_sql(f"SELECT * FROM share_links WHERE id = '{link['id']}'").one()
-    kept = " ".join(str(value) for value in row)
+        kept = " ".join(str(value) for value in vars(session.get_one(ShareLink, UUID(link["id"]))).values())
     assert [text for text in (secret, PASSCODE, "李医生") if text in kept] == []
 
 
@@ -72,7 +74,7 @@ def test_only_who_decides_for_a_person_shares_his_records(city: City, owner: Pat
     link = make(city, owner, person_id=str(child.person_id))
     for one in (teen, stranger):
         reply = ask(city, owner, person_id=str(one.person_id))
-        assert refusal(reply) == (403, "consent.sharing_not_allowed")
+        assert refusal(reply) == (404, "consent.grant_person_not_found")
     assert refusal(call(city, stranger.token, "GET", f"/{link.id}")) == (404, "consent.share_link_not_found")
     for path in ("revoke", "extension"):
         reply = call(city, stranger.token, "POST", f"/{link.id}/{path}")
@@ -88,7 +90,7 @@ def test_only_who_decides_for_a_person_shares_his_records(city: City, owner: Pat
 def test_only_what_stands_on_the_persons_timeline_can_be_chosen(city: City, owner: Patient, hospital: Hospital) -> None:
     others = city.place_report(city.patient("李测试"), hospital)
     for scope in ({"item_ids": [str(others)]}, {"item_ids": [str(uuid4())]}, {"visit_ids": [str(uuid4())]}):
-        assert refusal(ask(city, owner, scope=scope)) == (422, "consent.share_item_unknown"), scope
+        assert refusal(ask(city, owner, scope=scope)) == (404, "consent.item_not_shareable"), scope
     reply = ask(city, owner, scope={"since_on": "2026-02-01", "until_on": "2026-01-01"})
     assert refusal(reply) == (422, "consent.nothing_to_share")
 
@@ -123,6 +125,28 @@ def test_closed_links_answer_alike(city: City, owner: Patient, stepping_clock: S
     with db.transaction() as session:
         stated = [links.get_link(session, owner.actor, UUID(link.id)).status for link in (used_up, revoked, expired)]
     assert stated == ["used_up", "revoked", "expired"]
+
+
+def test_whatever_is_answered_one_hash_is_computed(city: City, owner: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    living, revoked, used_up, locked = (
+        make(city, owner),
+        make(city, owner),
+        make(city, owner, openings=1),
+        make(city, owner),
+    )
+    call(city, owner.token, "POST", f"/{revoked.id}/revoke")
+    knock(city, used_up.secret)
+    for _ in range(10):
+        knock(city, locked.secret, "000001")
+    computed: list[str] = []
+    for name in ("generate_password_hash", "check_password_hash"):
+        compute = getattr(passcodes, name)
+        counted = partial(lambda compute, *given: (computed.append(given[0]), compute(*given))[1], compute)
+        monkeypatch.setattr(passcodes, name, counted)
+    for secret in (living.secret, revoked.secret, used_up.secret, locked.secret, "A" * 43):
+        before = len(computed)
+        assert knock(city, secret, "000002").status_code in {401, 404}
+        assert len(computed) == before + 1, secret
 
 
 def test_a_link_is_extended_as_a_new_version_and_not_for_ever(city: City, owner: Patient) -> None:

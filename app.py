@@ -239,6 +239,7 @@ def create_app(config: Config | None = None) -> Flask:
     cross_origin.install(app, CrossOrigin(apps_paths, accounts.apps.service.is_origin_known))
     pages.install(app)
     health_card.tencent.routes.install(app, open_visit=records.visits.service.open_verified)
+    consent.requests.routes.install(app, find_visitor=records.visits.service.find_open_visitor)
     for blueprint in BLUEPRINTS:
         app.register_api(blueprint)
     for page_blueprint in PAGES:

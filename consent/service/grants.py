@@ -23,7 +23,7 @@ TREATMENT_LIFE = timedelta(hours=24)
 _LINK = "分享链接"
 
 # The part of consent in the statement by which a scan enters a visit: for a code that shares records, of ``visit(id)``.
-# It waits for whoever revokes this very grant, and then finds it revoked. A code gives what the standing policy says now.
+# It waits for whoever revokes this very grant, and then finds it revoked. A code gives what the standing policy says.
 OPEN_TREATMENT_GRANT = statements.compose(
     """
 INSERT INTO grants AS g (id, person_id, hospital_id, purpose, visit_id, kinds, notice_hash, version, starts_at,

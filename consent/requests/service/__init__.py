@@ -3,7 +3,7 @@
 from consent.requests.models import Reason, State
 from consent.requests.refusals import CannotBeAsked
 from consent.requests.service.answering import Part, deny_request, grant_request
-from consent.requests.service.asking import Circle, Wish, ask_numbered_patient, ask_patient, ask_visitor
+from consent.requests.service.asking import Circle, FindVisitor, Wish, ask_known_patient, ask_patient, ask_visitor
 from consent.requests.service.ending import (
     LAPSING_TOPIC,
     REMINDING_TOPIC,
@@ -32,6 +32,7 @@ __all__ = [
     "REMINDING_TOPIC",
     "CannotBeAsked",
     "Circle",
+    "FindVisitor",
     "Part",
     "Reason",
     "RequestFilter",
@@ -39,7 +40,7 @@ __all__ = [
     "Standing",
     "State",
     "Wish",
-    "ask_numbered_patient",
+    "ask_known_patient",
     "ask_patient",
     "ask_visitor",
     "deny_request",

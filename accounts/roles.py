@@ -64,6 +64,8 @@ PATIENT_PERMISSIONS = frozenset(
         "records:study:copy",
         "records:visit:disown",
         "consent:grant:read",
+        "consent:grant:open",
+        "consent:grant:narrow",
         "consent:grant:revoke",
         "consent:access_log:read",
         "consent:policy:read",

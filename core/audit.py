@@ -106,10 +106,12 @@ def record_act_once(
     purpose: str | None = None,
     basis: tuple[UUID, int] | None = None,
     facts: Mapping[str, Any] | None = None,
-) -> None:
+) -> bool:
     """As ``record_act``, but an act repeated within this time folds into its first row.
 
     Only the same act folds: same actor, action, thing and basis. Under another version of a consent it is another act.
+
+    :returns: whether it was written.
     """
     asked = folding_values(actor, action, within=within) | {
         "subject_id": subject_id,
@@ -119,13 +121,14 @@ def record_act_once(
     }
     write_appended(session)
     if _is_true(session, _SELECT_RECORDED, asked):
-        return
+        return False
     # A viewer asks for many pictures at once: the first one writes the row, the others wait here and find it.
     lock = {"key": f"audit/{actor.id}/{action}/{of[1]}"}
     statements.run(session, "SELECT pg_advisory_xact_lock(hashtextextended(%(key)s, 0))", lock)
     if _is_true(session, _SELECT_RECORDED, asked):
-        return
+        return False
     record_act(session, actor, action, subject_id=subject_id, of=of, purpose=purpose, basis=basis, facts=facts)
+    return True
 
 
 def folding_values(actor: Actor, action: str, *, within: timedelta) -> dict[str, Any]:

@@ -78,18 +78,20 @@ def check_order(session: Session, actor: Actor, *, visit_id: UUID, item_codes: l
     :raises NothingShared: the patient shares nothing with this hospital (any more).
     """
     visit = visits.get_visit(session, actor, visit_id)
+    items = session.scalars(
+        select(RecognitionItem).where(RecognitionItem.code.in_(item_codes), RecognitionItem.is_in_force.is_(True))
+    )
+    reminders = [found for item in items for found in _find_reminder(session, actor, visit.person_id, item)]
     consent.release(
         session,
         actor,
         person_id=visit.person_id,
         action="recognition.order.checked",
         of=("visit", visit_id),
+        shown=[reminder.report_id for reminder in reminders],
         facts={"items": len(item_codes)},
     )
-    items = session.scalars(
-        select(RecognitionItem).where(RecognitionItem.code.in_(item_codes), RecognitionItem.is_in_force.is_(True))
-    )
-    return [found for item in items for found in _find_reminder(session, actor, visit.person_id, item)]
+    return reminders
 
 
 def record_decision(

@@ -1,12 +1,16 @@
 """What other packages may ask of consent."""
 
 from consent.models import ItemKind, OpenedBy, Purpose, Sensitivity
-from consent.refusals import NothingShared
+from consent.refusals import NothingShared, ViewOnly
 from consent.scope import KIND_WORDS, SENSITIVITY_WORDS, Recipient, Scope, recipient_of, scope_of
 from consent.service.access_log import AccessRow, list_access
+from consent.service.choosing import Need, Release
 from consent.service.gate import RESTRICTION, Gate, gate_of, gate_values, look_values
+from consent.service.giving import Narrowing, check_may_give, check_shareable, give_grant, narrow_grant
 from consent.service.grants import (
     OPEN_TREATMENT_GRANT,
+    GrantFilter,
+    GrantStatus,
     GrantView,
     Origin,
     end_treatment_grant,
@@ -15,13 +19,13 @@ from consent.service.grants import (
     list_received_grants,
     open_grant,
     record_treatment_grant,
+    reopen_treatment_grant,
     revoke_grant,
     treatment_grant,
 )
 from consent.service.hiding import PART_OF, find_hidden, hide_item, show_item
 from consent.service.release import (
     ACCESS_UNTIL,
-    Release,
     find_access_until,
     is_known_to,
     is_readable,
@@ -49,8 +53,12 @@ __all__ = [
     "SENSITIVITY_WORDS",
     "AccessRow",
     "Gate",
+    "GrantFilter",
+    "GrantStatus",
     "GrantView",
     "ItemKind",
+    "Narrowing",
+    "Need",
     "NothingShared",
     "OpenedBy",
     "Origin",
@@ -60,6 +68,9 @@ __all__ = [
     "Restriction",
     "Scope",
     "Sensitivity",
+    "ViewOnly",
+    "check_may_give",
+    "check_shareable",
     "disclose_item",
     "end_treatment_grant",
     "end_visit_grants",
@@ -67,6 +78,7 @@ __all__ = [
     "find_hidden",
     "gate_of",
     "gate_values",
+    "give_grant",
     "hide_item",
     "is_known_to",
     "is_readable",
@@ -77,6 +89,7 @@ __all__ = [
     "list_received_grants",
     "list_restrictions",
     "look_values",
+    "narrow_grant",
     "open_grant",
     "readable_person_ids",
     "recipient_of",
@@ -84,6 +97,7 @@ __all__ = [
     "record_treatment_grant",
     "release",
     "release_held_item",
+    "reopen_treatment_grant",
     "restrict_item",
     "revoke_grant",
     "scope_of",

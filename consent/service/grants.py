@@ -1,12 +1,13 @@
 """Opening, listing and revoking grants."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, and_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
@@ -14,6 +15,7 @@ from consent.models import Grant, OpenedBy, Purpose
 from consent.policies.standing import STANDING
 from consent.refusals import GrantNotFound, NothingToShare
 from consent.scope import Recipient, Scope, recipient_of, scope_of
+from consent.service import scoping
 from core import audit, clock, statements
 from core.actor import Actor
 from core.ids import new_id
@@ -23,7 +25,8 @@ TREATMENT_LIFE = timedelta(hours=24)
 _LINK = "分享链接"
 
 # The part of consent in the statement by which a scan enters a visit: for a code that shares records, of ``visit(id)``.
-# It waits for whoever revokes this very grant, and then finds it revoked. A code gives what the standing policy says.
+# It waits for whoever revokes this very grant, and then finds it revoked. A code gives what the standing policy says;
+# what was given to this visit when that said otherwise is not extended (``reopen_treatment_grant``).
 OPEN_TREATMENT_GRANT = statements.compose(
     """
 INSERT INTO grants AS g (id, person_id, hospital_id, purpose, visit_id, kinds, notice_hash, version, starts_at,
@@ -33,12 +36,42 @@ SELECT %(grant_id)s, %(person_id)s, %(hospital_id)s, 'treatment', visit.id, stan
 FROM visit CROSS JOIN ({standing}) standing
 WHERE %(shares_records)s AND standing.choice = 'yes'
 ON CONFLICT (visit_id) WHERE revoked_at IS NULL AND opened_by = 'code'
-    DO UPDATE SET expires_at = excluded.expires_at, kinds = excluded.kinds, notice_hash = excluded.notice_hash,
-        version = g.version + 1
+    DO UPDATE SET expires_at = excluded.expires_at, version = g.version + 1
+    WHERE g.kinds IS NOT DISTINCT FROM excluded.kinds
 RETURNING id, version, expires_at
 """,
     standing=STANDING,
 )
+_END_OF_VISIT = """
+UPDATE grants SET revoked_at = %(now)s, version = version + 1
+WHERE visit_id = %(visit_id)s AND opened_by = 'code' AND revoked_at IS NULL
+RETURNING id, version
+"""
+_OPEN_OF_VISIT = statements.compose(
+    "WITH visit AS (SELECT %(visit_id)s::uuid AS id) {grant}", grant=OPEN_TREATMENT_GRANT
+)
+
+
+class GrantStatus(StrEnum):
+    """How a grant stands."""
+
+    IN_FORCE = "in_force"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    USED_UP = "used_up"
+
+
+@dataclass(frozen=True)
+class GrantFilter:
+    """What of the grants is asked for; everything given must fit."""
+
+    status: GrantStatus | None = None
+    person_id: UUID | None = None
+    purpose: Purpose | None = None
+    hospital_id: UUID | None = None
+    department: str | None = None
+    staff_id: UUID | None = None
+    link_id: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -52,12 +85,12 @@ class Origin:
     notice_hash: str | None = None
 
 
-_FROM_NOWHERE = Origin()
+_ALL, _FROM_NOWHERE = GrantFilter(), Origin()
 
 
 @dataclass(frozen=True)
 class GrantView:
-    """A grant as the patient sees it. ``person_name``: masked; ``status``: in_force, expired, revoked or used_up."""
+    """A grant as the patient sees it. ``person_name``: masked; of ``scope`` the uses are those that are left."""
 
     id: UUID
     person_id: UUID
@@ -71,7 +104,7 @@ class GrantView:
     request_id: UUID | None
     notice_hash: str | None
     version: int
-    status: str
+    status: GrantStatus
     starts_at: datetime
     expires_at: datetime
     revoked_at: datetime | None
@@ -97,6 +130,28 @@ def record_treatment_grant(session: Session, actor: Actor, *, person_id: UUID, g
         purpose=Purpose.TREATMENT,
         basis=(grant_id, version),
     )
+
+
+def reopen_treatment_grant(
+    session: Session, actor: Actor, *, person_id: UUID, visit_id: UUID, values: Mapping[str, Any]
+) -> datetime | None:
+    """A code was shown for a visit whose grant says less than the standing policy by now: that one ends, another opens.
+
+    :param values: of ``OPEN_TREATMENT_GRANT``, which has opened nothing.
+    :returns: until when the new one lasts; None: there was no such grant, or the policy opens none.
+    """
+    asked = {**values, "person_id": person_id, "visit_id": visit_id, "hospital_id": actor.house_id}
+    ended = statements.run(session, _END_OF_VISIT, asked)
+    if ended is None:
+        return None
+    of, basis = ("grant", ended[0]), (ended[0], ended[1])
+    audit.record_act(session, actor, "consent.grant.ended", subject_id=person_id, of=of, basis=basis)
+    opened = statements.run(session, _OPEN_OF_VISIT, asked)
+    if opened is None:
+        return None
+    record_treatment_grant(session, actor, person_id=person_id, grant_id=opened[0], version=opened[1])
+    until: datetime = opened[2]
+    return until
 
 
 def open_grant(
@@ -145,14 +200,15 @@ def open_grant(
         basis=(grant.id, 1),
         facts={"opened_by": opened_by},
     )
-    return _show(session, [grant])[0]
+    return show_grant(session, grant)
 
 
 def revoke_grant(session: Session, actor: Actor, *, grant_id: UUID) -> GrantView:
     """End a grant from the next request on, and with it all others that let the same hospital see the same person.
 
-    Whoever takes his consent back means the hospital, not one of several visits there. Revoking again changes nothing.
-    The rows are locked against readers (see ``release``): when this commits, no read under them is under way.
+    Whoever takes his consent back means the hospital, not one of several visits there; the department or the one
+    person, where the grant names these. Revoking again changes nothing. The rows are locked against readers (see
+    ``release``): when this commits, no read under them is under way.
 
     :raises GrantNotFound: not a grant of a person whom the actor may act for.
     """
@@ -166,12 +222,14 @@ def revoke_grant(session: Session, actor: Actor, *, grant_id: UUID) -> GrantView
         Grant.hospital_id.is_not_distinct_from(asked.hospital_id),
         Grant.link_id.is_not_distinct_from(asked.link_id),
         Grant.purpose == asked.purpose,
+        *([Grant.department == asked.department] if asked.department else []),
+        *([Grant.staff_id == asked.staff_id] if asked.staff_id else []),
         (Grant.id == grant_id) | (Grant.revoked_at.is_(None) & (Grant.expires_at > clock.now())),
     )
     locked = alike.order_by(Grant.id).with_for_update()
     for grant in session.scalars(locked, execution_options={"populate_existing": True}).all():
         _end(session, actor, grant)
-    return _show(session, [asked])[0]
+    return show_grant(session, asked)
 
 
 def end_visit_grants(session: Session, actor: Actor, *, visit_id: UUID) -> None:
@@ -205,21 +263,32 @@ def end_treatment_grant(session: Session, actor: Actor, *, visit_id: UUID) -> No
         )
 
 
-def list_grants(session: Session, actor: Actor) -> list[GrantView]:
-    """The grants of the persons whom the actor may act for, newest first (at most 200)."""
-    mine = select(Grant).where(Grant.person_id.in_(health_card.held_person_ids(actor)))
-    grants = session.scalars(mine.order_by(Grant.starts_at.desc(), Grant.id.desc()).limit(200)).all()
+def list_grants(
+    session: Session,
+    actor: Actor,
+    *,
+    wanted: GrantFilter = _ALL,
+    before: UUID | None = None,
+    limit: int = 200,
+) -> list[GrantView]:
+    """The grants of the persons whom the actor may act for, newest first.
+
+    :param before: the id of the last grant of the page before.
+    """
+    mine = select(Grant).where(Grant.person_id.in_(health_card.held_person_ids(actor)), *_conditions(wanted))
+    if before is not None:
+        last = select(Grant.starts_at, Grant.id).where(Grant.id == before).subquery()
+        mine = mine.where(tuple_(Grant.starts_at, Grant.id) < select(last.c.starts_at, last.c.id).scalar_subquery())
+    grants = session.scalars(mine.order_by(Grant.starts_at.desc(), Grant.id.desc()).limit(limit)).all()
     return _show(session, grants)
 
 
 def list_received_grants(session: Session, actor: Actor) -> list[GrantView]:
-    """The grants in force by which the actor's hospital sees anything now, newest first (at most 200).
+    """The grants in force by which the actor sees anything now, newest first (at most 200).
 
     The name of the person is not told: whoever may know it reads the person.
     """
-    received = select(Grant).where(
-        Grant.hospital_id == actor.house_id, Grant.revoked_at.is_(None), Grant.expires_at > clock.now()
-    )
+    received = select(Grant).where(scoping.is_for(actor))
     grants = session.scalars(received.order_by(Grant.starts_at.desc(), Grant.id.desc()).limit(200)).all()
     audit.record_act(session, actor, "consent.grant.listed", facts={"lines": len(grants)})
     house = accounts.get_hospital(session, actor.house_id).name
@@ -244,6 +313,35 @@ def _end(session: Session, actor: Actor, grant: Grant) -> None:
         of=("grant", grant.id),
         basis=(grant.id, grant.version),
     )
+
+
+def show_grant(session: Session, grant: Grant) -> GrantView:
+    """A grant that the caller has found among those which the actor may know."""
+    return _show(session, [grant])[0]
+
+
+def is_in_force(grant: Grant) -> bool:
+    return _status(grant) is GrantStatus.IN_FORCE
+
+
+def _conditions(wanted: GrantFilter) -> list[ColumnElement[bool]]:
+    given = {name: value for name, value in vars(wanted).items() if value is not None}
+    status, person_id = given.pop("status", None), given.pop("person_id", None)
+    conditions: list[ColumnElement[bool]] = [getattr(Grant, name) == value for name, value in given.items()]
+    if person_id is not None:
+        conditions.append(Grant.person_id.in_(health_card.same_person_ids(person_id)))
+    is_revoked, is_used_up = Grant.revoked_at.is_not(None), and_(Grant.uses_left.is_not(None), Grant.uses_left == 0)
+    is_over = Grant.expires_at <= clock.now()
+    if status is not None:
+        conditions.append(
+            {
+                GrantStatus.REVOKED: is_revoked,
+                GrantStatus.USED_UP: and_(~is_revoked, is_used_up),
+                GrantStatus.EXPIRED: and_(~is_revoked, ~is_used_up, is_over),
+                GrantStatus.IN_FORCE: and_(~is_revoked, ~is_used_up, ~is_over),
+            }[status]
+        )
+    return conditions
 
 
 def _show(session: Session, grants: Sequence[Grant]) -> list[GrantView]:
@@ -276,9 +374,9 @@ def _view(grant: Grant, person_name: str, hospital_name: str) -> GrantView:
     )
 
 
-def _status(grant: Grant) -> str:
+def _status(grant: Grant) -> GrantStatus:
     if grant.revoked_at is not None:
-        return "revoked"
+        return GrantStatus.REVOKED
     if grant.uses_left == 0:
-        return "used_up"
-    return "in_force" if grant.expires_at > clock.now() else "expired"
+        return GrantStatus.USED_UP
+    return GrantStatus.IN_FORCE if grant.expires_at > clock.now() else GrantStatus.EXPIRED

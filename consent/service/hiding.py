@@ -11,7 +11,7 @@ from consent.models import HiddenItem, Purpose
 from consent.refusals import HidingNotAllowed
 from consent.service.askers import is_of_login, login_behind
 from core import audit, clock
-from core.actor import Actor
+from core.actor import Actor, ActorKind
 from core.ids import new_id
 from health_card import service as health_card
 
@@ -68,16 +68,16 @@ def find_hidden(session: Session, *, object_ids: set[UUID]) -> set[UUID]:
 def is_not_hidden_from(actor: Actor, object_id: SQLCoreOperations[UUID]) -> ColumnElement[bool]:
     """Whether the actor may know of this item: not of one that a person hides from the login acting for him.
 
+    Nor does who holds a share link: it may come from somebody from whom it is hidden.
+
     :param object_id: the column that names the item.
     """
+    hidden = select(HiddenItem.id).where(HiddenItem.object_id == object_id, HiddenItem.shown_at.is_(None))
+    if actor.kind is ActorKind.LINK:
+        return ~hidden.exists()
     if not is_of_login(actor):
         return true()
-    hidden = select(HiddenItem.id).where(
-        HiddenItem.object_id == object_id,
-        HiddenItem.shown_at.is_(None),
-        HiddenItem.person_id.not_in(health_card.own_person_ids(login_behind(actor))),
-    )
-    return ~hidden.exists()
+    return ~hidden.where(HiddenItem.person_id.not_in(health_card.own_person_ids(login_behind(actor)))).exists()
 
 
 def _check_may_hide(session: Session, actor: Actor, person_id: UUID) -> None:

@@ -1,61 +1,43 @@
 """The one gate through which a person's records are seen: decided and recorded in one transaction."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import SQLCoreOperations
 
 from accounts.apps import service as apps
 from consent.models import Grant, Purpose
 from consent.refusals import NothingShared
-from consent.service.askers import login_behind
-from consent.service.hiding import is_not_hidden_from
-from consent.service.restricting import is_not_restricted_for
-from core import audit, clock, statements
+from consent.service import scoping
+from consent.service.askers import is_of_login, login_behind
+from consent.service.choosing import Granted, Need, Release, choose_grants, use_up
+from consent.service.hiding import PART_OF, is_not_hidden_from
+from consent.service.restricting import is_granted, is_not_restricted_for
+from core import audit, statements
 from core.actor import Actor, ActorKind
 from health_card import service as health_card
 
-# Of all records of the person. Asked at every scan, hence by hand; the condition is that of ``_in_force``.
-ACCESS_UNTIL = """
+# Of all records of the person, to the house as a whole. Asked at every scan, hence by hand.
+ACCESS_UNTIL = statements.compose(
+    """
 SELECT max(alive.expires_at)
 FROM grants alive JOIN persons same ON same.id = alive.person_id
-WHERE same.root_id = (SELECT root_id FROM persons WHERE id = %(person_id)s) AND alive.hospital_id = %(hospital_id)s
-    AND alive.revoked_at IS NULL AND alive.starts_at <= %(now)s AND alive.expires_at > %(now)s
-"""
-# At every reading, hence by hand: what the person is to a login, and the grant by which a hospital sees him.
+WHERE same.root_id = (SELECT root_id FROM persons WHERE id = %(person_id)s) AND {to_house} AND {in_force}
+""",
+    to_house="alive.hospital_id = %(hospital_id)s AND alive.department IS NULL AND alive.staff_id IS NULL",
+    in_force=scoping.IN_FORCE.format(grant="alive"),
+)
+# At every reading, hence by hand: what the person is to a login.
 _HELD = statements.compose(
     "SELECT relation FROM ({held}) AS held WHERE id = %(person_id)s", held=health_card.HELD_RECORDS
 )
-# With ``{0}`` in place of the person.
-SHARED = statements.compose(
-    """
-SELECT id, version, purpose FROM grants
-WHERE person_id IN ({same_person_ids}) AND hospital_id = %(hospital_id)s
-    AND revoked_at IS NULL AND starts_at <= %(now)s AND expires_at > %(now)s
-ORDER BY expires_at DESC LIMIT 1
-FOR SHARE OF grants
-""",
-    same_person_ids=health_card.SAME_PERSON_IDS,
-)
-_SHARED = SHARED.format("%(person_id)s")
 
 
-@dataclass(frozen=True)
-class Release:
-    """By which right the actor sees the person's records now.
-
-    :ivar basis: grant id and version, or an app's authorization, which has one; None for one's own records and those
-        of whom one acts for.
-    """
-
-    person_id: UUID
-    purpose: str
-    basis: tuple[UUID, int] | None
+_ITEM_KINDS = frozenset({"report", "study", "entry"})
 
 
 def is_readable(
@@ -67,21 +49,25 @@ def is_readable(
     :param object_id: the column that names the report or study: it may be hidden from who acts for the person, be
         sensitive, or not be released yet.
     """
-    return and_(person_id.in_(readable_person_ids(actor)), is_known_to(actor, object_id))
+    is_known = and_(person_id.in_(readable_person_ids(actor)), is_known_to(actor, object_id))
+    if is_of_login(actor):
+        return is_known
+    whole = health_card.same_persons(select(Grant.person_id).where(scoping.is_for(actor), scoping.is_whole()))
+    return and_(is_known, or_(person_id.in_(whole), is_granted(actor, object_id)))
 
 
 def is_known_to(actor: Actor, object_id: SQLCoreOperations[UUID]) -> ColumnElement[bool]:
-    """Whether the actor may know that this item exists, given that he may see its person's records."""
+    """Whether the actor may know that this item exists, given that he may see it but for what is special about it."""
     return and_(is_not_hidden_from(actor, object_id), is_not_restricted_for(actor, object_id))
 
 
 def readable_person_ids(actor: Actor) -> Select[tuple[UUID]]:
-    """The records whose items the actor may see now; each of these items is still asked of ``is_known_to``."""
+    """The records of whose items the actor may see any now; each of these is still asked of ``is_readable``."""
     if actor.kind is ActorKind.PATIENT:
         return health_card.held_person_ids(actor)
     if actor.kind is ActorKind.APP:
         return _authorized_person_ids(actor)
-    return health_card.same_persons(select(Grant.person_id).where(*_in_force(actor)))
+    return health_card.same_persons(select(Grant.person_id).where(scoping.is_for(actor)))
 
 
 def release(
@@ -91,47 +77,43 @@ def release(
     person_id: UUID,
     action: str,
     of: tuple[str, UUID] | None = None,
+    shown: Collection[UUID] = (),
     facts: Mapping[str, Any] | None = None,
     fold_within: timedelta | None = None,
+    need: Need | None = None,
 ) -> Release:
     """Decide whether the actor sees a person's records, and write the access row. Call it in the reading transaction.
 
-    The grant's row is share-locked until that transaction ends, so a revoke is acknowledged only after every read
-    that it did not stop.
+    The row of each grant relied on is share-locked until that transaction ends, so a revoke is acknowledged only after
+    every read that it did not stop. Where no single grant shows everything that is read, each one that is needed gets
+    a row of its own; each row is a use of its grant.
 
     :param action: for example ``records.report.read``.
+    :param of: kind and id of the thing read.
+    :param shown: the items that are shown, where ``of`` is none itself, nor a part of one.
     :param facts: codes and counts only.
     :param fold_within: looking again at the same thing (``of``) under the same wording of the same grant within this
         time adds no second row. The decision itself is made anew at every call.
-    :raises NothingShared: no grant in force.
+    :param need: what else the grants have to allow.
+    :raises NothingShared: no grant in force shows this.
+    :raises ViewOnly: what shows it does not let the actor take it away.
     """
-    allowed = _find_release(session, actor, person_id)
-    if allowed is None:
-        raise NothingShared
-    if fold_within is not None and of is not None:
-        audit.record_act_once(
-            session,
-            actor,
-            action,
-            within=fold_within,
-            subject_id=person_id,
-            of=of,
-            purpose=allowed.purpose,
-            basis=allowed.basis,
-            facts=facts,
-        )
-        return allowed
-    audit.record_act(
-        session,
-        actor,
-        action,
-        subject_id=person_id,
-        of=of,
-        purpose=allowed.purpose,
-        basis=allowed.basis,
-        facts=facts,
-    )
-    return allowed
+    if is_of_login(actor):
+        held = _find_own_release(session, actor, person_id)
+        if held is None:
+            raise NothingShared
+        found = [Granted(held)]
+    else:
+        found = choose_grants(session, actor, person_id=person_id, items=_items_of(of, shown, facts), need=need)
+    used = []
+    for one in found:
+        if not _record(session, actor, action, one.release, of=of, facts=facts, fold_within=fold_within):
+            continue
+        if one.is_limited and one.release.basis is not None:
+            used.append(one.release.basis[0])
+    if used:
+        use_up(session, used)
+    return found[0].release
 
 
 def record_reading(
@@ -153,21 +135,60 @@ def record_reading(
 
 
 def find_access_until(session: Session, actor: Actor, *, person_id: UUID) -> datetime | None:
-    """Until when the actor's hospital may see the person's records; None when it may not."""
-    asked = {"person_id": person_id, "hospital_id": actor.hospital_id, "now": clock.now()}
-    row = statements.run(session, ACCESS_UNTIL, asked)
-    return row[0] if row else None
+    """Until when the actor may see anything of the person's records; None when he may not."""
+    mine = Grant.person_id.in_(health_card.same_person_ids(person_id)), scoping.is_for(actor)
+    return session.scalar(select(func.max(Grant.expires_at)).where(*mine))
 
 
-def _find_release(session: Session, actor: Actor, person_id: UUID) -> Release | None:
+def _record(
+    session: Session,
+    actor: Actor,
+    action: str,
+    by: Release,
+    *,
+    of: tuple[str, UUID] | None,
+    facts: Mapping[str, Any] | None,
+    fold_within: timedelta | None,
+) -> bool:
+    """Write the access row; returns whether it was written and did not fold into an earlier one."""
+    if fold_within is None or of is None:
+        audit.record_act(
+            session,
+            actor,
+            action,
+            subject_id=by.person_id,
+            of=of,
+            purpose=by.purpose,
+            basis=by.basis,
+            facts=facts,
+        )
+        return True
+    return audit.record_act_once(
+        session,
+        actor,
+        action,
+        within=fold_within,
+        subject_id=by.person_id,
+        of=of,
+        purpose=by.purpose,
+        basis=by.basis,
+        facts=facts,
+    )
+
+
+def _items_of(of: tuple[str, UUID] | None, shown: Collection[UUID], facts: Mapping[str, Any] | None) -> list[UUID]:
+    if shown or of is None:
+        return list(dict.fromkeys(shown))
+    if facts and PART_OF in facts:
+        return [UUID(facts[PART_OF])]
+    return [of[1]] if of[0] in _ITEM_KINDS else []
+
+
+def _find_own_release(session: Session, actor: Actor, person_id: UUID) -> Release | None:
     if actor.kind is ActorKind.PATIENT:
         held = statements.run(session, _HELD, health_card.holder_values(actor) | {"person_id": person_id})
         return Release(person_id, _purpose_of(health_card.Relation(held[0])), None) if held else None
-    if actor.kind is ActorKind.APP:
-        return _find_app_release(session, actor, person_id)
-    asked = {"person_id": person_id, "hospital_id": actor.hospital_id, "now": clock.now()}
-    grant = statements.run(session, _SHARED, asked)
-    return Release(person_id, grant[2], (grant[0], grant[1])) if grant else None
+    return _find_app_release(session, actor, person_id)
 
 
 def _find_app_release(session: Session, actor: Actor, person_id: UUID) -> Release | None:
@@ -190,13 +211,3 @@ def _purpose_of(relation: health_card.Relation) -> Purpose:
     if relation is health_card.Relation.SELF:
         return Purpose.OWN
     return Purpose.GUARDIAN if relation in health_card.GUARDIAN_RELATIONS else Purpose.FAMILY
-
-
-def _in_force(actor: Actor) -> tuple[Any, ...]:
-    now = clock.now()
-    return (
-        Grant.hospital_id == actor.hospital_id,
-        Grant.revoked_at.is_(None),
-        Grant.starts_at <= now,
-        Grant.expires_at > now,
-    )

@@ -4,19 +4,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, false, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, any_, case, false, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.elements import SQLCoreOperations
 
 from accounts.apps import service as apps
-from consent.models import Purpose, RestrictedItem, Sensitivity
+from consent.models import Grant, Purpose, RestrictedItem, Sensitivity
+from consent.service import scoping
 from consent.service.askers import is_of_login, login_behind
 from core import audit, clock
 from core.actor import Actor, ActorKind
 from health_card import service as health_card
 
 PAGE = 50
+# Of a row ``special``: whether it keeps the item from a hospital, unless a grant names its kind.
+KEPT_FROM_HOUSE = """
+special.sensitivity IS NOT NULL AND special.disclosed_at IS NULL
+    AND special.hospital_id IS DISTINCT FROM %(hospital_id)s
+"""
+# What is disclosed is so to the hospitals that treat him.
+KEPT_FROM_LINK = "special.sensitivity IS NOT NULL"
 
 
 @dataclass(frozen=True)
@@ -144,7 +152,8 @@ def is_not_restricted_for(actor: Actor, object_id: SQLCoreOperations[UUID]) -> C
 
     A held item is seen by nobody as the patient; a sensitive one by the patient himself, by who acts for a child under
     14 or an adult ward, by an app when one of these let it see such items, by the house that made it, and by others
-    only when it is disclosed.
+    when it is disclosed or a grant names its kind. Who holds a share link sees of both what a grant names and the
+    patient could see himself.
 
     :param object_id: the column that names the item.
     """
@@ -157,12 +166,36 @@ def is_not_restricted_for(actor: Actor, object_id: SQLCoreOperations[UUID]) -> C
             confided = and_(confided, RestrictedItem.person_id.in_(told))
         refused = or_(_is_held_now(), and_(RestrictedItem.sensitivity.is_not(None), ~confided))
     else:
-        refused = and_(
-            RestrictedItem.sensitivity.is_not(None),
-            RestrictedItem.disclosed_at.is_(None),
-            RestrictedItem.hospital_id != actor.hospital_id if actor.hospital_id else ~false(),
-        )
+        is_named = is_granted(actor, RestrictedItem.object_id, sensitivity=RestrictedItem.sensitivity)
+        refused = and_(RestrictedItem.sensitivity.is_not(None), ~is_named)
+        if actor.kind is ActorKind.LINK:
+            refused = or_(_is_held_now(), refused)
+        else:
+            not_own = RestrictedItem.hospital_id != actor.hospital_id if actor.hospital_id else ~false()
+            refused = and_(refused, RestrictedItem.disclosed_at.is_(None), not_own)
     return ~select(RestrictedItem.object_id).where(RestrictedItem.object_id == object_id, refused).exists()
+
+
+def is_granted(
+    actor: Actor, object_id: SQLCoreOperations[UUID], *, sensitivity: SQLCoreOperations[str | None] | None = None
+) -> ColumnElement[bool]:
+    """Whether a grant in force lets the actor see this item, by what it says about items.
+
+    :param sensitivity: the column of the kind that the grant must name.
+    """
+    granted, thing = aliased(Grant), scoping.ITEMS.alias()
+    owner, named = scoping.PERSONS.alias(), scoping.PERSONS.alias()
+    joined = (
+        thing.join(owner, owner.c.id == thing.c.person_id)
+        .join(named, named.c.root_id == owner.c.root_id)
+        .join(granted, granted.person_id == named.c.id)
+    )
+    found = (
+        select(thing.c.object_id)
+        .select_from(joined)
+        .where(thing.c.object_id == object_id, scoping.is_for(actor, granted), scoping.covers(granted, thing))
+    )
+    return (found if sensitivity is None else found.where(sensitivity == any_(granted.sensitivities))).exists()
 
 
 def is_released(session: Session, object_id: UUID) -> bool:

@@ -1,7 +1,7 @@
 """What a patient shares by showing his code is his choice; hospitals ask for more, and he answers
 
 Revision ID: 0058
-Revises: 0053
+Revises: 0057
 Create Date: 2026-11-22 22:50:00.000000
 
 """
@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql
 
 # revision identifiers, used by Alembic.
 revision = "0058"
-down_revision = "0053"
+down_revision = "0057"
 branch_labels = None
 depends_on = None
 

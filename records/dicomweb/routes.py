@@ -8,6 +8,7 @@ from typing import Any
 from flask import Response, request
 from sqlalchemy.orm import Session
 
+from consent.service import Need
 from core import db
 from core.api import Api
 from core.errors import Refusal
@@ -162,21 +163,21 @@ def _search(level: Level, study_uid: str | None = None, series_uid: str | None =
 @requires("records:image:read")
 def retrieve_study(path: StudyPath, query: Asked) -> Response:
     """WADO-RS: all instances of a study"""
-    return wado.answer_instances(_list_files(path.study), request, ask_again())
+    return wado.answer_instances(_list_files(path.study, need=Need.DOWNLOAD), request, ask_again())
 
 
 @api.get("/studies/<string:study>/series/<string:series>", openapi_extensions=_AS_INSTANCE)
 @requires("records:image:read")
 def retrieve_series(path: SeriesPath, query: Asked) -> Response:
     """WADO-RS: all instances of a series"""
-    return wado.answer_instances(_list_files(path.study, path.series), request, ask_again())
+    return wado.answer_instances(_list_files(path.study, path.series, need=Need.DOWNLOAD), request, ask_again())
 
 
 @api.get(_INSTANCE, openapi_extensions=_AS_INSTANCE)
 @requires("records:image:read")
 def retrieve_instance(path: InstancePath, query: Asked) -> Response:
     """WADO-RS: an instance, byte for byte as it was stored, or in another transfer syntax"""
-    return wado.answer_instances([_open_instance(path)], request, ask_again())
+    return wado.answer_instances([_open_instance(path, need=Need.DOWNLOAD)], request, ask_again())
 
 
 @api.get("/studies/<string:study>/metadata", openapi_extensions=_AS_JSON)
@@ -271,7 +272,9 @@ def retrieve_thumbnail_of_frame(path: FramePath, query: PictureQuery) -> Respons
     return pictures.answer_thumbnail([_open_instance(path, path.frame, for_picture=True)], path.frame, request)
 
 
-def _open_instance(path: InstancePath, frame: int = 1, *, for_picture: bool = False) -> InstanceFile:
+def _open_instance(
+    path: InstancePath, frame: int = 1, *, for_picture: bool = False, need: Need | None = None
+) -> InstanceFile:
     """Decided and recorded in one short transaction, or by one statement; the file is read after it."""
     asked: dict[str, Any] = {
         "study_uid": path.study,
@@ -283,13 +286,13 @@ def _open_instance(path: InstancePath, frame: int = 1, *, for_picture: bool = Fa
     found = service.find_instance(current_actor(), **asked)
     if found is None:
         with db.transaction() as session:
-            found = service.get_instance(session, current_actor(), **asked)
+            found = service.get_instance(session, current_actor(), **asked, need=need)
     return found
 
 
-def _list_files(study_uid: str, series_uid: str | None = None) -> list[InstanceFile]:
+def _list_files(study_uid: str, series_uid: str | None = None, need: Need | None = None) -> list[InstanceFile]:
     with db.transaction() as session:
-        return service.list_files(session, current_actor(), study_uid=study_uid, series_uid=series_uid)
+        return service.list_files(session, current_actor(), study_uid=study_uid, series_uid=series_uid, need=need)
 
 
 def _present_metadata(study_uid: str, series_uid: str | None = None, sop_uid: str | None = None) -> Response:

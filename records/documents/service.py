@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
+from consent.service import Need
 from core import audit, clock, keys
 from core.actor import SYSTEM, Actor
 from core.ids import new_id
@@ -64,8 +65,10 @@ def print_report(session: Session, actor: Actor, *, report_id: UUID) -> PrintedR
     """The current version of a report, to be drawn as a document; leaves an access row. Again: the same number.
 
     :raises ReportNotFound: none such for this actor.
+    :raises ViewOnly: he may see it, and not take it away.
     """
-    return print_read(session, reports.get_report(session, actor, report_id, action="records.report.printed"))
+    report = reports.get_report(session, actor, report_id, action="records.report.printed", need=Need.DOWNLOAD)
+    return print_read(session, report)
 
 
 def print_read(session: Session, report: ReportView) -> PrintedReport:

@@ -53,9 +53,11 @@ def get_life(session: Session, actor: Actor, *, person_id: UUID | None = None) -
 
     :param person_id: somebody for whom the login acts; None: the login's own person.
     :raises LifeNotFound: not a person whose records the actor may see, or a login without a person of its own.
+    :raises NothingShared: a hospital asks, and no grant of the whole record is in force.
     """
     asked_id = _find_person(session, actor, person_id)
-    consent.release(session, actor, person_id=asked_id, action="records.life.read")
+    # Stages and counts say something of all that there is.
+    consent.release(session, actor, person_id=asked_id, action="records.life.read", need=consent.Need.WHOLE)
     today = clock.in_city(clock.now()).date()
     entered = list_coded(session, actor, person_id=asked_id, resource_types=RESOURCE_TYPES)
     known = _list_stages(session, actor, asked_id, entered)

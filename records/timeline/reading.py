@@ -86,7 +86,7 @@ class TimelinePage:
 # a person has, no more of them than a page are read and sorted.
 _PAGE = """
 WITH readable AS (SELECT * FROM ({readable}) AS each_one{narrowed}), page AS (
-    SELECT line.*, readable.relation
+    SELECT line.*, readable.relation{of_reader}
     FROM readable CROSS JOIN LATERAL (
         SELECT item.* FROM timeline_entries item{before}
         WHERE item.person_id = readable.id AND {is_known}{conditions}
@@ -99,8 +99,16 @@ SELECT page.id, page.person_id, page.object_kind, page.object_id, page.version, 
     page.occurred_at, {is_unread} AS is_unread, {is_hidden} AS is_hidden, coalesce(special.is_held, false),
     special.sensitivity, coalesce(special.is_disclosed, false),
     visit.id, visit.kind, visit.department, visit.opened_at, page.relation
-FROM page LEFT JOIN visits visit ON visit.id = page.visit_id LEFT JOIN LATERAL ({restriction}) special ON true
+FROM page {visit} LEFT JOIN LATERAL ({restriction}) special ON true
 ORDER BY page.occurred_at DESC, page.id DESC
+"""
+# What a narrow grant shows of an item is not its visit: that is asked for by itself.
+_VISIT_OF_OWN = "LEFT JOIN visits visit ON visit.id = page.visit_id"
+_VISIT_BY_GRANT = """
+LEFT JOIN LATERAL (
+    SELECT each_one.* FROM visits each_one CROSS JOIN (SELECT page.root_id, page.is_whole) readable
+    WHERE each_one.id = page.visit_id AND {is_in_scope}
+) visit ON true
 """
 _BEFORE = "before"
 _AFTER_LAST = ", (SELECT occurred_at, id FROM timeline_entries WHERE id = %(before)s) last"
@@ -157,6 +165,10 @@ def _compose(gate: consent.Gate, is_login: bool, given: tuple[str, ...]) -> str:
     return statements.compose(
         _PAGE,
         readable=gate.readable,
+        of_reader="" if is_login else ", readable.root_id, readable.is_whole",
+        visit=_VISIT_OF_OWN
+        if is_login
+        else statements.compose(_VISIT_BY_GRANT, is_in_scope=gate.is_in_scope.format("each_one.id")),
         narrowed=_NARROWED if "person_id" in given else "",
         before=_AFTER_LAST if _BEFORE in given else "",
         is_known=gate.is_known.format("item.object_id"),

@@ -124,9 +124,16 @@ def list_shared_timeline(
 
     :raises NothingShared: no grant in force.
     """
-    consent.release(session, actor, person_id=person_id, action="records.timeline.read")
     of_person = replace(wanted or TimelineFilter(), person_id=person_id)
-    return read_page(session, actor, of_person, before=before, limit=limit)[0]
+    items, _ = read_page(session, actor, of_person, before=before, limit=limit)
+    consent.release(
+        session,
+        actor,
+        person_id=person_id,
+        action="records.timeline.read",
+        shown=[item.object_id for item in items],
+    )
+    return items
 
 
 def hide_item(session: Session, actor: Actor, *, object_id: UUID) -> TimelineItem:

@@ -100,6 +100,7 @@ def read_trend(
         person_id=person_id,
         action="records.trend.read",
         of=("item", wanted.id),
+        shown={row.id for row in page},
         facts={"item": wanted.code, "lines": len(page)},
     )
     points = _show(session, person_id, page)

@@ -100,6 +100,20 @@ def test_an_expired_grant_is_not_revived_wider_than_the_policy(asking: Asking, s
     assert "laboratory" not in kinds
 
 
+def test_a_code_shown_again_gives_what_the_policy_says_by_now(asking: Asking) -> None:
+    visit_id = asking.scan()["visit_id"]
+    asking.choose(excluded_kinds=["laboratory"])
+    assert asking.sees(visit_id) == []
+    assert asking.scan()["visit_id"] == visit_id
+    assert asking.sees(visit_id) == [], "extended as narrow as it has become"
+    assert asking.choose().json["narrowed_grant_ids"] == []
+    assert asking.sees(visit_id) == [], "a grant never becomes wider"
+    again = asking.scan()
+    assert (again["visit_id"], again["shares_records"]) == (visit_id, True)
+    assert asking.sees(visit_id) == [TITLE]
+    assert sorted(grant["status"] for grant in asking.grants()) == ["in_force", "revoked"]
+
+
 def test_ask_asks_the_phone_and_one_tap_opens_the_visit(asking: Asking) -> None:
     asking.choose("ask", excluded_kinds=["imaging"])
     scanned = asking.scan()

@@ -120,6 +120,7 @@ def list_versions(
                 person_id=newest.person_id,
                 action=f"records.{listing.kind}.read",
                 of=(listing.kind, newest.place.id),
+                shown=[newest.place.id],
                 facts={"resource_type": resource_type, "version": newest.version, "versions": len(hits)},
             )
             return hits
@@ -296,22 +297,23 @@ def _release(
     roots = _list_roots(session, page)
     # Where one person is asked for, what was found is his.
     others = set() if page and len(named) == 1 else set(health_card.list_roots(session, named).values())
-    lines: dict[UUID, int] = dict.fromkeys(others, 0)
+    lines: dict[UUID, list[UUID]] = {person_id: [] for person_id in others}
     for hit in page:
-        lines[roots[hit.person_id]] = lines.get(roots[hit.person_id], 0) + 1
+        lines.setdefault(roots[hit.person_id], []).append(hit.place.id)
     asked = resource_types[0] if len(resource_types) == 1 else "everything"
-    for person_id, count in lines.items():
+    for person_id, shown in lines.items():
         try:
             consent.release(
                 session,
                 actor,
                 person_id=person_id,
                 action="records.resource.listed",
-                facts={"resource_type": asked, "lines": count},
+                shown=shown,
+                facts={"resource_type": asked, "lines": len(shown)},
             )
         except consent.NothingShared:
             # Somebody was named whom the actor may not see: he learns nothing, not even that there is such a person.
-            if count:
+            if shown:
                 # His rows were found a moment before it was ended.
                 raise
 

@@ -28,7 +28,8 @@ _KINDS_WITH_VERSIONS = (
 
 @dataclass(frozen=True)
 class PersonFile:
-    """A person as far as the actor may see him. ``person``: whole for himself, otherwise with numbers masked.
+    """A person as far as the actor may see him. ``person``: whole for himself, otherwise with numbers masked; for
+        whom a grant shows a part, the name too.
 
     :ivar cards: their numbers, for who may act for him.
     :ivar patient_number: that of the actor's hospital, with its id.
@@ -57,7 +58,9 @@ def get_person(session: Session, actor: Actor, person_id: UUID) -> PersonFile:
         id=roots[person_id],
         person=health_card.get_plain_demographics(session, person_id)
         if allowed.purpose == "own"
-        else health_card.get_demographics(session, person_id, masked=allowed.purpose == "family"),
+        else health_card.get_demographics(
+            session, person_id, masked=allowed.purpose == "family" or not allowed.is_whole
+        ),
         cards=health_card.list_card_numbers(session, actor, person_id=person_id) if is_patient else [],
         patient_number=(actor.house_id, number) if number else None,
     )

@@ -159,16 +159,18 @@ def get_instance(
     sop_uid: str,
     frame: int = 1,
     for_picture: bool = False,
+    need: consent.Need | None = None,
 ) -> InstanceFile:
     """One instance to open: recorded once a series and quarter of an hour, decided anew each time.
 
     :param frame: which of its frames, from 1.
     :param for_picture: with what is kept of its attributes, out of which plain pictures are drawn faster.
+    :param need: what the grants have to allow beside looking.
     :raises ImageNotFound: no such instance or frame that the actor may see.
+    :raises ViewOnly: he may see it, and not take it away.
     """
-    return _list_files(
-        session, actor, _asked(study_uid, series_uid, sop_uid, frame), _BOTH if for_picture else _PLACES
-    )[0]
+    asked = _asked(study_uid, series_uid, sop_uid, frame)
+    return _list_files(session, actor, asked, _BOTH if for_picture else _PLACES, need)[0]
 
 
 def find_instance(
@@ -182,12 +184,21 @@ def find_instance(
     return found[0] if found else None
 
 
-def list_files(session: Session, actor: Actor, *, study_uid: str, series_uid: str | None = None) -> list[InstanceFile]:
+def list_files(
+    session: Session,
+    actor: Actor,
+    *,
+    study_uid: str,
+    series_uid: str | None = None,
+    need: consent.Need | None = None,
+) -> list[InstanceFile]:
     """All instances of a study or series to open, in their order.
 
+    :param need: what the grants have to allow beside looking.
     :raises ImageNotFound: no such study or series that the actor may see.
+    :raises ViewOnly: he may see it, and not take it away.
     """
-    return _list_files(session, actor, _asked(study_uid, series_uid, None), _PLACES)
+    return _list_files(session, actor, _asked(study_uid, series_uid, None), _PLACES, need)
 
 
 def list_metadata(
@@ -223,9 +234,11 @@ def _asked(
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _list_files(session: Session, actor: Actor, asked: dict[str, str | int], details: str) -> list[InstanceFile]:
+def _list_files(
+    session: Session, actor: Actor, asked: dict[str, str | int], details: str, need: consent.Need | None = None
+) -> list[InstanceFile]:
     rows = _choose(statements.list_rows(session, *_select(actor, asked, details)))
-    _release(session, actor, rows, whole_study=_is_whole_study(asked))
+    _release(session, actor, rows, whole_study=_is_whole_study(asked), need=need)
     archives = {row.hospital_id: pacs.find_access(session, row.hospital_id) for row in rows if row.is_archived}
     return [_to_file(row, str(asked["study_uid"]), archives) for row in rows]
 
@@ -273,8 +286,8 @@ def _to_file(row: _Row, study_uid: str, archives: dict[UUID, ArchiveAccess | Non
     return InstanceFile(*file)
 
 
-def _release(session: Session, actor: Actor, rows: list[_Row], *, whole_study: bool) -> None:
-    """Record that these were opened, each study or series that is not recorded yet.
+def _release(session: Session, actor: Actor, rows: list[_Row], *, whole_study: bool, need: consent.Need | None) -> None:
+    """Record that these were opened, each study or series that is not recorded yet; what is may be taken away too.
 
     A line of the log that names a series says of which study it is: who must not know of that is not told of it.
     """
@@ -287,6 +300,7 @@ def _release(session: Session, actor: Actor, rows: list[_Row], *, whole_study: b
             of=("study" if whole_study else "series", row.object_id),
             facts={} if whole_study else {consent.PART_OF: str(row.study_id)},
             fold_within=FOLD,
+            need=need,
         )
 
 

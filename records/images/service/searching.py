@@ -238,8 +238,20 @@ def _list_searched(session: Session, actor: Actor, search: Search) -> list[Any]:
 
 def _record(session: Session, actor: Actor, search: Search, rows: list[Any]) -> None:
     action, kind = (_LIST, "person") if search.study_uid is None else (_ONE, "study")
-    for person_id, object_id in dict.fromkeys(row[1:3] for row in rows if not row[0]):
-        consent.release(session, actor, person_id=person_id, action=action, of=(kind, object_id), fold_within=FOLD)
+    looked_at: dict[tuple[UUID, UUID], list[UUID]] = {}
+    for is_recorded, person_id, object_id, study_id, *_ in rows:
+        if not is_recorded:
+            looked_at.setdefault((person_id, object_id), []).append(study_id)
+    for (person_id, object_id), shown in looked_at.items():
+        consent.release(
+            session,
+            actor,
+            person_id=person_id,
+            action=action,
+            of=(kind, object_id),
+            shown=shown,
+            fold_within=FOLD,
+        )
 
 
 def _read_criteria(

@@ -173,15 +173,16 @@ def get_report(
     *,
     version: int | None = None,
     action: str = "records.report.read",
+    need: consent.Need | None = None,
 ) -> ReportView:
     """A report of a person whose records the actor may see now; leaves an access row. The patient has then seen it.
 
     :param version: an older one; None: the current one.
-    :param action: what is done with it, for the access row.
+    :param action: what is done with it, for the access row; ``need``: what the grants have to allow for that.
     :raises ReportNotFound: none such for this actor.
     """
     report = _load(session, actor, report_id, version=version)
-    _release(session, actor, report, action)
+    _release(session, actor, report, action, need)
     timeline.mark_seen(session, actor, object_id=report.id, version=report.version)
     return replace(_show(session, report), studies=_list_studies(session, actor, report))
 
@@ -224,7 +225,7 @@ def open_attachment(
     kept = session.get(ReportAttachment, (report.id, report.version, number))
     if kept is None:
         raise AttachmentNotFound
-    _release(session, actor, report, "records.attachment.read", number=number)
+    _release(session, actor, report, "records.attachment.read", None, number=number)
     timeline.mark_seen(session, actor, object_id=report.id, version=report.version)
     view = AttachmentView(kept.number, kept.title, kept.content_type, kept.size_bytes)
     return view, storage.open_file(kept.storage_key, kept.data_key)
@@ -295,10 +296,12 @@ def _load(session: Session, actor: Actor, report_id: UUID, *, version: int | Non
     return _ReportRow(*row)
 
 
-def _release(session: Session, actor: Actor, report: _ReportRow, action: str, **facts: int) -> None:
+def _release(
+    session: Session, actor: Actor, report: _ReportRow, action: str, need: consent.Need | None, **facts: int
+) -> None:
     of, facts = ("report", report.id), {"version": report.version, **facts}
     if report.relation is None:
-        consent.release(session, actor, person_id=report.person_id, action=action, of=of, facts=facts)
+        consent.release(session, actor, person_id=report.person_id, action=action, of=of, facts=facts, need=need)
         return
     consent.record_reading(
         session, actor, person_id=report.person_id, relation=report.relation, action=action, of=of, facts=facts

@@ -22,6 +22,7 @@ import accounts.pages
 import accounts.routes
 import consent.apps.routes
 import consent.policies.routes
+import consent.requests.pages
 import consent.requests.routes
 import consent.routes
 import health_card.batches.pages
@@ -188,6 +189,7 @@ PAGES = [
     health_card.counts.pages.pages,
     health_card.matching.pages.pages,
     health_card.tencent.pages.pages,
+    consent.requests.pages.pages,
     records.visits.pages.pages,
     records.chart.pages.pages,
     records.viewing.pages.pages,

@@ -1,5 +1,6 @@
 """The machine interface of requests: for the phone that answers, and for the doctor who asks."""
 
+from typing import cast
 from uuid import UUID
 
 from flask import Flask, Response, current_app
@@ -126,6 +127,11 @@ def follow_request(path: AccessRequestPath, header: LastEvent) -> Response:
     return live.present_event(standing, last_event_id=header.last_event_id)
 
 
+def find_visitor() -> service.FindVisitor:
+    """What finds whose visit it is in the running application."""
+    return cast("service.FindVisitor", current_app.extensions[_FIND_VISITOR])
+
+
 def send_request(wish: AddressedWish) -> UUID:
     """The asking itself, shared with the doctor's page."""
     actor = current_actor()
@@ -137,5 +143,5 @@ def send_request(wish: AddressedWish) -> UUID:
             visit_id=wish.visit_id,
             patient_number=wish.patient_number,
             wish=wish.as_wish(),
-            find_visitor=current_app.extensions[_FIND_VISITOR],
+            find_visitor=find_visitor(),
         )

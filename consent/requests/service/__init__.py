@@ -1,7 +1,7 @@
 """What others may ask about requests."""
 
 from consent.requests.models import Reason, State
-from consent.requests.refusals import CannotBeAsked
+from consent.requests.refusals import CannotBeAsked, RequestOver
 from consent.requests.service.answering import Part, deny_request, grant_request
 from consent.requests.service.asking import Circle, FindVisitor, Wish, ask_known_patient, ask_patient, ask_visitor
 from consent.requests.service.ending import (
@@ -25,17 +25,20 @@ from consent.requests.service.reading import (
     list_sent_requests,
     look_at_state,
 )
+from consent.requests.wording import WORDS
 
 __all__ = [
     "LAPSING_TOPIC",
     "PAGE",
     "REMINDING_TOPIC",
+    "WORDS",
     "CannotBeAsked",
     "Circle",
     "FindVisitor",
     "Part",
     "Reason",
     "RequestFilter",
+    "RequestOver",
     "RequestView",
     "Standing",
     "State",

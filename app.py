@@ -25,15 +25,16 @@ import consent.emergencies.pages
 import consent.emergencies.routes
 import consent.links.routes
 import consent.policies.routes
+import consent.proving.routes
+import consent.proving.service
 import consent.receipts.pages
 import consent.receipts.routes
 import consent.receipts.service
+import consent.requests.pages
 import consent.requests.routes
 import consent.rights.pages
 import consent.rights.routes
 import consent.rights.service
-import consent.proving.routes
-import consent.proving.service
 import consent.routes
 import core.sealing.routes
 import health_card.batches.pages
@@ -223,6 +224,7 @@ PAGES = [
     consent.receipts.pages.pages,
     consent.rights.pages.pages,
     consent.emergencies.pages.pages,
+    consent.requests.pages.pages,
     records.visits.pages.pages,
     records.emergencies.pages.pages,
     records.chart.pages.pages,
@@ -290,6 +292,7 @@ def create_app(config: Config | None = None) -> Flask:
     )
     pages.install(app)
     health_card.tencent.routes.install(app, open_visit=records.visits.service.open_verified)
+    consent.requests.routes.install(app, find_visitor=records.visits.service.find_open_visitor)
     for blueprint in BLUEPRINTS:
         app.register_api(blueprint)
     for page_blueprint in PAGES:

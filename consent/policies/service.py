@@ -233,7 +233,9 @@ def _hold_grants(session: Session, actor: Actor, records: list[UUID], choice: Ch
     opened = select(Grant).where(
         Grant.person_id.in_(records), Grant.opened_by == OpenedBy.CODE, Grant.revoked_at.is_(None)
     )
-    now, ended, narrowed = clock.now(), [], []
+    now = clock.now()
+    ended: list[UUID] = []
+    narrowed: list[UUID] = []
     allowed = {ItemKind(kind) for kind in ITEM_KINDS} - choice.excluded_kinds
     locked = opened.order_by(Grant.id).with_for_update()
     for grant in session.scalars(locked, execution_options={"populate_existing": True}).all():

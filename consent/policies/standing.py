@@ -22,5 +22,6 @@ FROM (VALUES (true)) always (is_true) LEFT JOIN LATERAL (
     ORDER BY said.changed_at DESC, said.version DESC LIMIT 1
 ) policy ON true
 """,
-    kinds=", ".join(repr(kind) for kind in ITEM_KINDS),
+    # In the order in which every grant has them.
+    kinds=", ".join(repr(kind) for kind in sorted(ITEM_KINDS)),
 )

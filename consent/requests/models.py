@@ -37,7 +37,7 @@ class Reason(StrEnum):
 
 
 class AccessRequest(WithId, Base):
-    """A hospital, a department of it (``department``) or one of its staff (``staff_id``) asks to see a person's records.
+    """A hospital, a department of it (``department``) or one of its staff (``staff_id``) asks to see somebody's data.
 
     The scope is that of a grant (``consent.models.Grant``); ``uses``: how often. What it asks for never changes: a
     trigger of the database refuses it, and refuses any grant that names this request and is wider.

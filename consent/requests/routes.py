@@ -1,6 +1,9 @@
 """The machine interface of requests: for the phone that answers, and for the doctor who asks."""
 
-from flask import Response
+from typing import cast
+from uuid import UUID
+
+from flask import Flask, Response, current_app
 
 from consent.requests import live, service
 from consent.requests.schemas import (
@@ -8,11 +11,11 @@ from consent.requests.schemas import (
     AccessRequestPath,
     AccessRequestQuery,
     AccessRequestShown,
+    AddressedWish,
     AskedAccess,
     Denial,
     GrantedPart,
     LastEvent,
-    NumberedWish,
 )
 from core import clock, db, limits
 from core.api import Api
@@ -21,6 +24,12 @@ from core.web import current_actor, present, requires
 api = Api("access_requests", tag="Consent 授权", url_prefix="/api/v1")
 
 TRIES_PER_MINUTE = 20
+_FIND_VISITOR = "yimatong.requests.find_visitor"
+
+
+def install(app: Flask, *, find_visitor: service.FindVisitor) -> None:
+    """Say who finds whose visit it is: visits are kept above consent."""
+    app.extensions[_FIND_VISITOR] = find_visitor
 
 
 @api.get("/access-requests", responses={200: AccessRequestList})
@@ -71,15 +80,9 @@ def deny_request(path: AccessRequestPath, body: Denial) -> Response:
 
 @api.post("/sent-access-requests", responses={201: AskedAccess})
 @requires("consent:access_request:ask")
-def ask_numbered_patient(body: NumberedWish) -> Response:
-    """Ask a patient whom my hospital knows by its number; at an open visit: /api/v1/visits/{visit_id}/access-requests"""
-    actor = current_actor()
-    limits.count("access_requests", str(actor.id), per_minute=TRIES_PER_MINUTE)
-    with db.transaction() as session:
-        request_id = service.ask_numbered_patient(
-            session, actor, patient_number=body.patient_number, wish=body.as_wish()
-        )
-    return present(AskedAccess(id=request_id), 201)
+def ask_patient(body: AddressedWish) -> Response:
+    """Ask a patient to show more: at an open visit of my hospital, or whom it knows by its number; his phone is told"""
+    return present(AskedAccess(id=send_request(body)), 201)
 
 
 @api.get("/sent-access-requests", responses={200: AccessRequestList})
@@ -122,3 +125,23 @@ def follow_request(path: AccessRequestPath, header: LastEvent) -> Response:
     """Server-sent events: how a request stands, as soon as it changes; 204 when nothing can come any more"""
     standing = service.look_at_state(current_actor(), request_id=path.request_id)
     return live.present_event(standing, last_event_id=header.last_event_id)
+
+
+def find_visitor() -> service.FindVisitor:
+    """What finds whose visit it is in the running application."""
+    return cast("service.FindVisitor", current_app.extensions[_FIND_VISITOR])
+
+
+def send_request(wish: AddressedWish) -> UUID:
+    """The asking itself, shared with the doctor's page."""
+    actor = current_actor()
+    limits.count("access_requests", str(actor.id), per_minute=TRIES_PER_MINUTE)
+    with db.transaction() as session:
+        return service.ask_known_patient(
+            session,
+            actor,
+            visit_id=wish.visit_id,
+            patient_number=wish.patient_number,
+            wish=wish.as_wish(),
+            find_visitor=find_visitor(),
+        )

@@ -1,16 +1,18 @@
 """What requests take in and give out."""
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from consent.models import ItemKind, Sensitivity
 from consent.models import Purpose as AnyPurpose
 from consent.requests.models import Reason, State
 from consent.requests.service import PAGE, Circle, Part, RequestFilter, RequestView, Wish
 from consent.scope import Recipient, Scope
+from core import clock
 from core.api import Headers, Received, Shown
 
 Purpose = Literal["treatment", "consultation", "insurance"]
@@ -55,8 +57,33 @@ class AccessWish(Received):
         )
 
 
-class NumberedWish(AccessWish):
-    patient_number: str = Field(min_length=1, max_length=32, description="the own hospital's number of the patient")
+class AddressedWish(AccessWish):
+    visit_id: UUID | None = Field(None, description="an open visit of the own hospital")
+    patient_number: str | None = Field(
+        None, min_length=1, max_length=32, description="or the own hospital's number of the patient"
+    )
+
+    @model_validator(mode="after")
+    def _names_one_way(self) -> "AddressedWish":
+        if (self.visit_id is None) == (self.patient_number is None):
+            raise ValueError("send either visit_id or patient_number")
+        return self
+
+
+class AskForm(AddressedWish):
+    """As the interface takes it; how far back is chosen in whole spans."""
+
+    since_days: int | None = Field(None, ge=1, le=36_500, description="so many days back; left out: all")
+
+    @property
+    def first_day(self) -> date | None:
+        if self.since_days is None:
+            return self.since_on
+        return clock.in_city(clock.now()).date() - timedelta(days=self.since_days)
+
+    def as_wish(self) -> Wish:
+        wish = super().as_wish()
+        return replace(wish, scope=replace(wish.scope, since_on=self.first_day))
 
 
 class AskedAccess(Shown):
@@ -153,7 +180,9 @@ class GrantedPart(Received):
     until_on: date | None = None
     may_download: bool | None = None
     uses: int | None = Field(None, ge=1, le=999)
-    access_hours: int | None = Field(None, ge=1, le=24 * 90, description="for how long from now on")
+    access_hours: int | None = Field(
+        None, ge=1, le=24 * 90, description="from now on; what was asked for may end before"
+    )
     only_asker: bool = Field(False, description="true: only the doctor who asked")
 
     def as_part(self, now: datetime) -> Part:

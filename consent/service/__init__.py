@@ -19,6 +19,7 @@ from consent.service.grants import (
     list_received_grants,
     open_grant,
     record_treatment_grant,
+    reopen_treatment_grant,
     revoke_grant,
     treatment_grant,
 )
@@ -96,6 +97,7 @@ __all__ = [
     "record_treatment_grant",
     "release",
     "release_held_item",
+    "reopen_treatment_grant",
     "restrict_item",
     "revoke_grant",
     "scope_of",

@@ -1,6 +1,6 @@
 """Opening, listing and revoking grants."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -26,7 +26,8 @@ TREATMENT_LIFE = timedelta(hours=24)
 _LINK = "分享链接"
 
 # The part of consent in the statement by which a scan enters a visit: for a code that shares records, of ``visit(id)``.
-# It waits for whoever revokes this very grant, and then finds it revoked. A code gives what the standing policy says now.
+# It waits for whoever revokes this very grant, and then finds it revoked. A code gives what the standing policy says;
+# what was given to this visit when that said otherwise is not extended (``reopen_treatment_grant``).
 OPEN_TREATMENT_GRANT = statements.compose(
     """
 INSERT INTO grants AS g (id, person_id, hospital_id, purpose, visit_id, kinds, notice_hash, version, starts_at,
@@ -36,11 +37,19 @@ SELECT %(grant_id)s, %(person_id)s, %(hospital_id)s, 'treatment', visit.id, stan
 FROM visit CROSS JOIN ({standing}) standing
 WHERE %(shares_records)s AND standing.choice = 'yes'
 ON CONFLICT (visit_id) WHERE revoked_at IS NULL AND opened_by = 'code'
-    DO UPDATE SET expires_at = excluded.expires_at, kinds = excluded.kinds, notice_hash = excluded.notice_hash,
-        version = g.version + 1
+    DO UPDATE SET expires_at = excluded.expires_at, version = g.version + 1
+    WHERE g.kinds IS NOT DISTINCT FROM excluded.kinds
 RETURNING id, version, expires_at
 """,
     standing=STANDING,
+)
+_END_OF_VISIT = """
+UPDATE grants SET revoked_at = %(now)s, version = version + 1
+WHERE visit_id = %(visit_id)s AND opened_by = 'code' AND revoked_at IS NULL
+RETURNING id, version
+"""
+_OPEN_OF_VISIT = statements.compose(
+    "WITH visit AS (SELECT %(visit_id)s::uuid AS id) {grant}", grant=OPEN_TREATMENT_GRANT
 )
 
 
@@ -122,6 +131,28 @@ def record_treatment_grant(session: Session, actor: Actor, *, person_id: UUID, g
         purpose=Purpose.TREATMENT,
         basis=(grant_id, version),
     )
+
+
+def reopen_treatment_grant(
+    session: Session, actor: Actor, *, person_id: UUID, visit_id: UUID, values: Mapping[str, Any]
+) -> datetime | None:
+    """A code was shown for a visit whose grant says less than the standing policy by now: that one ends, another opens.
+
+    :param values: of ``OPEN_TREATMENT_GRANT``, which has opened nothing.
+    :returns: until when the new one lasts; None: there was no such grant, or the policy opens none.
+    """
+    asked = {**values, "person_id": person_id, "visit_id": visit_id, "hospital_id": actor.house_id}
+    ended = statements.run(session, _END_OF_VISIT, asked)
+    if ended is None:
+        return None
+    of, basis = ("grant", ended[0]), (ended[0], ended[1])
+    audit.record_act(session, actor, "consent.grant.ended", subject_id=person_id, of=of, basis=basis)
+    opened = statements.run(session, _OPEN_OF_VISIT, asked)
+    if opened is None:
+        return None
+    record_treatment_grant(session, actor, person_id=person_id, grant_id=opened[0], version=opened[1])
+    until: datetime = opened[2]
+    return until
 
 
 def open_grant(

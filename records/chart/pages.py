@@ -7,6 +7,7 @@ from flask import Response, redirect, request, url_for
 
 from consent import service as consent
 from consent.emergencies import service as emergencies
+from consent.requests import service as requests
 from core import db
 from core.pages import read_form, read_query, show_page, show_refused
 from core.web import Pages, current_actor, current_config, requires
@@ -19,6 +20,7 @@ from records.releasing.schemas import HeldPath
 from records.releasing.words import SENSITIVITIES
 from records.trends import service as trends
 from records.trends.drawing import draw
+from records.visits import service as visits
 from records.visits.codes import DEPARTMENTS, VISIT_KINDS
 
 pages = Pages("chart_pages", __name__)
@@ -58,7 +60,7 @@ def show_chart(visit_id: UUID) -> Response:
             )
             emergency = emergencies.find_emergency(session, current_actor(), person_id=person_id)
     except consent.NothingShared as refusal:
-        return show_refused("records/nothing_shared.html", refusal, visit_id=visit_id)
+        return _show_nothing_shared(refusal, visit_id)
     return show_page(
         "records/chart.html",
         status=404 if chart.is_missing else 200,
@@ -73,4 +75,21 @@ def show_chart(visit_id: UUID) -> Response:
         order_states=STATES,
         has_workstation=current_config().ohif_dir is not None,
         asked=asked,
+    )
+
+
+def _show_nothing_shared(refusal: consent.NothingShared, visit_id: UUID) -> Response:
+    """Why nothing is seen, and the way to ask: the form, or how the newest request stands."""
+    with db.snapshot() as session:
+        asked = requests.find_of_visit(session, current_actor(), visit_id=visit_id)
+        visitor_id = visits.find_open_visitor(session, current_actor(), visit_id=visit_id)
+    may_ask = visitor_id is not None and current_actor().can("consent:access_request:ask")
+    return show_refused(
+        "records/nothing_shared.html",
+        refusal,
+        visit_id=visit_id,
+        asked=asked,
+        may_ask=may_ask,
+        is_mine=asked is not None and asked.asker_name is not None,
+        words=requests.WORDS,
     )

@@ -167,12 +167,26 @@ def enter_visit(
         consent.record_treatment_grant(
             session, actor, person_id=found.person_id, grant_id=grant_id, version=grant_version
         )
-    elif found.shares_records and access_until is None:
-        asked_id = requests.ask_visitor(
-            session, actor, person_id=found.person_id, visit_id=entered.id, access_until=asked["shared_until"]
-        )
-        return replace(entered, asked_id=asked_id)
+    elif found.shares_records:
+        return _share_otherwise(session, actor, entered, found.person_id, asked)
     return entered
+
+
+def _share_otherwise(
+    session: Session, actor: Actor, entered: EnteredVisit, person_id: UUID, asked: dict[str, Any]
+) -> EnteredVisit:
+    """The code opened nothing: the standing policy gives more than the visit's grant by now, or asks, or refuses."""
+    until = consent.reopen_treatment_grant(
+        session, actor, person_id=person_id, visit_id=entered.id, values={**asked, "shares_records": True}
+    )
+    if until is not None:
+        return replace(entered, access_until=until)
+    if entered.access_until is not None:
+        return entered
+    asked_id = requests.ask_visitor(
+        session, actor, person_id=person_id, visit_id=entered.id, access_until=asked["shared_until"]
+    )
+    return replace(entered, asked_id=asked_id)
 
 
 def _values(actor: Actor, found: health_card.Identified, context: ScanContext) -> dict[str, Any]:

@@ -71,6 +71,12 @@ def get_visit(session: Session, actor: Actor, visit_id: UUID) -> VisitContext:
     return VisitContext(visit.id, visit.person_id, visit.hospital_id, visit.kind, visit.department, visit.opened_at)
 
 
+def find_open_visitor(session: Session, actor: Actor, *, visit_id: UUID) -> UUID | None:
+    """Whose open visit at the actor's hospital this is."""
+    mine = Visit.id == visit_id, Visit.hospital_id == actor.house_id, Visit.closed_at.is_(None)
+    return session.scalar(select(Visit.person_id).where(*mine))
+
+
 def find_departments(session: Session, visit_ids: Collection[UUID]) -> dict[UUID, str]:
     """The standard codes of the departments that opened these visits."""
     asked = select(Visit.id, Visit.department).where(Visit.id.in_(visit_ids))

@@ -25,6 +25,7 @@ from records.visits.finding import (
     VisitLine,
     find_departments,
     find_latest_visit_id,
+    find_open_visitor,
     get_visit,
     list_visits,
     load_visit,

@@ -136,7 +136,7 @@ class Town:
             link = {"link_id": self.chance.choice(self.links), "hospital_id": None, "purpose": "sharing"}
             return link | {"opened_by": "link", "department": None, "staff_id": None}
         return {
-            "hospital_id": self.hospitals[at].id, "purpose": "treatment", "opened_by": "request", "link_id": None,
+            "hospital_id": self.hospitals[at].id, "purpose": "treatment", "opened_by": "patient", "link_id": None,
             "department": self.chance.choice([None, None, *DEPARTMENTS]),
             "staff_id": self.chance.choice([None, None, None, *self.doctors[2 * at : 2 * at + 2]]),
         }  # fmt: skip

@@ -1,9 +1,9 @@
 """What others may ask about requests."""
 
 from consent.requests.models import Reason, State
-from consent.requests.refusals import CannotBeAsked
+from consent.requests.refusals import CannotBeAsked, RequestOver
 from consent.requests.service.answering import Part, deny_request, grant_request
-from consent.requests.service.asking import Circle, Wish, ask_numbered_patient, ask_patient, ask_visitor
+from consent.requests.service.asking import Circle, FindVisitor, Wish, ask_known_patient, ask_patient, ask_visitor
 from consent.requests.service.ending import (
     LAPSING_TOPIC,
     REMINDING_TOPIC,
@@ -25,21 +25,25 @@ from consent.requests.service.reading import (
     list_sent_requests,
     look_at_state,
 )
+from consent.requests.wording import WORDS
 
 __all__ = [
     "LAPSING_TOPIC",
     "PAGE",
     "REMINDING_TOPIC",
+    "WORDS",
     "CannotBeAsked",
     "Circle",
+    "FindVisitor",
     "Part",
     "Reason",
     "RequestFilter",
+    "RequestOver",
     "RequestView",
     "Standing",
     "State",
     "Wish",
-    "ask_numbered_patient",
+    "ask_known_patient",
     "ask_patient",
     "ask_visitor",
     "deny_request",

@@ -23,6 +23,7 @@ from health_card import service as health_card
 class Part:
     """Which part of a request is granted; None: as it was asked. What is sensitive has to be named.
 
+    :ivar access_until: at the latest; what was asked for ends earlier all the same.
     :ivar only_asker: the doctor who asked, also where he asked for his department or hospital.
     """
 
@@ -65,9 +66,7 @@ def grant_request(session: Session, actor: Actor, *, request_id: UUID, version: 
     scope, recipient = part.of(asked_scope), asked_for
     if part.only_asker and asked.asked_by is not None:
         recipient = Recipient(asked.hospital_id, asked.department, asked.asked_by)
-    access_until = part.access_until or asked.access_until
-    is_within = scope.is_within(asked_scope) and recipient.is_within(asked_for) and access_until <= asked.access_until
-    if not is_within:
+    if not (scope.is_within(asked_scope) and recipient.is_within(asked_for)):
         raise WiderThanAsked
     end_request(session, asked, State.GRANTED, login_id=actor.id)
     record(session, actor, asked)
@@ -79,7 +78,7 @@ def grant_request(session: Session, actor: Actor, *, request_id: UUID, version: 
         scope=scope,
         purpose=Purpose(asked.purpose),
         opened_by=OpenedBy.REQUEST,
-        expires_at=access_until,
+        expires_at=min(part.access_until or asked.access_until, asked.access_until),
         origin=consent.Origin(
             # What a code asked for ends with its visit, as if the code had opened it.
             visit_id=asked.visit_id if asked.reason == Reason.CODE else None,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Protocol
 from uuid import UUID
 
 from sqlalchemy import func, select, update
@@ -58,15 +59,33 @@ class Wish:
     answer_within: timedelta
 
 
-def ask_numbered_patient(session: Session, actor: Actor, *, patient_number: str, wish: Wish) -> UUID:
-    """Ask whom the actor's hospital knows under this number of its own; see ``ask_patient``.
+class FindVisitor(Protocol):
+    """Whose open visit of the actor's hospital it is; None: there is no such visit, or it has ended."""
 
-    :raises CannotBeAsked: also when the number leads to nobody.
+    def __call__(self, session: Session, actor: Actor, *, visit_id: UUID) -> UUID | None: ...
+
+
+def ask_known_patient(
+    session: Session,
+    actor: Actor,
+    *,
+    visit_id: UUID | None,
+    patient_number: str | None,
+    wish: Wish,
+    find_visitor: FindVisitor,
+) -> UUID:
+    """Ask whom the actor's hospital knows: by an open visit, or else by its own number; see ``ask_patient``.
+
+    :param find_visitor: visits are kept above us.
+    :raises CannotBeAsked: also when neither leads to anybody: which it is, is not told.
     """
-    person_id = health_card.find_person(session, actor, patient_number=patient_number)
+    if visit_id is not None:
+        person_id = find_visitor(session, actor, visit_id=visit_id)
+    else:
+        person_id = health_card.find_person(session, actor, patient_number=patient_number)
     if person_id is None:
         raise CannotBeAsked
-    return ask_patient(session, actor, person_id=person_id, visit_id=None, wish=wish)
+    return ask_patient(session, actor, person_id=person_id, visit_id=visit_id, wish=wish)
 
 
 def ask_patient(session: Session, actor: Actor, *, person_id: UUID, visit_id: UUID | None, wish: Wish) -> UUID:

@@ -227,7 +227,7 @@ def _show(session: Session, found: Sequence[AccessRequest]) -> list[RequestView]
     )
     names = {id_: health_card.get_demographics(session, id_).name for id_ in {asked.person_id for asked in found}}
     granted = select(Grant.request_id, Grant.id).where(Grant.request_id.in_([asked.id for asked in found]))
-    grants = {request_id: grant_id for request_id, grant_id in session.execute(granted).tuples()}
+    grants: dict[UUID | None, UUID] = dict(session.execute(granted).tuples().all())
     now = clock.now()
     return [
         RequestView(

@@ -21,6 +21,7 @@ import accounts.commands
 import accounts.pages
 import accounts.routes
 import consent.apps.routes
+import consent.log.routes
 import consent.routes
 import health_card.batches.pages
 import health_card.batches.routes
@@ -146,6 +147,7 @@ BLUEPRINTS = [
     health_card.tencent.routes.administration,
     health_card.patient_numbers.routes.api,
     consent.routes.api,
+    consent.log.routes.api,
     consent.apps.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,

@@ -16,6 +16,7 @@ from functools import partial
 
 from flask import Flask
 
+import consent.watching.jobs
 import health_card.batches.jobs
 import health_card.family.jobs
 import health_card.matching.jobs
@@ -53,6 +54,7 @@ HANDLERS: dict[str, Handler] = {
     **health_card.realname.jobs.HANDLERS,
     **health_card.batches.jobs.HANDLERS,
     **health_card.printing.jobs.HANDLERS,
+    **consent.watching.jobs.HANDLERS,
     **payments.jobs.HANDLERS,
     **records.visits.jobs.HANDLERS,
     **records.items.jobs.HANDLERS,

@@ -169,8 +169,8 @@ class StaffMember(WithId, Base):
 
     Of the platform's roles a living person holds one at most: ``employee_index``, the blind index of the employee
     number, says who is the same person. ``department``: where somebody of a hospital works now, as its standard code;
-    ``StaffPosting`` says where he worked when. ``password_expires_at`` is set while the password is one that somebody else
-    gave: it opens nothing but the change of itself.
+    ``StaffPosting`` says where he worked when. ``password_expires_at`` is set while the password is one that somebody
+    else gave: it opens nothing but the change of itself.
     """
 
     __tablename__ = "staff_members"
@@ -178,7 +178,9 @@ class StaffMember(WithId, Base):
         CheckConstraint(f"role IN ({', '.join(repr(role.value) for role in Role)})", name="role"),
         CheckConstraint("(role IN ('registrar', 'doctor')) = (hospital_id IS NOT NULL)", name="hospital"),
         CheckConstraint("(role IN ('registrar', 'doctor')) = (employee_index IS NULL)", name="employee"),
-        CheckConstraint("department IS NULL OR (department ~ '^[0-9]{4}$' AND hospital_id IS NOT NULL)", name="department"),
+        CheckConstraint(
+            "department IS NULL OR (department ~ '^[0-9]{4}$' AND hospital_id IS NOT NULL)", name="department"
+        ),
         Index(
             "uq_staff_members_employee_index",
             "employee_index",

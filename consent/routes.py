@@ -3,7 +3,7 @@
 from flask import Response
 
 from consent import service
-from consent.schemas import AccessLog, AccessLogQuery, AccessShown, GrantList, GrantPath, GrantShown
+from consent.schemas import GrantList, GrantPath, GrantShown
 from core import db
 from core.api import Api
 from core.web import current_actor, present, requires
@@ -27,12 +27,3 @@ def revoke_grant(path: GrantPath) -> Response:
     with db.transaction() as session:
         grant = service.revoke_grant(session, current_actor(), grant_id=path.grant_id)
     return present(GrantShown.model_validate(grant))
-
-
-@api.get("/access-log", responses={200: AccessLog})
-@requires("consent:access_log:read")
-def list_access(query: AccessLogQuery) -> Response:
-    """Who looked at or changed my data: who, which hospital, what, why"""
-    with db.snapshot() as session:
-        rows = service.list_access(session, current_actor(), before=query.before)
-    return present(AccessLog(rows=[AccessShown.model_validate(row) for row in rows]))

@@ -2,7 +2,7 @@
 
 from accounts.departments import DEPARTMENTS
 from accounts.service.adapters import find_client_house, list_terminal_ids, register_adapter_client
-from accounts.service.branches import check_department, list_departments
+from accounts.service.branches import check_department, list_departments, name_departments
 from accounts.service.clients import register_client
 from accounts.service.dicom_ports import (
     DicomLine,
@@ -25,7 +25,8 @@ from accounts.service.hospitals import (
 from accounts.service.logins import get_openid, identify_wechat, list_openids, refresh_session, sign_in_login
 from accounts.service.machines import issue_machine_token
 from accounts.service.mllp_ports import identify_mllp_port, list_mllp_ports, open_mllp_port
-from accounts.service.names import Practitioner, describe_actors, list_practitioners
+from accounts.service.names import Practitioner, StaffName, describe_actors, list_practitioners, name_staff
+from accounts.service.postings import find_departments
 from accounts.service.secrets import hash_secret, new_secret
 from accounts.service.sessions import (
     end_session,
@@ -57,6 +58,7 @@ __all__ = [
     "MessageFate",
     "Practitioner",
     "StaffCard",
+    "StaffName",
     "TerminalCard",
     "TerminalProof",
     "WechatIdentity",
@@ -71,6 +73,7 @@ __all__ = [
     "exchange_wechat_code",
     "find_actor",
     "find_client_house",
+    "find_departments",
     "find_dicom_line",
     "find_hospital_id",
     "find_hospitals_by_code",
@@ -96,6 +99,8 @@ __all__ = [
     "list_terminal_ids",
     "list_terminals",
     "lock_terminal",
+    "name_departments",
+    "name_staff",
     "new_secret",
     "open_dicom_port",
     "open_mllp_port",

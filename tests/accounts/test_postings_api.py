@@ -41,9 +41,7 @@ def test_a_posting_is_known_from_the_next_request_on(city: City, operator: Desk,
     assert city.actor(doctor.token).department is None
 
 
-def test_a_house_with_departments_of_its_own_posts_to_no_others(
-    city: City, operator: Desk, hospital: Hospital
-) -> None:
+def test_a_house_with_departments_of_its_own_posts_to_no_others(city: City, operator: Desk, hospital: Hospital) -> None:
     doctor = city.staff(hospital)
     assert code_of(post(operator, doctor.id, "9999")) == (422, "accounts.department_code_unknown")
     operator.make(f"/hospitals/{hospital.id}/departments", code="0304", name="心内科")

@@ -22,6 +22,8 @@ import accounts.pages
 import accounts.routes
 import consent.apps.routes
 import consent.log.routes
+import consent.questions.pages
+import consent.questions.routes
 import consent.routes
 import health_card.batches.pages
 import health_card.batches.routes
@@ -148,6 +150,7 @@ BLUEPRINTS = [
     health_card.patient_numbers.routes.api,
     consent.routes.api,
     consent.log.routes.api,
+    consent.questions.routes.api,
     consent.apps.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,
@@ -186,6 +189,7 @@ PAGES = [
     health_card.counts.pages.pages,
     health_card.matching.pages.pages,
     health_card.tencent.pages.pages,
+    consent.questions.pages.pages,
     records.visits.pages.pages,
     records.chart.pages.pages,
     records.viewing.pages.pages,

@@ -16,6 +16,7 @@ from functools import partial
 
 from flask import Flask
 
+import consent.questions.jobs
 import consent.watching.jobs
 import health_card.batches.jobs
 import health_card.family.jobs
@@ -54,6 +55,7 @@ HANDLERS: dict[str, Handler] = {
     **health_card.realname.jobs.HANDLERS,
     **health_card.batches.jobs.HANDLERS,
     **health_card.printing.jobs.HANDLERS,
+    **consent.questions.jobs.HANDLERS,
     **consent.watching.jobs.HANDLERS,
     **payments.jobs.HANDLERS,
     **records.visits.jobs.HANDLERS,

@@ -66,6 +66,8 @@ PATIENT_PERMISSIONS = frozenset(
         "consent:grant:read",
         "consent:grant:revoke",
         "consent:access_log:read",
+        "consent:question:ask",
+        "consent:question:read",
         "consent:app:answer",
         "consent:app:read",
         "consent:app:revoke",
@@ -112,6 +114,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "records:quarantine:dismiss",
         "records:upload:manage",
         "records:code_mapping:manage",
+        "consent:question:answer",
     },
     Role.DOCTOR: _SIGNED_IN
     | _AT_A_DESK
@@ -147,6 +150,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "health_card:person:merge",
         "records:quality:read",
         "records:quality:draw",
+        "consent:question:oversee",
     },
     Role.SECURITY_ADMINISTRATOR: _SIGNED_IN
     | {
@@ -158,7 +162,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "health_card:tencent_app:manage",
         "records:image_archive:manage",
     },
-    Role.AUDIT_ADMINISTRATOR: _SIGNED_IN | {"accounts:overview:read", "accounts:audit:read"},
+    Role.AUDIT_ADMINISTRATOR: _SIGNED_IN
+    | {"accounts:overview:read", "accounts:audit:read", "consent:question:oversee", "consent:question:conclude"},
     # Who scores what others have drawn: an expert of imaging.
     Role.QUALITY_OFFICER: _SIGNED_IN | {"records:quality:read", "records:quality:score"},
 }
@@ -184,6 +189,7 @@ SCOPE_PERMISSIONS: dict[str, frozenset[str]] = {
     "quarantine.read": frozenset({"records:quarantine:read"}),
     "code_mappings.write": frozenset({"records:item:read", "records:code_mapping:manage"}),
     "quarantine.write": frozenset({"records:quarantine:replay", "records:quarantine:dismiss"}),
+    "access_questions.write": frozenset({"consent:question:answer"}),
     "patient_numbers.write": frozenset({"health_card:patient_number:bind"}),
 }
 

@@ -198,7 +198,7 @@ def describe(session: Session, actor: Actor, entries: Sequence[AuditEntry]) -> l
         hospitals=accounts.list_hospitals(session, {entry.hospital_id for entry in entries if entry.hospital_id}),
         person_names={id_: health_card.get_demographics(session, id_).name for id_ in persons},
         relations=health_card.list_relations(session, logins, persons),
-        items=_list_items(session, {item for entry in entries if (item := item_of(entry))}),
+        items=list_items(session, {item for entry in entries if (item := item_of(entry))}),
         grants=_list_grants(session, {(entry.basis_id, entry.basis_version) for entry in entries if entry.basis_id}),
         first=set(session.scalars(first)),
     )
@@ -253,7 +253,8 @@ def _is_of_house(entry: AuditEntry) -> bool:
     return entry.actor_kind == ActorKind.STAFF and entry.hospital_id is not None
 
 
-def _list_items(session: Session, ids: Collection[UUID]) -> dict[UUID, tuple[str, date]]:
+def list_items(session: Session, ids: Collection[UUID]) -> dict[UUID, tuple[str, date]]:
+    """Kind and day in the city of these reports, studies and entries."""
     rows = statements.list_rows(session, _ITEMS, {"ids": list(ids)}) if ids else []
     return {row[0]: (row[1], row[2]) for row in rows}
 

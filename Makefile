@@ -9,10 +9,10 @@ MAKEFLAGS += --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run ohif demo test check bench migrate docs
+.PHONY: help venv run ohif demo test prove check bench migrate verify-audit docs
 
 help: ## what can be done here
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(STAMP) ## .venv with everything installed (again only when the requirements changed)
 	@:
@@ -45,6 +45,9 @@ test: export PYTHONHASHSEED := 0
 test: $(STAMP) ## all tests, on servers of their own; ARGS="-k card" chooses
 	@$(PY) -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
+prove: $(STAMP) ## what takes many minutes: far more cases of the same proofs, and each guard taken out once
+	@$(PY) -m pytest -m prove -o faulthandler_timeout=0 $(ARGS)
+
 check: $(STAMP) ## format, lint, types, and who may import whom
 	@$(PY) -m ruff format --check --quiet .
 	@$(PY) -m ruff check --quiet .
@@ -56,6 +59,9 @@ bench: $(STAMP) ## measure beside the ceilings (docs/bench.md); ARGS="desk_scan 
 
 migrate: $(STAMP) ## bring the database at $DATABASE_URL to the newest schema, make missing signing keys
 	@$(PY) -m flask --app app prepare
+
+verify-audit: $(STAMP) ## whether the audit log is what was sealed: $DATABASE_URL and $AUDIT_COPY_DIR, or those of `make run`
+	@$(PY) -m deploy.verify_audit $(ARGS)
 
 docs: $(STAMP) ## write docs/errors.md again from the code
 	@$(PY) -m deploy.reference

@@ -25,6 +25,7 @@ import consent.log.routes
 import consent.questions.pages
 import consent.questions.routes
 import consent.routes
+import core.sealing.routes
 import health_card.batches.pages
 import health_card.batches.routes
 import health_card.card_life.routes
@@ -108,6 +109,7 @@ from core import (
     observe,
     outbox,
     pages,
+    sealing,
     statements,
     storage,
     vault,
@@ -116,6 +118,7 @@ from core import (
 from core.actor import SYSTEM
 from core.config import Config, read_config
 from core.cross_origin import CrossOrigin
+from core.sealing.commands import verify_audit
 from core.storage.commands import commands as file_commands
 from health_card.service.codes import KEY_PURPOSE
 
@@ -123,6 +126,7 @@ starting.end()
 
 BLUEPRINTS = [
     health.api,
+    core.sealing.routes.api,
     accounts.routes.api,
     accounts.routes.oauth,
     accounts.administration.routes.api,
@@ -214,6 +218,7 @@ KEY_RINGS = {
     identity.PURPOSE: keys.RS256,
     KEY_PURPOSE: keys.EDDSA,
     records.documents.proof.PURPOSE: keys.EDDSA,
+    sealing.KEY_PURPOSE: keys.EDDSA,
 }
 
 
@@ -252,6 +257,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.cli.add_command(error_page.commands)
     app.cli.add_command(key_commands.commands)
     app.cli.add_command(file_commands)
+    app.cli.add_command(verify_audit)
     return app
 
 

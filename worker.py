@@ -1,5 +1,5 @@
 """The worker processes: ``jobs`` carries the outbox out, ``listener`` takes hospitals' HL7 v2 messages in, ``images``
-what their PACS send by DIMSE.
+what their PACS send by DIMSE, ``sealer`` seals the audit trail.
 
 ``python -m worker`` does all. Where many messages come each has a process of its own: in one process the threads of
 one wait for those of the other at every statement.
@@ -41,6 +41,7 @@ from app import create_app
 from core import key_commands, observe
 from core.config import read_config
 from core.dispatch import Dispatcher, Handler
+from core.sealing import sealer
 from records.dimse import listener
 from records.hl7v2 import mllp
 
@@ -79,6 +80,7 @@ WORK: Mapping[str, Callable[[Flask], list[Task]]] = {
     "jobs": lambda app: [Dispatcher(app, HANDLERS).run_forever] * DISPATCHERS,
     "listener": lambda app: [partial(mllp.serve, app)],
     "images": lambda app: [partial(listener.serve, app)],
+    "sealer": lambda app: [partial(sealer.run_forever, app)],
 }
 
 

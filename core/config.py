@@ -54,6 +54,7 @@ class Config:
     redis_url: str = field(repr=False)
     base_url: str
     storage_dir: Path
+    audit_copy_dir: Path
     issuer_code: str
     master_keys: Mapping[str, bytes] = field(repr=False)
     index_key: bytes = field(repr=False)
@@ -110,7 +111,8 @@ def read_config(environment: Mapping[str, str]) -> Config:
         database_url=reader.database_url("DATABASE_URL"),
         redis_url=reader.matching("REDIS_URL", r"(rediss?|unix)://\S+"),
         base_url=reader.base_url("BASE_URL", profile),
-        storage_dir=Path(reader.text("STORAGE_DIR")).absolute(),
+        storage_dir=(storage_dir := Path(reader.text("STORAGE_DIR")).absolute()),
+        audit_copy_dir=_optional_path(environment, "AUDIT_COPY_DIR") or storage_dir.with_name("audit-log"),
         issuer_code=reader.matching("ISSUER_CODE", r"[0-9A-Za-z]{4,32}"),
         master_keys=reader.keys("MASTER_KEYS"),
         index_key=reader.key("INDEX_KEY"),

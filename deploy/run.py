@@ -97,7 +97,7 @@ def run_everything(supervisor: Supervisor, folder: Path) -> None:
     address = ("--host", "127.0.0.1", "--port", str(installation.port))
     server = installation.inside("server", "-m", "deploy.server", *GRANIAN[2:], *GRANIAN_LIMITS, *address)
     supervisor.start(server)
-    supervisor.start(installation.inside("worker", "-m", "worker", "jobs"))
+    supervisor.start(installation.inside("worker", "-m", "worker", "jobs", "sealer"))
     supervisor.start(installation.inside("listener", "-m", "worker", "listener", "images"))
     supervisor.wait_until_answering(server, f"http://127.0.0.1:{installation.port}/readyz", READY_SECONDS)
     say("正在放入演示档案 … · putting the demo records in ...")
@@ -148,6 +148,7 @@ class Installation:
             "PORT": str(port),
             "BASE_URL": os.environ.get("BASE_URL") or f"http://127.0.0.1:{port}",
             "STORAGE_DIR": str(folder / "storage"),
+            "AUDIT_COPY_DIR": os.environ.get("AUDIT_COPY_DIR") or str(folder / "audit-log"),
             "METRICS_DIR": str(metrics),
             "OHIF_DIR": str(ohif.PLACE) if ohif.PLACE.is_dir() else "",
             "WECHAT_BASE_URL": simulator_url,

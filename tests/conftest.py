@@ -41,6 +41,9 @@ SYSTEM_PROGRAMS = {
     "orthanc": "/usr/share/orthanc/plugins/libOrthancDicomWeb.so",
     "ohif": str(ohif.PLACE / "index.html"),
     "dcmtk": "/usr/bin/storescu",
+    "log-verifier": str(
+        Path(__file__).parent / "conformance" / "log_verifier" / "node_modules" / "@sigstore" / "verify"
+    ),
     "fhir-validator": str(Path(__file__).parent / "conformance" / "validator" / "node_modules" / "@medplum" / "core"),
 }
 

@@ -12,11 +12,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from core.embedded.errors import AlreadyRunning, EmbeddedError
-from core.embedded.postgres import Postgres
+from core.embedded.postgres import Postgres, find_address
 from core.embedded.process import hold_folder
 from core.embedded.redis import Redis
 
-__all__ = ["AlreadyRunning", "EmbeddedError", "Postgres", "Redis", "hold_folder", "servers"]
+__all__ = ["AlreadyRunning", "EmbeddedError", "Postgres", "Redis", "find_address", "hold_folder", "servers"]
 
 
 @contextmanager

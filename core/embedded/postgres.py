@@ -32,9 +32,20 @@ SUPERUSER = "postgres"
 START_SECONDS = 120.0  # Recovery after a crash replays the log first.
 START_ATTEMPTS = 5
 MAX_CONNECTIONS = 200
+_SETTINGS = "postgres.json"
 
 # What people's rows hold must not reach a log file: no statements, no DETAIL lines that quote the values of a key.
 QUIET_LOG = {"log_statement": "none", "log_min_error_statement": "panic", "log_error_verbosity": "terse"}
+
+
+def find_address(folder: Path) -> str | None:
+    """Where a PostgreSQL of this folder listens, or did; None: none was started here."""
+    settings = load_settings(folder.absolute() / _SETTINGS)
+    return _write_address(settings) if "port" in settings else None
+
+
+def _write_address(settings: dict[str, str]) -> str:
+    return f"postgresql+psycopg://{NAME}:{settings['password']}@127.0.0.1:{settings['port']}/{NAME}"
 
 
 class Postgres:
@@ -51,7 +62,7 @@ class Postgres:
         self._home = self._folder / "pg"
         self._data = self._home / "data"
         self._log = self._folder / "log" / "postgres.log"
-        self._settings_file = self._folder / "postgres.json"
+        self._settings_file = self._folder / _SETTINGS
         self._durable = durable
         self._is_ours = runs("postgres", str(self._data))
         self._process: subprocess.Popen[bytes] | None = None
@@ -61,7 +72,7 @@ class Postgres:
     @property
     def url(self) -> str:
         """SQLAlchemy's address of the database, for a role that owns it and may create databases and roles."""
-        return f"postgresql+psycopg://{NAME}:{self._settings['password']}@127.0.0.1:{self._settings['port']}/{NAME}"
+        return _write_address(self._settings)
 
     @property
     def is_running(self) -> bool:

@@ -75,7 +75,7 @@ def test_the_bare_handler_answers_and_writes_what_the_product_does(
     assert (product.status_code, by_hand.status_code) == (201, 201), (product.text, by_hand.text)
     assert written_by_hand == written
     once = ("code_redemptions", "visits", "visit_steps", "grants", "grant_versions", "notices")
-    assert written_by_hand == {**dict.fromkeys(once, 1), "outbox_messages": 2, "audit_entries": 3}
+    assert written_by_hand == {**dict.fromkeys(once, 1), "outbox_messages": 2, "audit_entries": 3, "audit_unsealed": 3}
     assert by_hand.json.keys() == product.json.keys()
     alike = ("person", "medical_step", "department")
     assert [by_hand.json[name] for name in alike] == [product.json[name] for name in alike]
@@ -98,6 +98,7 @@ def test_the_bare_handler_continues_a_visit_as_the_product_does(
     assert seen[0][0] == {
         **dict.fromkeys(("code_redemptions", "visit_steps", "grant_versions", "notices", "outbox_messages"), 1),
         "audit_entries": 3,
+        "audit_unsealed": 3,
     }
 
 

@@ -31,7 +31,7 @@ edits = st.tuples(st.sampled_from(EDITS), record, record)
 histories = st.lists(st.one_of(merges, merges, undoings, edits, edits), min_size=2, max_size=10)
 
 # What tells of the merges themselves stays.
-TELLS_OF_MERGES = {"person_links", "match_candidates", "audit_entries"}
+TELLS_OF_MERGES = {"person_links", "match_candidates", "audit_entries", "audit_unsealed"}
 MERGE_NOTICES = {"merged", "unmerged"}
 
 

@@ -24,9 +24,12 @@ import consent.apps.routes
 import consent.emergencies.pages
 import consent.emergencies.routes
 import consent.links.routes
+import consent.log.routes
 import consent.policies.routes
 import consent.proving.routes
 import consent.proving.service
+import consent.questions.pages
+import consent.questions.routes
 import consent.receipts.pages
 import consent.receipts.routes
 import consent.receipts.service
@@ -173,6 +176,8 @@ BLUEPRINTS = [
     health_card.tencent.routes.administration,
     health_card.patient_numbers.routes.api,
     consent.routes.api,
+    consent.log.routes.api,
+    consent.questions.routes.api,
     consent.apps.routes.api,
     consent.receipts.routes.api,
     consent.rights.routes.api,
@@ -225,6 +230,7 @@ PAGES = [
     consent.rights.pages.pages,
     consent.emergencies.pages.pages,
     consent.requests.pages.pages,
+    consent.questions.pages.pages,
     records.visits.pages.pages,
     records.emergencies.pages.pages,
     records.chart.pages.pages,

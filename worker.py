@@ -17,8 +17,10 @@ from functools import partial
 from flask import Flask
 
 import consent.emergencies.jobs
+import consent.questions.jobs
 import consent.receipts.jobs
 import consent.requests.jobs
+import consent.watching.jobs
 import health_card.batches.jobs
 import health_card.family.jobs
 import health_card.matching.jobs
@@ -61,6 +63,8 @@ HANDLERS: dict[str, Handler] = {
     **consent.receipts.jobs.HANDLERS,
     **consent.emergencies.jobs.HANDLERS,
     **consent.requests.jobs.HANDLERS,
+    **consent.questions.jobs.HANDLERS,
+    **consent.watching.jobs.HANDLERS,
     **payments.jobs.HANDLERS,
     **records.visits.jobs.HANDLERS,
     **records.items.jobs.HANDLERS,

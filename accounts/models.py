@@ -173,8 +173,8 @@ class StaffMember(WithId, Base):
 
     Of the platform's roles a living person holds one at most: ``employee_index``, the blind index of the employee
     number, says who is the same person. ``department``: where somebody of a hospital works now, as its standard code;
-    ``StaffPosting`` says where he worked when. ``password_expires_at`` is set while the password is one that somebody else
-    gave: it opens nothing but the change of itself.
+    ``StaffPosting`` says where he worked when. ``password_expires_at`` is set while the password is one that somebody
+    else gave: it opens nothing but the change of itself.
     """
 
     __tablename__ = "staff_members"

@@ -72,6 +72,8 @@ PATIENT_PERMISSIONS = frozenset(
         "consent:policy:change",
         "consent:access_request:read",
         "consent:access_request:answer",
+        "consent:question:ask",
+        "consent:question:read",
         "consent:app:answer",
         "consent:app:read",
         "consent:app:revoke",
@@ -126,6 +128,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "records:upload:manage",
         "records:code_mapping:manage",
         "consent:house_erasure:read",
+        "consent:question:answer",
     },
     Role.DOCTOR: _SIGNED_IN
     | _AT_A_DESK
@@ -171,6 +174,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "consent:erasure:oversee",
         "consent:deletion:check",
         "records:rectification:oversee",
+        "consent:question:oversee",
     },
     Role.SECURITY_ADMINISTRATOR: _SIGNED_IN
     | {
@@ -189,6 +193,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "accounts:audit:read",
         "consent:emergency:read",
         "consent:emergency:oversee",
+        "consent:question:oversee",
+        "consent:question:conclude",
         "records:emergency:count",
         FHIR_READS["AuditEvent"],
         FHIR_SEARCHES["AuditEvent"],
@@ -221,6 +227,7 @@ SCOPE_PERMISSIONS: dict[str, frozenset[str]] = {
     "code_mappings.write": frozenset({"records:item:read", "records:code_mapping:manage"}),
     "quarantine.write": frozenset({"records:quarantine:replay", "records:quarantine:dismiss"}),
     "erasure.write": frozenset({"consent:erasure:answer"}),
+    "access_questions.write": frozenset({"consent:question:answer"}),
     "patient_numbers.write": frozenset({"health_card:patient_number:bind"}),
 }
 

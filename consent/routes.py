@@ -5,9 +5,6 @@ from flask import Response
 from consent import service
 from consent.models import Purpose
 from consent.schemas import (
-    AccessLog,
-    AccessLogQuery,
-    AccessShown,
     GrantGiven,
     GrantList,
     GrantNarrowed,
@@ -71,12 +68,3 @@ def revoke_grant(path: GrantPath) -> Response:
     with db.transaction() as session:
         grant = service.revoke_grant(session, current_actor(), grant_id=path.grant_id)
     return present(GrantShown.of(grant))
-
-
-@api.get("/access-log", responses={200: AccessLog})
-@requires("consent:access_log:read")
-def list_access(query: AccessLogQuery) -> Response:
-    """Who looked at or changed my data: who, which hospital, what, why"""
-    with db.snapshot() as session:
-        rows = service.list_access(session, current_actor(), before=query.before)
-    return present(AccessLog(rows=[AccessShown.model_validate(row) for row in rows]))

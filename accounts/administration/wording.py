@@ -35,6 +35,7 @@ SCOPES = {
     "billing.write": "信用就医扣费",
     "quarantine.read": "查看本院待处理消息",
     "code_mappings.write": "对照本院检验项目代码",
+    "access_questions.write": "答复患者的调阅疑问",
     "quarantine.write": "重试或作废本院待处理消息",
 }
 

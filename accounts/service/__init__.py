@@ -4,7 +4,7 @@ from accounts.departments import DEPARTMENTS
 from accounts.refusals import PasswordWrong
 from accounts.roles import LINK_PERMISSIONS, VIEW_ONLY
 from accounts.service.adapters import find_client_house, list_terminal_ids, register_adapter_client
-from accounts.service.branches import check_department, list_departments
+from accounts.service.branches import check_department, list_departments, name_departments
 from accounts.service.clients import register_client
 from accounts.service.dicom_ports import (
     DicomLine,
@@ -34,8 +34,9 @@ from accounts.service.logins import (
 )
 from accounts.service.machines import issue_machine_token
 from accounts.service.mllp_ports import identify_mllp_port, list_mllp_ports, open_mllp_port
-from accounts.service.names import Practitioner, describe_actors, list_practitioners
+from accounts.service.names import Practitioner, StaffName, describe_actors, list_practitioners, name_staff
 from accounts.service.personnel import confirm_password
+from accounts.service.postings import find_departments
 from accounts.service.secrets import hash_secret, new_secret
 from accounts.service.sessions import (
     end_session,
@@ -72,6 +73,7 @@ __all__ = [
     "Practitioner",
     "Signed",
     "StaffCard",
+    "StaffName",
     "TerminalCard",
     "TerminalProof",
     "WechatIdentity",
@@ -87,6 +89,7 @@ __all__ = [
     "exchange_wechat_code",
     "find_actor",
     "find_client_house",
+    "find_departments",
     "find_dicom_line",
     "find_hospital_id",
     "find_hospitals_by_code",
@@ -113,6 +116,8 @@ __all__ = [
     "list_terminal_ids",
     "list_terminals",
     "lock_terminal",
+    "name_departments",
+    "name_staff",
     "new_secret",
     "open_dicom_port",
     "open_mllp_port",

@@ -177,6 +177,22 @@ def list_house_departments(session: Session, hospital_id: UUID) -> dict[str, str
     return {code: "、".join(dict.fromkeys(found)) for code, found in names.items()} or DEPARTMENTS
 
 
+def name_departments(session: Session, hospital_ids: set[UUID]) -> dict[UUID, dict[str, str]]:
+    """What departments are called, by hospital and standard code: its own name where it has one."""
+    rows = session.execute(
+        select(Department.hospital_id, Department.code, Department.name)
+        .where(Department.hospital_id.in_(hospital_ids))
+        .order_by(Department.branch_id.nulls_first(), Department.id)
+    )
+    named = {hospital_id: dict(DEPARTMENTS) for hospital_id in hospital_ids}
+    own: set[tuple[UUID, str]] = set()
+    for hospital_id, code, name in rows.tuples():
+        if (hospital_id, code) not in own:
+            own.add((hospital_id, code))
+            named[hospital_id][code] = name
+    return named
+
+
 def check_department(session: Session, actor: Actor, *, code: str) -> None:
     """Check that a desk of the actor's hospital may choose this department (``list_departments``).
 

@@ -23,11 +23,9 @@ CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table}
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 """
-# A look of a hospital: what its staff or systems did under a grant, but for what is done with the grant itself.
-_LOOK = """{0}.hospital_id IS NOT NULL AND {0}.subject_id IS NOT NULL AND {0}.basis_id IS NOT NULL
-    AND {0}.actor_kind IN ('staff', 'machine') AND {0}.action NOT LIKE 'consent.%'"""
-# The message bears the id of the row that it speaks of. The worker tells once, however many come before it has.
-_WATCH = f"""
+# A look of a hospital is what its staff or systems did under a grant, but for what is done with the grant itself. The
+# message bears the id of the row that it speaks of; the worker tells once, however many come before it has.
+_WATCH = """
 CREATE FUNCTION watch_look() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.purpose = 'emergency' OR NOT EXISTS (
@@ -39,15 +37,25 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER audit_entries_watched AFTER INSERT ON audit_entries FOR EACH ROW WHEN ({_LOOK.format("NEW")})
+CREATE TRIGGER audit_entries_watched AFTER INSERT ON audit_entries FOR EACH ROW
+    WHEN (NEW.hospital_id IS NOT NULL AND NEW.subject_id IS NOT NULL AND NEW.basis_id IS NOT NULL
+        AND NEW.actor_kind IN ('staff', 'machine') AND NEW.action NOT LIKE 'consent.%')
     EXECUTE FUNCTION watch_look();
 """
 # Whoever has looked before is known; nobody is told of it now.
-_KNOWN = f"""
+_KNOWN = """
 INSERT INTO known_houses (person_id, hospital_id, entry_id, first_at)
-SELECT DISTINCT ON (looked.subject_id, looked.hospital_id) looked.subject_id, looked.hospital_id, looked.id, looked.at
-FROM audit_entries looked WHERE {_LOOK.format("looked")}
-ORDER BY looked.subject_id, looked.hospital_id, looked.at, looked.id
+SELECT DISTINCT ON (subject_id, hospital_id) subject_id, hospital_id, id, at
+FROM audit_entries
+WHERE hospital_id IS NOT NULL AND subject_id IS NOT NULL AND basis_id IS NOT NULL
+    AND actor_kind IN ('staff', 'machine') AND action NOT LIKE 'consent.%'
+ORDER BY subject_id, hospital_id, at, id
+"""
+_FORGET_NOTICES = """
+DELETE FROM notice_deliveries WHERE notice_id IN (SELECT id FROM notices WHERE kind = ANY (ARRAY[
+    'house_first_looked', 'question_answered', 'question_overdue', 'question_concluded']));
+DELETE FROM notices WHERE kind = ANY (ARRAY[
+    'house_first_looked', 'question_answered', 'question_overdue', 'question_concluded']);
 """
 _TERMS = """
 INSERT INTO access_question_terms (reason, answer_days, remind_days) VALUES
@@ -75,10 +83,7 @@ def upgrade():
 
 
 def downgrade():
-    in_words = ", ".join(repr(kind) for kind in _NEW_NOTICES)
-    new = f"SELECT id FROM notices WHERE kind IN ({in_words})"
-    op.execute(f"DELETE FROM notice_deliveries WHERE notice_id IN ({new})")
-    op.execute(f"DELETE FROM notices WHERE kind IN ({in_words})")
+    op.execute(_FORGET_NOTICES)
     _change_notices(lambda kinds: [kind for kind in kinds if kind not in _NEW_NOTICES])
     op.drop_table("access_question_events")
     op.drop_table("access_questions")

@@ -39,6 +39,7 @@ ALL_SCOPES = [
     "quarantine.read",
     "patient_numbers.write",
     "code_mappings.write",
+    "access_questions.write",
     "quarantine.write",
 ]
 

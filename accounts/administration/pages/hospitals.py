@@ -194,7 +194,7 @@ def choose_staff_naming(hospital_id: UUID) -> Response:
         lambda session: hospitals.choose_staff_naming(
             session, current_actor(), hospital_id, naming=StaffNaming(read_form(StaffNamingChosen).staff_naming)
         ),
-        "staff",
+        "naming",
     )
 
 

@@ -129,12 +129,17 @@ def search_practitioners(session: Session, actor: Actor, search: Search) -> list
         raise FhirSearchUnsupported(("_id", "Whose ids stand in the access log can be asked for."))
     named = [{conditions.read_id(value.code) for value in one.tokens} - {None} for one in search.of("_id")]
     ids = {found for found in set.intersection(*named) if found} if named else None
-    return accounts.list_practitioners(session, hospital_id=actor.hospital_id, ids=ids, limit=search.count)
+    return accounts.list_practitioners(
+        session, hospital_id=actor.hospital_id, ids=ids, limit=search.count, as_patients_see=not is_house
+    )
 
 
 def get_practitioner(session: Session, actor: Actor, staff_id: UUID) -> accounts.Practitioner:
     """:raises FhirResourceNotFound: nobody of a hospital; for a hospital, nobody of its own."""
-    found = accounts.list_practitioners(session, hospital_id=actor.hospital_id, ids={staff_id}, limit=1)
+    told = actor.hospital_id is None
+    found = accounts.list_practitioners(
+        session, hospital_id=actor.hospital_id, ids={staff_id}, limit=1, as_patients_see=told
+    )
     if not found:
         raise FhirResourceNotFound
     return found[0]
@@ -143,7 +148,14 @@ def get_practitioner(session: Session, actor: Actor, staff_id: UUID) -> accounts
 def list_staff(session: Session, actor: Actor, staff_ids: Collection[str]) -> list[accounts.Practitioner]:
     """Those of these whom the actor may know: for a hospital, its own."""
     ids = {UUID(one) for one in staff_ids}
-    return accounts.list_practitioners(session, hospital_id=actor.hospital_id, ids=ids, limit=len(ids)) if ids else []
+    told = actor.hospital_id is None
+    return (
+        accounts.list_practitioners(
+            session, hospital_id=actor.hospital_id, ids=ids, limit=len(ids), as_patients_see=told
+        )
+        if ids
+        else []
+    )
 
 
 def search_grants(session: Session, actor: Actor, search: Search) -> list[consent.GrantView]:

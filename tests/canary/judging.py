@@ -38,7 +38,7 @@ class Log(logging.Handler):
 
 @dataclass
 class Outcome:
-    """``told``: the canaries in the answer that were not in the request. ``acts``: on whom, and what they are called."""
+    """``told``: the canaries in the answer that were not in the request. ``acts``: on whom, and what they are."""
 
     status: int
     said: str
@@ -184,6 +184,7 @@ SHOWS: dict[str, tuple[str, ...]] = {
     "reports.read_version": ("{about}T", "{about}N", "{about}V", "{about}C"),
     "timeline.read_own": ("RT", "ST", "EN", "CN", "DS"),
     "timeline.read_shared": ("RT", "HT", "EN", "CN", "DS"),
+    "trends.read_trend": ("RQ",),
     "viewing.copy_originals": ("DP",),
     "viewing_pages.show": ("DS",),
     **{
@@ -206,6 +207,11 @@ WITHOUT_TEXT = {
     "dicomweb.retrieve_frames",
     "dicomweb.retrieve_bulk_data",
     "viewing.show_picture",
+    "viewing.copy_pictures",
+    "timeline.list_choices",
+    "life.read_life",
+    "timeline.mark_all_seen",
+    "viewing.check_standing",
     "orders.list_orders",
     *(f"fhir.{verb}_Encounter" for verb in ("read", "vread", "history", "search", "post_search")),
 }

@@ -3,12 +3,11 @@
 from tests.canary.marks import HOUSE, IDENTITY, Mark
 from tests.canary.world import HOME, HOUSES, TREATING, World
 
-# What the guardian of the cast is to the others. ``all``: as to himself; ``open``: what is neither hidden nor sensitive.
+# What the guardian of the cast is to the others. ``all``: as to himself; ``open``: but for what is hidden or sensitive.
 RELATIONS = {"guardian": "self", "child": "all", "adolescent": "open", "spouse": "open"}
 # The first letter of a canary's field. R: reports and what is in them, F: their documents, D: studies, E: entries,
-# C: conditions, O: orders, S: sensitive, H: held for review, K: kept by an adolescent from his guardian, I: who somebody is.
+# C: conditions, O: orders, S: sensitive, H: held for review, K: kept by an adolescent from his guardian, I: who it is.
 PLAIN = set("RFDECO")
-REPORTS = set("RSHK")
 _OF_PATIENTS = {"self": PLAIN | set("SKI"), "all": PLAIN | set("SI"), "open": PLAIN | set("I")}
 _OF_APPS = {"wide": PLAIN | {"I"}, "narrow": {"C"}}
 

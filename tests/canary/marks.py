@@ -21,11 +21,14 @@ _NAME = re.compile(f"{_FIRST}([{_LETTERS}])([{_LETTERS}])")
 _NUMBER = re.compile(r"(?<!\d)(?:1397777\d{4}|99\d{15}[\dX])")
 _MEASURED = re.compile(r"(?<![\d.])8\.8(\d{3})5(?!\d)")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
+_PERSON = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _DEEPEST = 4
 
 # What a person says of himself: name, certificate, phone, address.
 IDENTITY = "ID"
+# Our own id of a person.
+PERSON = "PI"
 # Planted under these numbers: not yet anybody's, kept for a hospital (``HOUSE + n``).
 HOUSE = 900
 
@@ -60,9 +63,11 @@ class Scanner:
     """Finds canaries in every encoding that an answer may have.
 
     :ivar numbers: certificate numbers, whose they are.
+    :ivar ids: our own of persons, as they are written.
     """
 
     numbers: dict[str, int] = field(default_factory=dict)
+    ids: dict[str, int] = field(default_factory=dict)
 
     def find(self, content: bytes | str) -> set[Mark]:
         return {mark for text in _read(content, 0) for mark in self._find_in(text)}
@@ -72,6 +77,9 @@ class Scanner:
             yield Mark(int(number), kind.upper())
         for first, second in _NAME.findall(text):
             yield Mark(_LETTERS.index(first) * 20 + _LETTERS.index(second), IDENTITY)
+        for id_ in _PERSON.findall(text):
+            if id_.lower() in self.ids:
+                yield Mark(self.ids[id_.lower()], PERSON)
         for number in _MEASURED.findall(text):
             yield Mark(int(number), "RQ")
         for number in _NUMBER.findall(text):

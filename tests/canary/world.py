@@ -135,6 +135,7 @@ class World:
         with db.transaction() as session:
             done = health_card.register_person(session, actor, details=details)
         self.scanner.numbers[certificate_number] = number
+        self.scanner.ids[str(done.person_id)] = number
         self.persons[done.person_id] = number
         return Patient(
             token,

@@ -131,7 +131,7 @@ class Asking:
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             for about, known in self._named(rule, member):
                 path = _PARAMETER.sub(lambda found, known=known: self.fill(rule, found[2], member, known), rule.rule)
-                for query in self._queries(rule, member, about) if method == "GET" else ("",):
+                for query in self._queries(rule, member) if method == "GET" else ("",):
                     yield Ask(rule, method, path + query, about, *self._body(rule, method, member))
 
     def _named(self, rule: Rule, member: Member) -> Iterator[tuple[str, dict[str, str]]]:
@@ -171,7 +171,11 @@ class Asking:
             "hospital_code": world.hospitals[HOME].code,
             "code": "LAB-GLU",
             "number": "1" if "<int:number>" in rule.rule else f"MZ{member.number:04d}",
-            **{name: ids[0] for name, ids in member.ids.items() if name.startswith(("study", "series", "instance", "export"))},
+            **{
+                name: ids[0]
+                for name, ids in member.ids.items()
+                if name.startswith(("study", "series", "instance", "export"))
+            },
         }
         if name in choices:
             return choices[name].split(",")[0].strip(" '")
@@ -187,7 +191,7 @@ class Asking:
         # Of what there is none it is asked for something that there is, if only of another kind.
         return (mine or self.of_all[table] or [str(member.patient.person_id)])[0]
 
-    def _queries(self, rule: Rule, member: Member, about: str) -> list[str]:
+    def _queries(self, rule: Rule, member: Member) -> list[str]:
         endpoint, ids = str(rule.endpoint), member.ids
         person_id = member.patient.person_id
         if endpoint.startswith("fhir.search_"):
@@ -250,29 +254,23 @@ class Asking:
 
     def _make(self, schema: dict[str, Any], member: Member, name: str) -> Any:
         """Something that a schema takes, about this person where the name says what is meant."""
-        words = self.words(member)
-        if "$ref" in schema:
-            return self._make(self.schemas[schema["$ref"].rpartition("/")[2]], member, name)
-        if name in words and schema.get("type", "string") in {"string", "boolean"} and "enum" not in schema:
-            return words[name]
-        for among in ("anyOf", "oneOf", "allOf"):
-            if among in schema:
-                return self._make(schema[among][0], member, name)
+        while "$ref" in schema or any(among in schema for among in ("anyOf", "oneOf", "allOf")):
+            among = next((one for one in ("anyOf", "oneOf", "allOf") if one in schema), None)
+            schema = schema[among][0] if among else self.schemas[schema["$ref"].rpartition("/")[2]]
+        words, kind, fields = self.words(member), schema.get("type", "string"), schema.get("properties", {})
+        made: Any = self._text(schema, member, name)
         if "const" in schema or "enum" in schema:
-            return schema.get("const", schema.get("enum", [None])[0])
-        kind = schema.get("type")
-        if kind == "object":
-            wanted = set(schema.get("required", ())) | (set(words) & set(schema.get("properties", {})))
-            return {
-                each: self._make(schema["properties"][each], member, each)
-                for each in sorted(wanted)
-                if each in schema.get("properties", {})
-            }
-        if kind == "array":
-            return [self._make(schema["items"], member, name.removesuffix("s"))]
-        return {"integer": schema.get("minimum", 1), "number": 1, "boolean": True}.get(str(kind)) or self._text(
-            schema, member, name
-        )
+            made = schema.get("const", schema.get("enum", [None])[0])
+        elif name in words and kind in {"string", "boolean"}:
+            made = words[name]
+        elif kind == "object":
+            wanted = (set(schema.get("required", ())) | set(words)) & set(fields)
+            made = {each: self._make(fields[each], member, each) for each in sorted(wanted)}
+        elif kind == "array":
+            made = [self._make(schema["items"], member, name.removesuffix("s"))]
+        elif kind in {"integer", "number", "boolean"}:
+            made = kind == "boolean" or schema.get("minimum", 1)
+        return made
 
     def _text(self, schema: dict[str, Any], member: Member, name: str) -> str:
         if schema.get("format") == "uuid":
@@ -300,4 +298,3 @@ class Asking:
 
 def _has_reports(resource_type: str) -> bool:
     return resource_type in {"DiagnosticReport", "Observation"}
-

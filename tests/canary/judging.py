@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from core import db, keys, limits
 from tests.canary.asking import Ask, Asking
-from tests.canary.marks import HOUSE, IDENTITY, Mark
+from tests.canary.marks import HOUSE, IDENTITY, PERSON, Mark
 from tests.canary.oracle import may_see
 from tests.canary.world import Member, World
 from tests.support.savepoints import begin_savepoint, send
@@ -38,7 +38,7 @@ class Log(logging.Handler):
 
 @dataclass
 class Outcome:
-    """``told``: the canaries in the answer that were not in the request. ``acts``: on whom, and what they are called."""
+    """``told``: the canaries in the answer that were not in the request. ``acts``: on whom, and what they are."""
 
     status: int
     said: str
@@ -120,7 +120,7 @@ class Judge:
             has_to_show = self.asking.may(who, ask.rule) and set_to_show(world, who, ask, member)
             self._note(who, ask, "refused", [outcome.status, outcome.said] if has_to_show else [])
             return
-        records = {mark.owner for mark in outcome.told if mark.owner < HOUSE and mark.field != IDENTITY}
+        records = {mark.owner for mark in outcome.told if mark.owner < HOUSE and mark.field not in {IDENTITY, PERSON}}
         self._note(who, ask, "seen and not in the access log", sorted(records - outcome.acts.keys()))
         looked = {owner for owner, acts in outcome.acts.items() if any(map(_is_look, acts))}
         if ask.endpoint not in WITHOUT_TEXT and ask.method == "GET" and "use=shared" not in ask.path:
@@ -184,6 +184,7 @@ SHOWS: dict[str, tuple[str, ...]] = {
     "reports.read_version": ("{about}T", "{about}N", "{about}V", "{about}C"),
     "timeline.read_own": ("RT", "ST", "EN", "CN", "DS"),
     "timeline.read_shared": ("RT", "HT", "EN", "CN", "DS"),
+    "trends.read_trend": ("RQ",),
     "viewing.copy_originals": ("DP",),
     "viewing_pages.show": ("DS",),
     **{
@@ -206,6 +207,11 @@ WITHOUT_TEXT = {
     "dicomweb.retrieve_frames",
     "dicomweb.retrieve_bulk_data",
     "viewing.show_picture",
+    "viewing.copy_pictures",
+    "timeline.list_choices",
+    "life.read_life",
+    "timeline.mark_all_seen",
+    "viewing.check_standing",
     "orders.list_orders",
     *(f"fhir.{verb}_Encounter" for verb in ("read", "vread", "history", "search", "post_search")),
 }

@@ -19,12 +19,16 @@ _FIRST, _LETTERS = "雀", "鸫鹀鹟鹡鹨鹩鹪鹛鹎鹋鸲鸱鸨鸩鸮鸬鸶�
 _TEXT = re.compile(r"QXZ(\d{3})([A-Z]{2})W", re.IGNORECASE)
 _NAME = re.compile(f"{_FIRST}([{_LETTERS}])([{_LETTERS}])")
 _NUMBER = re.compile(r"(?<!\d)(?:1397777\d{4}|99\d{15}[\dX])")
+_MEASURED = re.compile(r"(?<![\d.])8\.8(\d{3})5(?!\d)")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
+_PERSON = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _DEEPEST = 4
 
 # What a person says of himself: name, certificate, phone, address.
 IDENTITY = "ID"
+# Our own id of a person.
+PERSON = "PI"
 # Planted under these numbers: not yet anybody's, kept for a hospital (``HOUSE + n``).
 HOUSE = 900
 
@@ -49,14 +53,21 @@ def phone_of(owner: int) -> str:
     return f"1397777{owner:04d}"
 
 
+def value_of(owner: int) -> float:
+    """A canary for a field that takes numbers only."""
+    return float(f"8.8{owner:03d}5")
+
+
 @dataclass
 class Scanner:
     """Finds canaries in every encoding that an answer may have.
 
     :ivar numbers: certificate numbers, whose they are.
+    :ivar ids: our own of persons, as they are written.
     """
 
     numbers: dict[str, int] = field(default_factory=dict)
+    ids: dict[str, int] = field(default_factory=dict)
 
     def find(self, content: bytes | str) -> set[Mark]:
         return {mark for text in _read(content, 0) for mark in self._find_in(text)}
@@ -66,6 +77,11 @@ class Scanner:
             yield Mark(int(number), kind.upper())
         for first, second in _NAME.findall(text):
             yield Mark(_LETTERS.index(first) * 20 + _LETTERS.index(second), IDENTITY)
+        for id_ in _PERSON.findall(text):
+            if id_.lower() in self.ids:
+                yield Mark(self.ids[id_.lower()], PERSON)
+        for number in _MEASURED.findall(text):
+            yield Mark(int(number), "RQ")
         for number in _NUMBER.findall(text):
             if number.startswith("1397777"):
                 yield Mark(int(number[7:]), IDENTITY)

@@ -1,16 +1,16 @@
 """Who may see what, told independently of the product: a few lines about who is who."""
 
-from tests.canary.marks import HOUSE, IDENTITY, Mark
+from tests.canary.marks import HOUSE, IDENTITY, PERSON, Mark
 from tests.canary.world import HOME, HOUSES, TREATING, World
 
-# What the guardian of the cast is to the others. ``all``: as to himself; ``open``: what is neither hidden nor sensitive.
+# What the guardian of the cast is to the others. ``all``: as to himself; ``open``: but for what is hidden or sensitive.
 RELATIONS = {"guardian": "self", "child": "all", "adolescent": "open", "spouse": "open"}
 # The first letter of a canary's field. R: reports and what is in them, F: their documents, D: studies, E: entries,
-# C: conditions, O: orders, S: sensitive, H: held for review, K: kept by an adolescent from his guardian, I: who somebody is.
+# C: conditions, O: orders, S: sensitive, H: held for review, K: kept by an adolescent from his guardian, I: who it is,
+# P: the id under which he is known.
 PLAIN = set("RFDECO")
-REPORTS = set("RSHK")
-_OF_PATIENTS = {"self": PLAIN | set("SKI"), "all": PLAIN | set("SI"), "open": PLAIN | set("I")}
-_OF_APPS = {"wide": PLAIN | {"I"}, "narrow": {"C"}}
+_OF_PATIENTS = {"self": PLAIN | set("SKIP"), "all": PLAIN | set("SIP"), "open": PLAIN | set("IP")}
+_OF_APPS = {"wide": PLAIN | set("IP"), "narrow": set("CP")}
 
 
 def may_see(world: World, who: str, mark: Mark) -> bool:
@@ -19,6 +19,9 @@ def may_see(world: World, who: str, mark: Mark) -> bool:
     if mark.owner >= HOUSE:
         return role in {"registrar", "machine", "doctor", "colleague"} and HOUSES[of] == mark.owner - HOUSE
     letter = mark.field[0]
+    if mark.field == PERSON and role not in {"patient", "app", "nobody", "stranger"}:
+        # By it those who serve people, or run the platform, speak of somebody without naming him.
+        return True
     if role == "patient":
         return letter in _OF_PATIENTS.get(_relation(world, of, mark.owner), set())
     if role == "app":

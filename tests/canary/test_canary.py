@@ -6,6 +6,7 @@ import io
 import json
 import os
 import random
+import re
 import zipfile
 from urllib.parse import quote
 
@@ -44,13 +45,18 @@ IN_CLEAR = {
 Case = tuple[str, Ask, Member]
 
 
-def plan(asking: Asking, *, shown: int, allowed: int, refused: int) -> list[Case]:
+def plan(asking: Asking, *, shown: int, allowed: int, refused: int, routes: str = ".") -> list[Case]:
     """So many cases of each route: that have to be answered, of others who may ask it, and of those who may not.
 
-    Drawn, but the same each time."""
+    Drawn, but the same each time.
+
+    :param routes: only those whose endpoint says this.
+    """
     chance, cases = random.Random(SEED), []
     principals = sorted([*asking.world.tokens, NOBODY])
     for rule in asking.rules():
+        if not re.search(routes, str(rule.endpoint)):
+            continue
         asks = [(ask, member) for member in asking.world.cast.values() for ask in asking.asks(rule, member)]
         may = [(who, *each) for who in principals if asking.may(who, rule) for each in asks]
         may_not = [(who, *each) for who in principals if not asking.may(who, rule) for each in asks]

@@ -1,4 +1,4 @@
-"""200 patients in 5 hospitals, a canary in each of their fields: a few with everything that there is, the others many."""
+"""200 patients in 5 hospitals, a canary in each of their fields: a few with everything that there is, and many."""
 
 import base64
 import secrets
@@ -22,7 +22,7 @@ from records.images.models import Instance, Series, Study
 from records.reports.incoming import LOINC
 from records.reports.models import Report, ReportAttachment
 from records.uploads import jobs as uploads
-from tests.canary.marks import HOUSE, Scanner, name_of, phone_of, text_of
+from tests.canary.marks import HOUSE, Scanner, name_of, phone_of, text_of, value_of
 from tests.conftest import SteppingClock
 from tests.support import dicom, entries, fhir
 from tests.support.administration import Desk
@@ -71,7 +71,12 @@ def _expired(world: "World", patient: Patient) -> UUID:
     visit_id = _active(world, patient)
     with db.transaction() as session:
         over = {"now": clock.now(), "before": clock.now() - timedelta(hours=1), "id": patient.person_id}
-        session.execute(text("UPDATE grants SET starts_at = :before, expires_at = :now, version = version + 1 WHERE person_id = :id"), over)
+        session.execute(
+            text(
+                "UPDATE grants SET starts_at = :before, expires_at = :now, version = version + 1 WHERE person_id = :id"
+            ),
+            over,
+        )
     return visit_id
 
 
@@ -130,6 +135,7 @@ class World:
         with db.transaction() as session:
             done = health_card.register_person(session, actor, details=details)
         self.scanner.numbers[certificate_number] = number
+        self.scanner.ids[str(done.person_id)] = number
         self.persons[done.person_id] = number
         return Patient(
             token,
@@ -216,9 +222,12 @@ def _send_everything(world: World, member: Member) -> None:
             referenceRange=None,
             performer=[{"display": text_of(number, f"{prefix}A")}],
         )
+        # Of what is not to be seen by all nothing may be seen in a trend either.
+        value = value_of(number) if prefix == "R" else 7.2
+        measured = fhir.observation(valueQuantity={"value": value, "unit": "mmol/L"})
         named = {"coding": [{"system": code[0], "code": code[1]}], "text": text_of(number, f"{prefix}T")}
         report = fhir.report(subject, code=named, conclusion=text_of(number, f"{prefix}C"), **said)
-        reply = fhir.send(city, machine, fhir.bundle(report, result, fhir.observation()))
+        reply = fhir.send(city, machine, fhir.bundle(report, result, measured))
         member.ids.setdefault(f"report_{prefix}", []).append(fhir.report_id_of(reply))
 
     send("R", (LOINC, "24323-8"))
@@ -319,7 +328,9 @@ def _fill(world: World) -> None:
 
 def _upload(world: World, house: int, *rows: dict[str, str]) -> dict[str, Any]:
     headers = bearer(world.registrars[house].token)
-    reply = world.city.client.post("/api/v1/uploads", data=write_upload(*rows), content_type="text/csv", headers=headers)
+    reply = world.city.client.post(
+        "/api/v1/uploads", data=write_upload(*rows), content_type="text/csv", headers=headers
+    )
     assert reply.status_code == 200, reply.text
     return dict(reply.json)
 

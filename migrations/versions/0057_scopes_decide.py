@@ -26,21 +26,17 @@ SELECT id, 'visit', person_id, hospital_id, id, 'encounter', (opened_at AT TIME 
 FROM visits
 """
 # What was agreed to is only ever made less: whoever wants more is given another grant. A time is longer only where the
-# patient himself makes it so, who shows his code again or holds the link; a code that is shown again gives what his
-# standing policy says by then. What has ended says nothing new.
+# patient himself makes it so, who shows his code again or holds the link. What has ended says nothing new.
 _NARROWING = """
 CREATE FUNCTION keep_grant_narrow() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-    is_shown_again boolean := OLD.opened_by = 'code' AND NEW.expires_at > OLD.expires_at;
 BEGIN
     IF OLD.revoked_at IS NOT NULL
         OR ROW(NEW.id, NEW.person_id, NEW.link_id, NEW.purpose, NEW.opened_by, NEW.visit_id, NEW.request_id,
-            NEW.starts_at, NEW.hospital_id) IS DISTINCT FROM ROW(OLD.id, OLD.person_id, OLD.link_id, OLD.purpose,
-            OLD.opened_by, OLD.visit_id, OLD.request_id, OLD.starts_at, OLD.hospital_id)
-        OR (NEW.notice_hash IS DISTINCT FROM OLD.notice_hash AND NOT is_shown_again)
+            NEW.starts_at, NEW.hospital_id, NEW.notice_hash) IS DISTINCT FROM ROW(OLD.id, OLD.person_id, OLD.link_id,
+            OLD.purpose, OLD.opened_by, OLD.visit_id, OLD.request_id, OLD.starts_at, OLD.hospital_id, OLD.notice_hash)
         OR (OLD.department IS NOT NULL AND NEW.department IS DISTINCT FROM OLD.department)
         OR (OLD.staff_id IS NOT NULL AND NEW.staff_id IS DISTINCT FROM OLD.staff_id)
-        OR (OLD.kinds IS NOT NULL AND (NEW.kinds <@ OLD.kinds) IS NOT TRUE AND NOT is_shown_again)
+        OR (OLD.kinds IS NOT NULL AND (NEW.kinds <@ OLD.kinds) IS NOT TRUE)
         OR NOT NEW.sensitivities <@ OLD.sensitivities
         OR (OLD.visit_ids IS NOT NULL AND (NEW.visit_ids <@ OLD.visit_ids) IS NOT TRUE)
         OR (OLD.item_ids IS NOT NULL AND (NEW.item_ids <@ OLD.item_ids) IS NOT TRUE)

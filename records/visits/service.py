@@ -63,6 +63,7 @@ __all__ = [
     "find_open_visitor",
     "find_unnamed",
     "get_check_in",
+    "get_open_visitor",
     "get_visit",
     "list_visits",
     "look_up_confirmed_visitor",
@@ -187,7 +188,7 @@ def look_up_visitor(session: Session, actor: Actor, *, visit_id: UUID) -> UUID:
     return health_card.open_look_up(session, actor, person_id=person_id, way=health_card.Way.VISIT).id
 
 
-def find_open_visitor(session: Session, actor: Actor, *, visit_id: UUID) -> UUID:
+def get_open_visitor(session: Session, actor: Actor, *, visit_id: UUID) -> UUID:
     """Whose open visit this is.
 
     :raises VisitNotFound: no open visit at the actor's hospital.

@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bench import batch_issue, code_verify, desk_scan, fhir_create, gate, images, mllp_intake, reading
+from bench import audit_sealing, batch_issue, code_verify, desk_scan, fhir_create, gate, images, mllp_intake, reading
 from bench.harness import Figure, Settings, describe_machine, ratios
 from core import clock
 from deploy.run import ROOT
 
 # Each measures two contenders, the product first, or several times two.
 BENCHES: dict[str, Callable[[Settings], list[Figure]]] = {
+    "audit_sealing": audit_sealing.measure,
     "batch_issue": batch_issue.measure,
     "code_verify": code_verify.measure,
     "desk_scan": desk_scan.measure,

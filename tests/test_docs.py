@@ -91,11 +91,11 @@ def test_settings_that_documents_name_are_read() -> None:
 
 
 def test_make_targets_that_documents_name_exist() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     missing = [
         (page, target)
         for page, text in documents().items()
-        for target in re.findall(r"(?:`|^\s*)make ([a-z]+)\b", text, re.MULTILINE)
+        for target in re.findall(r"(?:`|^\s*)make ([a-z-]+)\b", text, re.MULTILINE)
         if target not in targets
     ]
     assert missing == []

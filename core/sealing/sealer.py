@@ -30,7 +30,9 @@ EVERY_SECONDS = 1.0
 Leaf = tuple[UUID | None, bytes | None, bytes]
 
 BROKEN = Gauge(
-    "yimatong_audit_log_broken", "1: nothing is sealed, since the log is not what was signed", multiprocess_mode="max"
+    "yimatong_audit_log_broken",
+    "1: nothing is sealed, since the log is not what was signed",
+    multiprocess_mode="livemostrecent",
 )
 
 _TRY_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended('audit_log', 0))"

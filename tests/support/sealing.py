@@ -218,6 +218,10 @@ class Tampering:
         self.do("DELETE FROM audit_entries WHERE id = %s", self.entry_of(index))
         self.do("DELETE FROM audit_leaves WHERE index = %s", index)
 
+    def _way_add_far_leaf(self) -> None:
+        far = self.size + 10**15
+        self.do("INSERT INTO audit_leaves VALUES (%s, %s, substr(sha256(''), 1, 16), sha256(''))", far, new_id())
+
     def _way_close_the_gap(self) -> None:
         """Take a row away, and let those after it move up."""
         index = self.chance.randrange(self.size - 1)

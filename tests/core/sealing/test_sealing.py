@@ -332,6 +332,19 @@ def test_a_damaged_log_is_not_sealed_on_and_rows_wait(
         assert session.scalar(select(func.max(LogCheckpoint.size))) == signed.size
 
 
+def test_without_a_copy_a_damaged_log_is_not_signed_either(app: Flask) -> None:
+    act()
+    seal()
+    signed = last()[0]
+    with db.transaction() as session:
+        session.execute(text("ALTER TABLE audit_leaves DISABLE TRIGGER USER"))
+        session.execute(text("UPDATE audit_leaves SET hash = sha256(hash) WHERE index = 0"))
+    act()
+    with pytest.raises(LogDamaged, match="do not lead to the root that was signed"):
+        seal()
+    assert last()[0] == signed
+
+
 # The addresses
 
 

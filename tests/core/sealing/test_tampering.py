@@ -58,6 +58,7 @@ def test_what_nobody_touched_holds(tampering: Tampering, sealed: OutsideCopy) ->
         "delete_leaf": "deleted",
         "delete_with_leaf": "deleted",
         "delete_waiting": "deleted",
+        "add_far_leaf": "deleted",
         "insert": "inserted",
         "forget_waiting": "inserted",
         "seal_again": "inserted",

@@ -88,6 +88,7 @@ import records.releasing.pages
 import records.releasing.relabelling
 import records.releasing.routes
 import records.reports.routes
+import records.rights.pages
 import records.rights.service
 import records.timeline.routes
 import records.trends.routes
@@ -207,6 +208,7 @@ PAGES = [
     records.items.house.pages.pages,
     records.news.pages.pages,
     records.rectifications.pages.pages,
+    records.rights.pages.pages,
     records.orders.pages.pages,
     records.quality.pages.pages,
     records.releasing.pages.pages,
@@ -291,4 +293,5 @@ def make_ready() -> None:
         records.items.service.load_starting_list(session)
         outbox.announce(session, records.items.service.FOLDING_DUE, {}, key=records.items.service.FOLDING_DUE)
         outbox.announce(session, consent.receipts.service.SWEEP_DUE, {}, key=consent.receipts.service.SWEEP_DUE)
+        outbox.announce(session, records.rights.service.COUNT_DUE, {}, key=records.rights.service.COUNT_DUE)
         records.releasing.relabelling.announce_list(session)

@@ -155,6 +155,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "consent:erasure:oversee",
         "consent:deletion:check",
         "records:rectification:oversee",
+        "records:retention:read",
     },
     Role.SECURITY_ADMINISTRATOR: _SIGNED_IN
     | {

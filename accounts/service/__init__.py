@@ -33,6 +33,7 @@ from accounts.service.logins import (
 from accounts.service.machines import issue_machine_token
 from accounts.service.mllp_ports import identify_mllp_port, list_mllp_ports, open_mllp_port
 from accounts.service.names import Practitioner, describe_actors, list_practitioners
+from accounts.service.oversight import AuditFilter, AuditLine, list_audit_entries
 from accounts.service.secrets import hash_secret, new_secret
 from accounts.service.sessions import (
     end_session,
@@ -59,6 +60,8 @@ from accounts.wechat import exchange_code as exchange_wechat_code
 __all__ = [
     "DEPARTMENTS",
     "HOSPITAL_NAME",
+    "AuditFilter",
+    "AuditLine",
     "DicomLine",
     "DicomPort",
     "HospitalCard",
@@ -97,6 +100,7 @@ __all__ = [
     "identify_mllp_port",
     "identify_wechat",
     "issue_machine_token",
+    "list_audit_entries",
     "list_departments",
     "list_dicom_lines",
     "list_hospitals",

@@ -120,6 +120,7 @@ def upgrade():
     )
     # What ran out before was never asked for: it begins with what runs out from now on.
     op.execute("INSERT INTO erasure_sweeps VALUES (1, now())")
+    op.create_index("ix_grants_expires_at", "grants", ["expires_at"], postgresql_using="brin")
     op.add_column("persons", sa.Column("erased_at", _MOMENT, nullable=True))
     _make_deletions()
     _make_rectifications()
@@ -227,6 +228,7 @@ def downgrade():
     op.drop_table("rectification_requests")
     op.drop_table("deletion_requests")
     op.drop_column("persons", "erased_at")
+    op.drop_index("ix_grants_expires_at", "grants")
     op.drop_table("erasure_sweeps")
     op.drop_table("erasure_receipts")
     op.drop_table("erasure_requests")

@@ -102,6 +102,7 @@ import records.releasing.pages
 import records.releasing.relabelling
 import records.releasing.routes
 import records.reports.routes
+import records.rights.pages
 import records.rights.service
 import records.sharing.identify
 import records.sharing.pages
@@ -241,6 +242,7 @@ PAGES = [
     records.items.house.pages.pages,
     records.news.pages.pages,
     records.rectifications.pages.pages,
+    records.rights.pages.pages,
     records.orders.pages.pages,
     records.quality.pages.pages,
     records.releasing.pages.pages,
@@ -336,4 +338,5 @@ def make_ready() -> None:
         records.items.service.load_starting_list(session)
         outbox.announce(session, records.items.service.FOLDING_DUE, {}, key=records.items.service.FOLDING_DUE)
         outbox.announce(session, consent.receipts.service.SWEEP_DUE, {}, key=consent.receipts.service.SWEEP_DUE)
+        outbox.announce(session, records.rights.service.COUNT_DUE, {}, key=records.rights.service.COUNT_DUE)
         records.releasing.relabelling.announce_list(session)

@@ -38,6 +38,7 @@ import records.quality.jobs
 import records.quarantine.jobs
 import records.rectifications.jobs
 import records.releasing.jobs
+import records.rights.jobs
 import records.uploads.jobs
 import records.viewing.jobs
 import records.visits.jobs
@@ -73,6 +74,7 @@ HANDLERS: dict[str, Handler] = {
     **records.uploads.jobs.HANDLERS,
     **records.news.jobs.HANDLERS,
     **records.rectifications.jobs.HANDLERS,
+    **records.rights.jobs.HANDLERS,
     **records.exports.jobs.HANDLERS,
     **records.pacs.jobs.HANDLERS,
     **records.dimse.jobs.HANDLERS,

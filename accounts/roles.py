@@ -175,6 +175,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "consent:deletion:check",
         "records:rectification:oversee",
         "consent:question:oversee",
+        "records:retention:read",
     },
     Role.SECURITY_ADMINISTRATOR: _SIGNED_IN
     | {

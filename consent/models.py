@@ -109,6 +109,8 @@ class Grant(WithId, Base):
             "ix_grants_in_force", "hospital_id", "person_id", "expires_at", postgresql_where=text("revoked_at IS NULL")
         ),
         Index("uq_grants_request_id", "request_id", unique=True, postgresql_where=text("request_id IS NOT NULL")),
+        # Grants run out nearly in the order in which they are written.
+        Index("ix_grants_expires_at", "expires_at", postgresql_using="brin"),
         Index("ix_grants_link_id", "link_id", postgresql_where=text("link_id IS NOT NULL")),
     )
 

@@ -35,6 +35,7 @@ from accounts.service.logins import (
 from accounts.service.machines import issue_machine_token
 from accounts.service.mllp_ports import identify_mllp_port, list_mllp_ports, open_mllp_port
 from accounts.service.names import Practitioner, StaffName, describe_actors, list_practitioners, name_staff
+from accounts.service.oversight import AuditFilter, AuditLine, list_audit_entries
 from accounts.service.personnel import confirm_password
 from accounts.service.postings import find_departments
 from accounts.service.secrets import hash_secret, new_secret
@@ -65,6 +66,8 @@ __all__ = [
     "HOSPITAL_NAME",
     "LINK_PERMISSIONS",
     "VIEW_ONLY",
+    "AuditFilter",
+    "AuditLine",
     "DicomLine",
     "DicomPort",
     "HospitalCard",
@@ -107,6 +110,7 @@ __all__ = [
     "identify_mllp_port",
     "identify_wechat",
     "issue_machine_token",
+    "list_audit_entries",
     "list_departments",
     "list_dicom_lines",
     "list_hospitals",

@@ -1,8 +1,10 @@
 """What is kept how long, and what stands in the way of deleting: rules as data, with their sources."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
+
+from core import clock
 
 
 class HoldCode(StrEnum):
@@ -101,6 +103,17 @@ class Hold:
     @property
     def rule(self) -> Rule:
         return RULES[self.code]
+
+
+def begin_of_keeping(code: HoldCode, now: datetime) -> datetime:
+    """What began before this moment need not be kept any more, by a rule with years."""
+    years = RULES[code].years
+    assert years is not None
+    local = clock.in_city(now)
+    try:
+        return local.replace(year=local.year - years)
+    except ValueError:  # The 29th of February.
+        return local.replace(year=local.year - years, day=28)
 
 
 def keep_since(code: HoldCode, began_on: date) -> Hold:

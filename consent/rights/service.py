@@ -19,14 +19,14 @@ from consent.rights.refusals import (
     DeletionUnderWay,
     SecondPersonNeeded,
 )
-from consent.rights.retention import RULES, Hold, HoldCode, Rule, keep_since
+from consent.rights.retention import RULES, Hold, HoldCode, Rule, begin_of_keeping, keep_since
 from consent.service.grants import end_grants_of_person
 from core import audit, clock
 from core.actor import SYSTEM, Actor
 from health_card import service as health_card
 from health_card.service import NoticeKind
 
-__all__ = ["Hold", "HoldCode", "Rule", "keep_since"]
+__all__ = ["Hold", "HoldCode", "Rule", "begin_of_keeping", "keep_since"]
 
 PAGE = 50
 _REASON = "person_erased"

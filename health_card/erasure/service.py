@@ -34,11 +34,6 @@ def lock_root_id(session: Session, person_id: UUID) -> UUID:
     return lock_root(session, person_id).id
 
 
-def is_erased(session: Session, person_id: UUID) -> bool:
-    """Whether the record was deleted: nothing can be read of who it was."""
-    return session.get_one(Person, person_id).erased_at is not None
-
-
 def has_dependents(session: Session, person_id: UUID) -> bool:
     """Whether the person's own login acts for somebody else now: who that is would be left without him."""
     return bool(

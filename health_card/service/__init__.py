@@ -6,7 +6,7 @@ from health_card.confirmation.service import check_pin, consume_confirmation
 from health_card.desk.models import Way
 from health_card.desk.refusals import PersonNotFound
 from health_card.desk.service.look_ups import identify_by_certificate, open_look_up
-from health_card.erasure.service import erase_person, has_dependents, has_open_match, is_erased, lock_root_id
+from health_card.erasure.service import erase_person, has_dependents, has_open_match, lock_root_id
 from health_card.family.service.visitors import open_confirmed_look_up
 from health_card.matching.likeness import Comparison, compare_with_person, find_agreeing
 from health_card.models import Relation
@@ -129,7 +129,6 @@ __all__ = [
     "holder_values",
     "identify_by_certificate",
     "identify_carrier",
-    "is_erased",
     "is_same_person",
     "issue_code",
     "keep_notices_own",

@@ -120,9 +120,19 @@ def upgrade():
     )
     # What ran out before was never asked for: it begins with what runs out from now on.
     op.execute("INSERT INTO erasure_sweeps VALUES (1, now())")
+    op.create_index("ix_grants_expires_at", "grants", ["expires_at"], postgresql_using="brin")
     op.add_column("persons", sa.Column("erased_at", _MOMENT, nullable=True))
     _make_deletions()
     _make_rectifications()
+    op.create_table(
+        "retention_counts",
+        sa.Column("counted_at", _MOMENT, nullable=False),
+        sa.Column("persons", sa.BigInteger(), nullable=False),
+        sa.Column("lines", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("persons >= 0", name=op.f("ck_retention_counts_persons")),
+        sa.CheckConstraint("lines >= persons", name=op.f("ck_retention_counts_lines")),
+        sa.PrimaryKeyConstraint("counted_at", name=op.f("pk_retention_counts")),
+    )
 
 
 def _make_deletions():
@@ -214,9 +224,11 @@ def _make_rectifications():
 
 
 def downgrade():
+    op.drop_table("retention_counts")
     op.drop_table("rectification_requests")
     op.drop_table("deletion_requests")
     op.drop_column("persons", "erased_at")
+    op.drop_index("ix_grants_expires_at", "grants")
     op.drop_table("erasure_sweeps")
     op.drop_table("erasure_receipts")
     op.drop_table("erasure_requests")

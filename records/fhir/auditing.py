@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from accounts.service.oversight import AuditLine
+from accounts.service import AuditLine
 from consent.service import AccessRow
 from core.actor import ActorKind
 from records.fhir import systems

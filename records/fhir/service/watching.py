@@ -6,8 +6,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from accounts.service import oversight
-from accounts.service.oversight import AuditFilter, AuditLine
+from accounts import service as accounts
+from accounts.service import AuditFilter, AuditLine
 from core.actor import Actor
 from records.fhir.parameters import DateValue, Filter, Search
 from records.fhir.refusals import FhirResourceNotFound, FhirSearchUnsupported
@@ -18,7 +18,7 @@ PERMISSION = "accounts:audit:read"
 
 def get_line(session: Session, actor: Actor, entry_id: UUID) -> AuditLine:
     """:raises FhirResourceNotFound: no such row."""
-    found = oversight.list_audit_entries(session, actor, wanted=AuditFilter(id=entry_id), limit=1)
+    found = accounts.list_audit_entries(session, actor, wanted=AuditFilter(id=entry_id), limit=1)
     if not found:
         raise FhirResourceNotFound
     return found[0]
@@ -41,7 +41,7 @@ def search_lines(session: Session, actor: Actor, search: Search) -> list[AuditLi
         # What is no id of ours leads to nothing.
         return []
     before = search.after.id if search.after else None
-    return oversight.list_audit_entries(session, actor, wanted=AuditFilter(**asked), before=before, limit=search.count)
+    return accounts.list_audit_entries(session, actor, wanted=AuditFilter(**asked), before=before, limit=search.count)
 
 
 def _read_id(asked: Filter) -> UUID | None:

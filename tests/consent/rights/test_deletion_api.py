@@ -1,7 +1,7 @@
 """A record is deleted after a cooling-off, by two, when all is settled; then nobody can read who it was."""
 
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -120,6 +120,8 @@ def test_the_plan_says_what_goes_and_what_the_law_keeps(office: Office) -> None:
 def test_years_that_begin_on_the_29th_of_february() -> None:
     kept = retention.keep_since(retention.HoldCode.OUTPATIENT_RECORD, date(2024, 2, 29))
     assert kept.until == date(2039, 3, 1)
+    began = retention.begin_of_keeping(retention.HoldCode.OUTPATIENT_RECORD, datetime(2024, 2, 29, tzinfo=UTC))
+    assert began.date() == date(2009, 2, 28)
 
 
 def test_nobody_acts_before_the_cooling_off_is_over_and_it_can_be_taken_back(office: Office) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from accounts.models import Role
-from core import db
+from core import clock, db
 from core.audit import AuditEntry
 from core.ids import new_id
 from tests.support.charts import Case, open_case
@@ -140,7 +140,7 @@ def test_what_says_that_it_is_of_a_profile_is_so_for_patient_and_auditor(city: C
     with db.transaction() as session:
         session.add(
             AuditEntry(
-                at=session.query(AuditEntry).order_by(AuditEntry.at.desc()).first().at,  # type: ignore[union-attr]
+                at=clock.now(),
                 request_id="r-export",
                 actor_kind="patient",
                 actor_id=case.patient.actor.id,

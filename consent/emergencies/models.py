@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from consent.emergencies.reasons import Finding, Reason
+from consent.emergencies.reasons import EmergencyReason, ReviewFinding
 from consent.emergencies.rules import Rule
 from core.db import Base, WithId
 
@@ -22,8 +22,8 @@ class EmergencyAccess(WithId, Base):
 
     __tablename__ = "emergency_accesses"
     __table_args__ = (
-        CheckConstraint(f"reason IN ({', '.join(repr(each.value) for each in Reason)})", name="reason"),
-        CheckConstraint(f"finding IN ({', '.join(repr(each.value) for each in Finding)})", name="finding"),
+        CheckConstraint(f"reason IN ({', '.join(repr(each.value) for each in EmergencyReason)})", name="reason"),
+        CheckConstraint(f"finding IN ({', '.join(repr(each.value) for each in ReviewFinding)})", name="finding"),
         CheckConstraint("way IN ('visit', 'certificate')", name="way"),
         CheckConstraint("department ~ '^[0-9A-Z]{4}$'", name="department"),
         CheckConstraint("num_nonnulls(reviewed_at, reviewed_by, finding, review_sealed) IN (0, 4)", name="reviewed"),

@@ -10,7 +10,7 @@ from consent.emergencies import service
 from consent.emergencies.reasons import FINDINGS, GROUNDS
 from consent.emergencies.routes import write_review
 from consent.emergencies.rules import WORDS
-from consent.emergencies.schemas import AlarmQuery, EmergencyQuery, ReviewRequest
+from consent.emergencies.schemas import EmergencyAlarmQuery, EmergencyQuery, EmergencyReviewRequest
 from consent.emergencies.service.reviewing import PAGE, EmergencyCase
 from consent.emergencies.service.watching import PAGE as ALARM_PAGE
 from consent.scope import SENSITIVITY_WORDS
@@ -68,7 +68,7 @@ def show_case(access_id: UUID) -> Response:
 def review(access_id: UUID) -> Response:
     """The review; back to it, as it stands from now on."""
     try:
-        write_review(access_id, read_form(ReviewRequest))
+        write_review(access_id, read_form(EmergencyReviewRequest))
     except Refusal as refusal:
         if refusal.status == 404:
             raise
@@ -80,7 +80,7 @@ def review(access_id: UUID) -> Response:
 @requires("consent:emergency:oversee")
 def show_alarms() -> Response:
     """What is unusual, overdue or was not justified, in the whole city."""
-    query = read_query(AlarmQuery)
+    query = read_query(EmergencyAlarmQuery)
     with db.transaction() as session:
         found = service.list_alarms(session, current_actor(), is_seen=query.is_seen, before=query.before)
     older = found[-1].id if len(found) == ALARM_PAGE else None

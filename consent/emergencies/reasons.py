@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Reason(StrEnum):
+class EmergencyReason(StrEnum):
     """Why a doctor opens a record in an emergency."""
 
     LIFE_AT_RISK = "life_at_risk"
@@ -14,7 +14,7 @@ class Reason(StrEnum):
     PUBLIC_HEALTH_DUTY = "public_health_duty"
 
 
-class Finding(StrEnum):
+class ReviewFinding(StrEnum):
     """What a reviewer has found."""
 
     EMERGENCY_CONFIRMED = "emergency_confirmed"
@@ -26,7 +26,7 @@ class Finding(StrEnum):
     @property
     def is_justified(self) -> bool:
         """Whether the access was right."""
-        return self is Finding.EMERGENCY_CONFIRMED
+        return self is ReviewFinding.EMERGENCY_CONFIRMED
 
 
 @dataclass(frozen=True)
@@ -39,23 +39,23 @@ class Ground:
 
 _RESCUE = "《民法典》第一千二百二十条、《医师法》第二十七条、《个人信息保护法》第十三条第一款第四项"
 
-GROUNDS: dict[Reason, Ground] = {
-    Reason.LIFE_AT_RISK: Ground("生命垂危，须立即抢救", _RESCUE),
-    Reason.UNCONSCIOUS: Ground("意识不清，无法表达意愿", _RESCUE),
-    Reason.CANNOT_ANSWER: Ground("情况紧急，患者无法说明病史", _RESCUE),
-    Reason.MINOR_WITHOUT_GUARDIAN: Ground("未成年人急需救治，联系不到监护人", _RESCUE),
-    Reason.PUBLIC_HEALTH_DUTY: Ground(
+GROUNDS: dict[EmergencyReason, Ground] = {
+    EmergencyReason.LIFE_AT_RISK: Ground("生命垂危，须立即抢救", _RESCUE),
+    EmergencyReason.UNCONSCIOUS: Ground("意识不清，无法表达意愿", _RESCUE),
+    EmergencyReason.CANNOT_ANSWER: Ground("情况紧急，患者无法说明病史", _RESCUE),
+    EmergencyReason.MINOR_WITHOUT_GUARDIAN: Ground("未成年人急需救治，联系不到监护人", _RESCUE),
+    EmergencyReason.PUBLIC_HEALTH_DUTY: Ground(
         "处置突发公共卫生事件", "《个人信息保护法》第十三条第一款第三项、第四项、《传染病防治法》"
     ),
 }
 
 # Sensitive matters are opened for this one alone, and only when the doctor asks for them by themselves.
-OPENS_SENSITIVE = Reason.LIFE_AT_RISK
+OPENS_SENSITIVE = EmergencyReason.LIFE_AT_RISK
 
-FINDINGS: dict[Finding, str] = {
-    Finding.EMERGENCY_CONFIRMED: "情况紧急属实，查看正当",
-    Finding.NO_EMERGENCY: "当时并无紧急情况",
-    Finding.COULD_HAVE_BEEN_ASKED: "患者或监护人当时可以同意，应先征得同意",
-    Finding.BEYOND_NEED: "确有紧急情况，但查看超出救治需要",
-    Finding.NOT_TREATING: "查看者未参与救治",
+FINDINGS: dict[ReviewFinding, str] = {
+    ReviewFinding.EMERGENCY_CONFIRMED: "情况紧急属实，查看正当",
+    ReviewFinding.NO_EMERGENCY: "当时并无紧急情况",
+    ReviewFinding.COULD_HAVE_BEEN_ASKED: "患者或监护人当时可以同意，应先征得同意",
+    ReviewFinding.BEYOND_NEED: "确有紧急情况，但查看超出救治需要",
+    ReviewFinding.NOT_TREATING: "查看者未参与救治",
 }

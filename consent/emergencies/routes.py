@@ -6,18 +6,18 @@ from flask import Response
 
 from consent.emergencies import service
 from consent.emergencies.schemas import (
-    AccessPath,
-    AlarmList,
-    AlarmPath,
-    AlarmQuery,
-    AlarmShown,
+    EmergencyAlarmList,
+    EmergencyAlarmPath,
+    EmergencyAlarmQuery,
+    EmergencyAlarmShown,
     EmergencyCaseShown,
     EmergencyLineShown,
     EmergencyList,
+    EmergencyPath,
     EmergencyQuery,
+    EmergencyReviewRequest,
     EmergencyShown,
     EmergencyToldShown,
-    ReviewRequest,
 )
 from consent.emergencies.service import EmergencyView
 from consent.schemas import GrantPath
@@ -31,7 +31,7 @@ api = Api("emergencies", tag="Emergency access 紧急访问", url_prefix="/api/v
 
 @api.post("/emergency-accesses/<uuid:access_id>/end", responses={200: EmergencyShown})
 @requires("consent:emergency:open")
-def end_emergency(path: AccessPath) -> Response:
+def end_emergency(path: EmergencyPath) -> Response:
     """The doctor needs it no longer: the next request under it is refused. Saying it again is harmless"""
     with db.transaction() as session:
         ended = service.end_emergency(session, current_actor(), access_id=path.access_id)
@@ -50,7 +50,7 @@ def list_emergencies(query: EmergencyQuery) -> Response:
 
 @api.get("/emergency-accesses/<uuid:access_id>", responses={200: EmergencyCaseShown})
 @requires("consent:emergency:review")
-def get_emergency(path: AccessPath) -> Response:
+def get_emergency(path: EmergencyPath) -> Response:
     """One of this hospital: what the doctor wrote, and what kind of things he looked at meanwhile, without content"""
     with db.transaction() as session:
         case = service.get_emergency(session, current_actor(), access_id=path.access_id)
@@ -59,12 +59,12 @@ def get_emergency(path: AccessPath) -> Response:
 
 @api.post("/emergency-accesses/<uuid:access_id>/review", responses={200: EmergencyLineShown})
 @requires("consent:emergency:review")
-def review_emergency(path: AccessPath, body: ReviewRequest) -> Response:
+def review_emergency(path: EmergencyPath, body: EmergencyReviewRequest) -> Response:
     """Decide whether it was right: once, and by somebody else than the doctor"""
     return present(as_line(current_actor(), write_review(path.access_id, body)))
 
 
-def write_review(access_id: UUID, body: ReviewRequest) -> EmergencyView:
+def write_review(access_id: UUID, body: EmergencyReviewRequest) -> EmergencyView:
     """The review itself, shared with the page."""
     with db.transaction() as session:
         return service.review_emergency(
@@ -72,23 +72,23 @@ def write_review(access_id: UUID, body: ReviewRequest) -> EmergencyView:
         )
 
 
-@api.get("/emergency-alarms", responses={200: AlarmList})
+@api.get("/emergency-alarms", responses={200: EmergencyAlarmList})
 @requires("consent:emergency:oversee")
-def list_alarms(query: AlarmQuery) -> Response:
+def list_alarms(query: EmergencyAlarmQuery) -> Response:
     """What is unusual, overdue or was not justified, for the audit administrator; newest first"""
     with db.transaction() as session:
         found = service.list_alarms(session, current_actor(), is_seen=query.is_seen, before=query.before)
-    return present(AlarmList(alarms=[AlarmShown.model_validate(alarm) for alarm in found]))
+    return present(EmergencyAlarmList(alarms=[EmergencyAlarmShown.model_validate(alarm) for alarm in found]))
 
 
-@api.post("/emergency-alarms/<uuid:alarm_id>/seen", responses={200: AlarmList})
+@api.post("/emergency-alarms/<uuid:alarm_id>/seen", responses={200: EmergencyAlarmList})
 @requires("consent:emergency:oversee")
-def see_alarm(path: AlarmPath) -> Response:
+def see_alarm(path: EmergencyAlarmPath) -> Response:
     """The audit administrator has looked into it; answers those that are left. Saying it again is harmless"""
     with db.transaction() as session:
         service.see_alarm(session, current_actor(), alarm_id=path.alarm_id)
         left = service.list_alarms(session, current_actor(), is_seen=False)
-    return present(AlarmList(alarms=[AlarmShown.model_validate(alarm) for alarm in left]))
+    return present(EmergencyAlarmList(alarms=[EmergencyAlarmShown.model_validate(alarm) for alarm in left]))
 
 
 @api.get("/grants/<uuid:grant_id>/emergency", responses={200: EmergencyToldShown})

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from consent.emergencies.reasons import FINDINGS, GROUNDS, Finding, Reason
-from consent.emergencies.service.reviewing import Queue
+from consent.emergencies.reasons import FINDINGS, GROUNDS, EmergencyReason, ReviewFinding
+from consent.emergencies.service.reviewing import ReviewQueue
 from consent.emergencies.service.views import EmergencyView
 from core.api import Received, Shown
 
@@ -15,28 +15,28 @@ STATES = "in_force; ended: by the doctor, the review or the patient; expired"
 REVIEWS = "waiting, overdue, justified or not_justified"
 
 
-class AccessPath(Received):
+class EmergencyPath(Received):
     access_id: UUID
 
 
-class AlarmPath(Received):
+class EmergencyAlarmPath(Received):
     alarm_id: UUID
 
 
 class EmergencyQuery(Received):
-    queue: Queue = Field(
-        Queue.WAITING, description="waiting for a review, of these overdue, reviewed, or not_justified"
+    queue: ReviewQueue = Field(
+        ReviewQueue.WAITING, description="waiting for a review, of these overdue, reviewed, or not_justified"
     )
     before: UUID | None = Field(None, description="the id of the last one of the page before")
 
 
-class AlarmQuery(Received):
+class EmergencyAlarmQuery(Received):
     is_seen: bool = Field(False, description="those that the audit administrator has looked into")
     before: UUID | None = Field(None, description="the id of the last one of the page before")
 
 
-class ReviewRequest(Received):
-    finding: Finding = Field(
+class EmergencyReviewRequest(Received):
+    finding: ReviewFinding = Field(
         description="emergency_confirmed: it was right. no_emergency, could_have_been_asked, beyond_need, "
         "not_treating: it was not; then it ends, the patient is told, and the audit administrator takes up the case"
     )
@@ -88,7 +88,7 @@ class EmergencyList(Shown):
     emergencies: list[EmergencyLineShown]
 
 
-class SeenThingShown(Shown):
+class EmergencySeenShown(Shown):
     at: datetime
     action: str = Field(description="for example records.report.read")
     object_kind: str | None = Field(description="what kind of thing; never which")
@@ -98,12 +98,12 @@ class EmergencyCaseShown(Shown):
     access: EmergencyShown
     text: str = Field(description="what the doctor wrote")
     review_text: str | None = Field(description="what the reviewer wrote")
-    seen: list[SeenThingShown] = Field(
+    seen: list[EmergencySeenShown] = Field(
         description="what the doctor did with this person's records meanwhile, at most 500"
     )
 
 
-class AlarmShown(Shown):
+class EmergencyAlarmShown(Shown):
     id: UUID
     rule: str = Field(
         description="many_by_doctor, many_at_night, many_on_person, after_revoke, review_overdue or not_justified"
@@ -120,8 +120,8 @@ class AlarmShown(Shown):
     finding: str | None
 
 
-class AlarmList(Shown):
-    alarms: list[AlarmShown]
+class EmergencyAlarmList(Shown):
+    alarms: list[EmergencyAlarmShown]
 
 
 class EmergencyToldShown(Shown):
@@ -143,7 +143,7 @@ class EmergencyToldShown(Shown):
 
     @classmethod
     def of(cls, access: EmergencyView) -> "EmergencyToldShown":
-        ground = GROUNDS[Reason(access.reason)]
-        words = FINDINGS[Finding(access.finding)] if access.finding else None
+        ground = GROUNDS[EmergencyReason(access.reason)]
+        words = FINDINGS[ReviewFinding(access.finding)] if access.finding else None
         said = {name: value for name, value in vars(access).items() if name in cls.model_fields}
         return cls(**said, reason_words=ground.words, law=ground.law, finding_words=words)

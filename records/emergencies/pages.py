@@ -15,7 +15,7 @@ from core.pages import read_form, read_query, show_page, show_refused
 from core.web import Pages, current_actor, current_config, requires
 from records.emergencies import service
 from records.emergencies.routes import open_records
-from records.emergencies.schemas import CountQuery, EmergencyForm
+from records.emergencies.schemas import EmergencyCountQuery, EmergencyForm
 from records.emergencies.words import ADVICE, CERTIFICATE_TYPES
 from records.visits import service as visits
 from records.visits.codes import DEPARTMENTS
@@ -64,7 +64,7 @@ def end_emergency(access_id: UUID) -> Response:
 @requires("records:emergency:count")
 def show_statistics() -> Response:
     """How often, by department."""
-    query = read_query(CountQuery)
+    query = read_query(EmergencyCountQuery)
     with db.transaction() as session:
         counts = service.count_by_department(session, current_actor(), since=query.since, until=query.until)
     return show_page("records/emergency_statistics.html", counts=counts, query=query, departments=DEPARTMENTS)

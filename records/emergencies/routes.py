@@ -12,9 +12,9 @@ from core.web import current_actor, current_config, current_identity, present, r
 from health_card import service as health_card
 from records.emergencies import service
 from records.emergencies.schemas import (
-    CountQuery,
-    Counts,
-    DepartmentCountShown,
+    EmergencyCountQuery,
+    EmergencyCounts,
+    EmergencyCountShown,
     EmergencyHeader,
     EmergencyRequest,
     OpenedEmergencyShown,
@@ -68,15 +68,15 @@ def open_records(body: EmergencyRequest, proof: str | None) -> EmergencyView:
         )
 
 
-@api.get("/emergency-statistics", responses={200: Counts})
+@api.get("/emergency-statistics", responses={200: EmergencyCounts})
 @requires("records:emergency:count")
-def count_emergencies(query: CountQuery) -> Response:
+def count_emergencies(query: EmergencyCountQuery) -> Response:
     """Emergency accesses by department, and of 1,000 visits: of this hospital; of all, for the audit administrator
 
     Numbers of other houses below 5 are left out, unless they are 0."""
     with db.transaction() as session:
         counts = service.count_by_department(session, current_actor(), since=query.since, until=query.until)
-    return present(Counts(departments=[DepartmentCountShown.model_validate(count) for count in counts]))
+    return present(EmergencyCounts(departments=[EmergencyCountShown.model_validate(count) for count in counts]))
 
 
 def _bind(proof: str | None) -> accounts.TerminalProof:

@@ -30,7 +30,7 @@ class EmergencyRequest(Received):
     )
     certificate_number: str | None = Field(None, min_length=4, max_length=32, description="as read from the document")
     country: str = Field("", pattern=r"^([A-Z]{3})?$", description="of a foreign passport: ISO 3166-1 alpha-3")
-    reason: emergencies.Reason = Field(
+    reason: emergencies.EmergencyReason = Field(
         description="life_at_risk, unconscious, cannot_answer, minor_without_guardian (Civil Code 1220, Law on Doctors "
         "27, PIPL 13(1)(4)), or public_health_duty (PIPL 13(1)(3) and (4))"
     )
@@ -79,12 +79,12 @@ class OpenedEmergencyShown(Shown):
     review_due_at: datetime
 
 
-class CountQuery(Received):
+class EmergencyCountQuery(Received):
     since: date | None = Field(None, description="the first day; 90 days before the last unless said otherwise")
     until: date | None = Field(None, description="the last day; today unless said otherwise")
 
 
-class DepartmentCountShown(Shown):
+class EmergencyCountShown(Shown):
     hospital_name: str
     department: str = Field(description="standard 4-digit code")
     opened: int | None = Field(description="left out: some, but fewer than 5, and the asker is not of this hospital")
@@ -95,5 +95,5 @@ class DepartmentCountShown(Shown):
     per_thousand: float | None = Field(description="opened, of 1,000 visits")
 
 
-class Counts(Shown):
-    departments: list[DepartmentCountShown]
+class EmergencyCounts(Shown):
+    departments: list[EmergencyCountShown]

@@ -17,7 +17,7 @@ from records.visits import service as visits
 from records.visits.models import Visit
 from records.visits.unscanned import find_or_open_emergency_visit
 
-# Counts of the whole city that are smaller, but not nothing, could name somebody.
+# EmergencyCounts of the whole city that are smaller, but not nothing, could name somebody.
 SMALLEST_SHOWN = 5
 USUAL_DAYS = 90
 

@@ -157,6 +157,9 @@ def test_from_14_on_the_minor_takes_back_and_not_his_guardian_who_reads_it(scene
     grant_id = scene.grant(scene.son.actor, scene.son.person_id)
     assert str(grant_id) in scene.granted(scene.mother)
     assert refused(scene.revoke(scene.mother, grant_id)) == (403, "consent.minor_decides")
+    narrower = {"version": 1, "kinds": ["laboratory"]}
+    narrowed = scene.household.post(scene.mother, f"/grants/{grant_id}/narrow", narrower)
+    assert refused(narrowed) == (403, "consent.minor_decides")
     assert sees(scene, scene.son.person_id)
     assert scene.revoke(scene.son, grant_id).status_code == 200
     assert not sees(scene, scene.son.person_id)

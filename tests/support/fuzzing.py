@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from hypothesis import HealthCheck, Phase, settings
@@ -23,7 +24,7 @@ from records.fhir import systems
 from tests.support.browsing import Browser
 from tests.support.channels import ROW, House, write_upload
 from tests.support.charts import open_case
-from tests.support.city import ALL_SCOPES, City, Patient, bearer
+from tests.support.city import ALL_SCOPES, City, Hospital, Patient, Staff, bearer
 from tests.support.entries import call, every_kind, named
 from tests.support.savepoints import begin_savepoint, send
 
@@ -49,6 +50,8 @@ TABLE_OF = {
     "device": "code_devices",
     "flag": "terminal_flags",
     "mapping": "code_mappings",
+    "access": "emergency_accesses",
+    "alarm": "emergency_alarms",
 }
 # These say themselves that something stays: a counted try, a message that is kept.
 KEEPS = {refusal.code for refusal in list_refusals() if refusal.keeps_changes}
@@ -87,6 +90,12 @@ class Scene:
     def headers(self, role: str) -> dict[str, str]:
         return bearer(self.tokens[role]) if role in self.tokens else {}
 
+    def post(self, role: str, path: str, body: dict[str, Any]) -> Any:
+        """What the interface answers to what succeeds."""
+        reply = self.city.client.post(f"/api/v1{path}", json=body, headers=self.headers(role))
+        assert reply.status_code in {200, 201, 202}, reply.text
+        return reply.get_json()
+
     def holders(self, permission: str | None) -> list[str]:
         """Who may ask for it; everybody, when nothing is demanded."""
         return [role for role, held in self.permissions.items() if permission is None or permission in held]
@@ -123,7 +132,9 @@ def open_scene(city: City) -> Scene:
     scene.tokens |= {"registrar": house.registrar.token, "machine": house.machine.token}
     scene.permissions = {"patient": PATIENT_PERMISSIONS, "nobody": frozenset()}
     scene.permissions["machine"] = frozenset().union(*(SCOPE_PERMISSIONS[scope] for scope in ALL_SCOPES))
-    members = {Role.DOCTOR: case.doctor, Role.REGISTRAR: house.registrar}
+    office = city.staff(case.treating, Role.MEDICAL_AFFAIRS)
+    members = {Role.DOCTOR: case.doctor, Role.REGISTRAR: house.registrar, Role.MEDICAL_AFFAIRS: office}
+    scene.tokens[Role.MEDICAL_AFFAIRS.value] = office.token
     for role in (Role.OPERATOR, Role.SECURITY_ADMINISTRATOR, Role.AUDIT_ADMINISTRATOR):
         members[role] = city.staff(None, role)
         scene.tokens[role.value] = members[role].token
@@ -132,6 +143,7 @@ def open_scene(city: City) -> Scene:
         scene.browsers[role.value].sign_in(member)
     scene.permissions |= {role.value: held for role, held in ROLE_PERMISSIONS.items() if role.value in scene.tokens}
     _fill(scene, house, case.patient)
+    _open_in_emergency(scene, case.patient, case.treating, case.doctor)
     for table in Base.metadata.sorted_tables:
         if "id" in table.c and isinstance(table.c.id.type, Uuid):
             newest = select(table.c.id).order_by(table.c.id.desc()).limit(5)
@@ -175,8 +187,24 @@ def _fill(scene: Scene, house: House, patient: Patient) -> None:
         ("registrar", "/desk/look-ups", document),
         ("operator", f"/operator/hospitals/{house.hospital.id}/branches", {"code": "E1", "name": "东院区"}),
     ):
-        reply = city.client.post(f"/api/v1{path}", json=body, headers=scene.headers(role))
-        assert reply.status_code in {201, 202}, reply.text
+        scene.post(role, path, body)
+
+
+def _open_in_emergency(scene: Scene, patient: Patient, hospital: Hospital, doctor: Staff) -> None:
+    """What a review found wrong is an alarm too; another waits."""
+    body = {
+        "certificate_type": "01",
+        "certificate_number": patient.certificate_number,
+        "reason": "unconscious",
+        "text": "车祸送入,昏迷,须知既往过敏与用药",
+        "terminal": hospital.terminal,
+        "department": "2000",
+        "password": doctor.password,
+    }
+    path, finding = "/emergency-accesses", {"finding": "beyond_need", "text": "查看范围超出抢救所需。"}
+    opened = scene.post("doctor", path, body)
+    scene.post(Role.MEDICAL_AFFAIRS.value, f"{path}/{opened['id']}/review", finding)
+    scene.post("doctor", path, body)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What other packages may ask about emergency accesses."""
 
-from consent.emergencies.reasons import FINDINGS, GROUNDS, Finding, Ground, Reason
+from consent.emergencies.reasons import FINDINGS, GROUNDS, EmergencyReason, Ground, ReviewFinding
 from consent.emergencies.rules import WORDS as RULE_WORDS
 from consent.emergencies.service.counting import EmergencyCount, count_emergencies
 from consent.emergencies.service.opening import (
@@ -14,7 +14,7 @@ from consent.emergencies.service.opening import (
 )
 from consent.emergencies.service.reviewing import (
     EmergencyCase,
-    Queue,
+    ReviewQueue,
     SeenThing,
     get_emergency,
     list_emergencies,
@@ -32,12 +32,12 @@ __all__ = [
     "Cause",
     "EmergencyCase",
     "EmergencyCount",
+    "EmergencyReason",
     "EmergencyView",
-    "Finding",
     "Ground",
     "Place",
-    "Queue",
-    "Reason",
+    "ReviewFinding",
+    "ReviewQueue",
     "SeenThing",
     "Times",
     "count_emergencies",

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from consent.emergencies.models import EmergencyAccess
-from consent.emergencies.reasons import Finding
+from consent.emergencies.reasons import ReviewFinding
 from core import clock
 from core.actor import Actor
 
@@ -36,7 +36,7 @@ def count_emergencies(session: Session, actor: Actor, *, since: datetime, until:
             access.department,
             func.count(),
             func.count(access.reviewed_at),
-            func.count().filter(access.finding != Finding.EMERGENCY_CONFIRMED),
+            func.count().filter(access.finding != ReviewFinding.EMERGENCY_CONFIRMED),
             func.count().filter(access.reviewed_at.is_(None), access.review_due_at <= clock.now()),
         )
         .where(access.opened_at >= since, access.opened_at < until)

@@ -8,7 +8,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from consent.emergencies.models import EmergencyAccess
-from consent.emergencies.reasons import OPENS_SENSITIVE, Reason
+from consent.emergencies.reasons import OPENS_SENSITIVE, EmergencyReason
 from consent.emergencies.refusals import EmergencyNotFound, EmergencyOpen, SensitiveNotOpened
 from consent.emergencies.service.views import TEXT, EmergencyView, show
 from consent.models import Grant, OpenedBy, Purpose, Sensitivity
@@ -27,7 +27,7 @@ REVIEW_DUE_TOPIC = "consent.emergency_review_due"
 class Cause:
     """Why a record is opened. ``text``: in the doctor's words; ``sensitivities``: asked for by themselves."""
 
-    reason: Reason
+    reason: EmergencyReason
     text: str
     sensitivities: frozenset[Sensitivity] = frozenset()
 

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from consent.emergencies.models import EmergencyAccess
-from consent.emergencies.reasons import Finding
+from consent.emergencies.reasons import ReviewFinding
 from consent.emergencies.refusals import EmergencyNotFound, EmergencyReviewed, OwnEmergency
 from consent.emergencies.rules import Rule
 from consent.emergencies.service.opening import end_access
@@ -26,7 +26,7 @@ PAGE = 50
 MOST_ACTS = 500
 
 
-class Queue(StrEnum):
+class ReviewQueue(StrEnum):
     """Which accesses: those that wait for a review, of these the overdue ones, or those that have one."""
 
     WAITING = "waiting"
@@ -55,7 +55,7 @@ class EmergencyCase:
 
 
 def list_emergencies(
-    session: Session, actor: Actor, *, queue: Queue, before: UUID | None = None
+    session: Session, actor: Actor, *, queue: ReviewQueue, before: UUID | None = None
 ) -> list[EmergencyView]:
     """The emergency accesses of the actor's hospital, or of all when he works for the platform; newest first.
 
@@ -93,7 +93,9 @@ def get_emergency(session: Session, actor: Actor, *, access_id: UUID) -> Emergen
     return EmergencyCase(show(session, [access])[0], text, found, _list_seen(session, access))
 
 
-def review_emergency(session: Session, actor: Actor, *, access_id: UUID, finding: Finding, text: str) -> EmergencyView:
+def review_emergency(
+    session: Session, actor: Actor, *, access_id: UUID, finding: ReviewFinding, text: str
+) -> EmergencyView:
     """Decide whether an access was right, once. When it was not, it ends if it is still open, the patient is told,
     and the audit administrator takes up the case.
 
@@ -167,10 +169,10 @@ def _of_house(actor: Actor) -> Select[tuple[EmergencyAccess]]:
     return every.where(EmergencyAccess.hospital_id == actor.hospital_id) if actor.hospital_id else every
 
 
-def _in_queue(queue: Queue) -> tuple[ColumnElement[bool], ...]:
-    if queue is Queue.REVIEWED:
+def _in_queue(queue: ReviewQueue) -> tuple[ColumnElement[bool], ...]:
+    if queue is ReviewQueue.REVIEWED:
         return (EmergencyAccess.reviewed_at.is_not(None),)
-    if queue is Queue.NOT_JUSTIFIED:
-        return (EmergencyAccess.finding != Finding.EMERGENCY_CONFIRMED,)
+    if queue is ReviewQueue.NOT_JUSTIFIED:
+        return (EmergencyAccess.finding != ReviewFinding.EMERGENCY_CONFIRMED,)
     waiting = EmergencyAccess.reviewed_at.is_(None)
-    return (waiting,) if queue is Queue.WAITING else (waiting, EmergencyAccess.review_due_at <= clock.now())
+    return (waiting,) if queue is ReviewQueue.WAITING else (waiting, EmergencyAccess.review_due_at <= clock.now())

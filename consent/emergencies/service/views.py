@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from accounts import service as accounts
 from consent.emergencies.models import EmergencyAccess
-from consent.emergencies.reasons import Finding
+from consent.emergencies.reasons import ReviewFinding
 from consent.models import Grant
 from core import clock
 from core.actor import ActorKind
@@ -102,5 +102,5 @@ def _state(grant: Grant) -> str:
 
 def _review(access: EmergencyAccess) -> str:
     if access.finding is not None:
-        return "justified" if Finding(access.finding).is_justified else "not_justified"
+        return "justified" if ReviewFinding(access.finding).is_justified else "not_justified"
     return "overdue" if access.review_due_at <= clock.now() else "waiting"

@@ -62,7 +62,7 @@ class Bedside:
     def opened(self, who: Staff | None = None, patient: Patient | None = None, **changes: Any) -> dict[str, Any]:
         reply = self.open(who, patient, **changes)
         assert reply.status_code == 201, reply.text
-        found: dict[str, Any] = reply.json
+        found: dict[str, Any] = reply.get_json()
         return found
 
     def read(self, visit_id: str | UUID, who: Staff | None = None) -> TestResponse:

@@ -15,7 +15,8 @@ from records.visits.models import Visit
 from tests.conftest import SteppingClock
 from tests.consent.emergencies.bedside import EVERYTHING, SECRET, STORY, Bedside, refused
 from tests.health_card.family.household import Household
-from tests.support.city import resident_id
+from tests.support.city import bearer, resident_id
+from tests.support.terminals import Terminal, hashed
 
 _CHANGES = (
     "UPDATE emergency_accesses SET reason = 'life_at_risk' WHERE id = :id",
@@ -201,7 +202,17 @@ def test_only_from_an_enrolled_terminal_which_proves_itself_where_it_has_a_key(b
         required = "UPDATE hospitals SET requires_terminal_keys = true WHERE id = :id"
         session.execute(text(required), {"id": bedside.hospital.id})
     assert refused(bedside.open()) == (403, "accounts.terminal_key_missing")
+    terminal, path = Terminal(bedside.city).enrol_as(bedside.hospital), "/api/v1/emergency-accesses"
+    assert refused(bedside.open()) == (401, "accounts.terminal_proof_missing")
+    for_another = terminal.prove(path, ath=hashed(bedside.colleague.token))
+    proofs = (for_another, terminal.prove("/api/v1/desk/scans", ath=hashed(bedside.doctor.token)))
+    for proof in proofs:
+        headers = bearer(bedside.doctor.token) | {"DPoP": proof}
+        reply = bedside.city.client.post(path, json=bedside.body(), headers=headers)
+        assert refused(reply) == (401, "accounts.terminal_proof_invalid")
     assert count_accesses(bedside) == 0
+    headers = bearer(bedside.doctor.token) | {"DPoP": terminal.prove(path, ath=hashed(bedside.doctor.token))}
+    assert bedside.city.client.post(path, json=bedside.body(), headers=headers).status_code == 201
 
 
 def test_what_was_said_at_the_opening_stays(bedside: Bedside) -> None:

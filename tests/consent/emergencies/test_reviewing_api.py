@@ -11,7 +11,7 @@ from accounts.models import Role
 from consent.emergencies import service
 from consent.emergencies.jobs import HANDLERS
 from consent.emergencies.models import EmergencyAlarm
-from consent.emergencies.reasons import Finding
+from consent.emergencies.reasons import ReviewFinding
 from consent.emergencies.refusals import OwnEmergency
 from consent.emergencies.service.opening import REVIEW_DUE_TOPIC
 from core import db
@@ -108,7 +108,7 @@ def test_nobody_reviews_what_he_has_opened_himself(bedside: Bedside) -> None:
             session,
             bedside.doctor.actor,
             access_id=UUID(opened["id"]),
-            finding=Finding.EMERGENCY_CONFIRMED,
+            finding=ReviewFinding.EMERGENCY_CONFIRMED,
             text="我自己觉得没有问题，情况属实。",
         )
     assert own.value.code == "consent.own_emergency"

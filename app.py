@@ -22,6 +22,8 @@ import accounts.pages
 import accounts.routes
 import consent.apps.routes
 import consent.links.routes
+import consent.proving.routes
+import consent.proving.service
 import consent.routes
 import health_card.batches.pages
 import health_card.batches.routes
@@ -152,6 +154,7 @@ BLUEPRINTS = [
     consent.routes.api,
     consent.apps.routes.api,
     consent.links.routes.api,
+    consent.proving.routes.api,
     records.visits.routes.api,
     records.timeline.routes.api,
     records.life.routes.api,
@@ -215,6 +218,7 @@ KEY_RINGS = {
     identity.PURPOSE: keys.RS256,
     KEY_PURPOSE: keys.EDDSA,
     records.documents.proof.PURPOSE: keys.EDDSA,
+    consent.proving.service.PURPOSE: keys.EDDSA,
 }
 
 

@@ -123,6 +123,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
     | _AT_A_DESK
     | {
         "records:shared_timeline:read",
+        "consent:received_grant:prove",
         "records:report:read",
         "records:trend:read",
         "records:entry:read",
@@ -169,11 +170,13 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
     Role.QUALITY_OFFICER: _SIGNED_IN | {"records:quality:read", "records:quality:score"},
 }
 
+_READS_ALL = frozenset({*FHIR_READS.values(), *FHIR_SEARCHES.values(), FHIR_BUNDLE, "consent:received_grant:prove"})
+
 # SMART Backend Services scopes (system/...) and our own for what FHIR does not name.
 SCOPE_PERMISSIONS: dict[str, frozenset[str]] = {
     "system/*.write": frozenset({"records:report:submit", "records:entry:submit", FHIR_BUNDLE}),
-    "system/*.read": frozenset({*FHIR_READS.values(), *FHIR_SEARCHES.values(), FHIR_BUNDLE}),
-    "system/*.rs": frozenset({*FHIR_READS.values(), *FHIR_SEARCHES.values(), FHIR_BUNDLE}),
+    "system/*.read": _READS_ALL,
+    "system/*.rs": _READS_ALL,
     # As SMART App Launch 1 wrote it, and as 2 does.
     **{
         f"system/{name}.{verbs}": frozenset({read, FHIR_SEARCHES[name], FHIR_BUNDLE})

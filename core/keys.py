@@ -177,6 +177,15 @@ def list_published(session: Session, purpose: str) -> list[PublishedKey]:
     ]
 
 
+def list_lasting(session: Session, purpose: str) -> list[PublishedKey]:
+    """As ``list_published``, also those that have expired: for signatures that outlive their key. Not killed ones."""
+    asked = select(SigningKey).where(SigningKey.purpose == purpose, SigningKey.killed_at.is_(None))
+    newest_first = asked.order_by(SigningKey.signs_at.desc(), SigningKey.kid)
+    return [
+        PublishedKey(row.kid, row.public_key, row.signs_at, row.expires_at) for row in session.scalars(newest_first)
+    ]
+
+
 def ring(session: Session, purpose: str) -> Ring:
     """The ring of a purpose, read again at most every ``CACHE_SECONDS``."""
     known = find_known_ring(purpose)

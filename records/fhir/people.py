@@ -10,10 +10,20 @@ from records.fhir.presenting import Resource, show_hospital, show_moment
 from records.fhir.service.reading import Hit, Scene
 from records.fhir.service.registry import PersonFile
 
-_OUTCOMES = {"in_force": "active", "expired": "inactive", "revoked": "inactive"}
+_OUTCOMES = {"in_force": "active", "expired": "inactive", "revoked": "inactive", "used_up": "inactive"}
 _POSITIONS = {"doctor": "医生", "registrar": "登记员"}
 _ACTIONS = {"read": "R", "listed": "R", "printed": "R", "opened": "C", "filed": "C", "created": "C", "registered": "C"}
 _PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+_CONSENT_ACTION = "http://terminology.hl7.org/CodeSystem/consentaction"
+# v3-ActReason and v3-ActCode, the nearest that HL7 has.
+_PURPOSES = {
+    "treatment": "TREAT",
+    "consultation": "TREAT",
+    "insurance": "HPAYMT",
+    "sharing": "PATRQT",
+    "emergency": "ETREAT",
+}
+_LABELS = {"hiv": "HIV", "psychiatric": "PSY", "reproductive": "SEX", "genetic": "GDIS"}
 _ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 
 
@@ -70,8 +80,7 @@ def show_practitioner(person: Practitioner) -> Resource:
 
 
 def show_grant(grant: GrantView) -> Resource:
-    """A Consent: what a person lets a hospital see, and until when."""
-    period = {"start": show_moment(grant.starts_at), "end": show_moment(grant.revoked_at or grant.expires_at)}
+    """A Consent: whom a person lets see what, for what, and until when."""
     return {
         "resourceType": "Consent",
         "id": str(grant.id),
@@ -82,13 +91,40 @@ def show_grant(grant: GrantView) -> Resource:
         "patient": {"reference": f"Patient/{grant.person_id}"},
         "dateTime": show_moment(grant.starts_at),
         "policyRule": _coded("http://terminology.hl7.org/CodeSystem/v3-ActCode", "OPTIN"),
-        "provision": {
-            "type": "permit",
-            "period": period,
-            "actor": [{"role": _coded(_PARTICIPATION, "IRCP"), "reference": {"display": grant.hospital_name}}],
-            "purpose": [{"system": _ACT_CODE, "code": "TREAT"}],
-        },
+        "provision": _show_provision(grant),
     }
+
+
+def _show_provision(grant: GrantView) -> Resource:
+    """What the grant allows. The days are FHIR's ``dataPeriod``; visits and items are ``data``."""
+    scope, whom = grant.scope, grant.recipient
+    reference: Resource = {"display": grant.hospital_name}
+    if whom.staff_id is not None:
+        reference = {"reference": f"Practitioner/{whom.staff_id}"}
+    elif whom.hospital_id is not None:
+        reference |= {"reference": f"Organization/{whom.hospital_id}"}
+    if whom.department is not None:
+        reference |= {"identifier": {"system": systems.DEPARTMENT, "value": whom.department}}
+    named = [
+        *({"meaning": "related", "reference": {"reference": f"Encounter/{one}"}} for one in scope.visit_ids or ()),
+        *({"meaning": "instance", "reference": {"identifier": {"value": str(one)}}} for one in scope.item_ids or ()),
+    ]
+    days = {"start": scope.since_on, "end": scope.until_on}
+    found: Resource = {
+        "type": "permit",
+        "period": {"start": show_moment(grant.starts_at), "end": show_moment(grant.revoked_at or grant.expires_at)},
+        "actor": [{"role": _coded(_PARTICIPATION, "IRCP"), "reference": reference}],
+        "action": [_coded(_CONSENT_ACTION, one) for one in ("access", *(["use"] if scope.may_download else []))],
+        "securityLabel": [
+            {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": _LABELS[one]}
+            for one in sorted(scope.sensitivities)
+        ],
+        "purpose": [{"system": _ACT_CODE, "code": _PURPOSES[grant.purpose]}],
+        "class": [{"system": systems.ITEM_KIND, "code": one} for one in sorted(scope.kinds or ())],
+        "dataPeriod": {name: day.isoformat() for name, day in days.items() if day},
+        "data": sorted(named, key=str),
+    }
+    return {name: value for name, value in found.items() if value not in ([], {})}
 
 
 def show_access(row: AccessRow) -> Resource:

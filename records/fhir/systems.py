@@ -13,6 +13,8 @@ DIAGNOSTIC_SERVICE = "http://terminology.hl7.org/CodeSystem/v2-0074"
 ENCOUNTER_CLASS = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 # The national list of departments, 4 digits.
 DEPARTMENT = "urn:yimatong:code:department"
+# What a grant is confined to: laboratory, imaging, condition ... as on the timeline.
+ITEM_KIND = "urn:yimatong:code:item-kind"
 # The hospital's organisation code.
 HOSPITAL = "urn:yimatong:id:hospital"
 # Our own id of a message that was taken in.

@@ -144,7 +144,7 @@ class Town:
     def _add_item(self, session: Session, person_id: UUID) -> None:
         object_id, hospital_id = self.unused.pop(0), self.chance.choice(self.hospitals).id
         item = {"person_id": person_id, "hospital_id": hospital_id, "object_kind": "report", "object_id": object_id}
-        line = {
+        line: dict[str, Any] = {
             "id": new_id(),
             "visit_id": self.chance.choice([None, *self.visits]),
             "version": 1,

@@ -53,14 +53,13 @@ def get_person(session: Session, actor: Actor, person_id: UUID) -> PersonFile:
     except consent.NothingShared:
         raise FhirResourceNotFound from None
     is_patient = actor.kind is ActorKind.PATIENT
+    is_masked = allowed.purpose == "family" or not allowed.is_whole
     number = health_card.get_patient_number(session, actor, person_id) if actor.hospital_id else None
     return PersonFile(
         id=roots[person_id],
         person=health_card.get_plain_demographics(session, person_id)
         if allowed.purpose == "own"
-        else health_card.get_demographics(
-            session, person_id, masked=allowed.purpose == "family" or not allowed.is_whole
-        ),
+        else health_card.get_demographics(session, person_id, masked=is_masked),
         cards=health_card.list_card_numbers(session, actor, person_id=person_id) if is_patient else [],
         patient_number=(actor.house_id, number) if number else None,
     )

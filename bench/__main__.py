@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bench import batch_issue, code_verify, desk_scan, fhir_create, images, mllp_intake, reading
+from bench import batch_issue, code_verify, desk_scan, fhir_create, gate, images, mllp_intake, reading
 from bench.harness import Figure, Settings, describe_machine, ratios
 from core import clock
 from deploy.run import ROOT
@@ -21,6 +21,7 @@ BENCHES: dict[str, Callable[[Settings], list[Figure]]] = {
     "report_read": reading.measure_report,
     "fhir_read": reading.measure_fhir,
     "growth": reading.measure_growth,
+    "gate": gate.measure,
     "mllp_intake": mllp_intake.measure,
     "mllp_crowded": mllp_intake.measure_crowded,
     "fhir_create": fhir_create.measure,

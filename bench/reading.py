@@ -56,7 +56,7 @@ def measure_fhir(settings: Settings) -> list[Figure]:
 
 def measure_growth(settings: Settings) -> list[Figure]:
     """A page and a report in the large database, and in the small; the readers have as many reports in both."""
-    with _town(settings) as (running, config, readers):
+    with town(settings) as (running, config, readers):
         urls = {"large": running.product_url, "small": running.copy_database("small")}
         sizes = {"large": settings.reports, "small": settings.small_reports or settings.reports // 10}
         for name, url in urls.items():
@@ -73,7 +73,7 @@ def measure_growth(settings: Settings) -> list[Figure]:
 
 def _measure(bench: str, settings: Settings, address: _Address) -> list[Figure]:
     """The product beside the bare handler, on one database."""
-    with _town(settings) as (running, config, readers):
+    with town(settings) as (running, config, readers):
         url = running.product_url
         filling.fill(url, settings.reports, [reader.person_id for reader in readers])
         running.serve("product", "app:create_app", database_url=url, ready="/readyz")
@@ -84,7 +84,7 @@ def _measure(bench: str, settings: Settings, address: _Address) -> list[Figure]:
 
 
 @contextmanager
-def _town(settings: Settings) -> Iterator[tuple[Machines, Config, list[Reader]]]:
+def town(settings: Settings) -> Iterator[tuple[Machines, Config, list[Reader]]]:
     """Servers, and the readers, who have no reports yet."""
     with tempfile.TemporaryDirectory(prefix="yimatong-bench-") as name, machines(Path(name) / "servers") as running:
         config = read_config(running.environment)

@@ -177,15 +177,15 @@ def _choose(candidates: list[_Candidate], items: Sequence[UUID], need: Need | No
 
 
 def _cover(candidates: list[_Candidate], items: Sequence[UUID]) -> list[_Candidate]:
-    """For each item the first that shows it; none when one is shown by none of them."""
+    """As few as there need be, those that show most first; none when an item is shown by none of them."""
     if not items:
         return candidates[:1]
-    by_item: dict[UUID, _Candidate] = {}
-    for one in candidates:
-        for item in one.covered:
-            by_item.setdefault(item, one)
-    relied_on = {one.id for one in by_item.values()}
-    return [one for one in candidates if one.id in relied_on] if by_item.keys() >= set(items) else []
+    missing, chosen = set(items), []
+    for one in sorted(candidates, key=lambda each: (each.is_limited, not each.is_whole, -len(each.covered))):
+        if missing & set(one.covered):
+            missing -= set(one.covered)
+            chosen.append(one)
+    return [] if missing else chosen
 
 
 def _lock(session: Session, chosen: list[_Candidate], asked: dict[str, Any]) -> bool:

@@ -142,9 +142,13 @@ def list_corrections(
 
 
 def list_unseen_of(session: Session, actor: Actor, *, person_id: UUID) -> list[CorrectionView]:
-    """Of one patient those that nobody of the actor's hospital has noted yet; the caller has released the person."""
+    """Of one patient those that nobody of the actor's hospital has noted yet, as far as the actor may see the reports;
+    the caller has released the person.
+    """
     mine = _of_house(actor).where(
-        ReportCorrection.person_id.in_(health_card.same_person_ids(person_id)), ReportCorrection.seen_at.is_(None)
+        ReportCorrection.person_id.in_(health_card.same_person_ids(person_id)),
+        ReportCorrection.seen_at.is_(None),
+        consent.is_readable(actor, person_id=ReportCorrection.person_id, object_id=ReportCorrection.report_id),
     )
     return _show(session, actor, session.scalars(mine.order_by(ReportCorrection.id.desc()).limit(PAGE)).all())
 
@@ -236,7 +240,8 @@ def _list_looks(session: Session, told: VersionFacts) -> list[_Looks]:
             AuditEntry.subject_id.in_(health_card.same_person_ids(told.person_id)),
             AuditEntry.object_id == told.report_id,
             _is_look(),
-            AuditEntry.actor_kind != ActorKind.SYSTEM,
+            # Who holds a share link is of no hospital, and not the patient.
+            AuditEntry.actor_kind.not_in([ActorKind.SYSTEM, ActorKind.LINK]),
             version < told.version,
         )
         .group_by(AuditEntry.hospital_id)

@@ -152,9 +152,9 @@ class Town:
             "status": "final",
         }
         line["category"] = self.chance.choice(["laboratory", "imaging", "encounter"])
-        # Of these three moments the last of one day, the first of the next and the last of that one in Asia/Shanghai.
-        moments = ["2026-02-28T15:59:59.999999Z", "2026-02-28T16:00:00Z", "2026-03-01T15:59:59.999999Z"]
-        line["occurred_at"] = datetime.fromisoformat(self.chance.choice(moments))
+        # The last moment of a day in Asia/Shanghai, the first and the last of the next, the first of the one after it.
+        moments = ["02-28T15:59:59.999999Z", "02-28T16:00:00Z", "03-01T15:59:59.999999Z", "03-01T16:00:00Z"]
+        line["occurred_at"] = datetime.fromisoformat(f"2026-{self.chance.choice(moments)}")
         session.execute(insert(TimelineEntry).values(**item, **line, filed_at=self.now))
         if self.chance.random() < 0.4:
             hidden = {name: item[name] for name in ("person_id", "object_kind", "object_id")}

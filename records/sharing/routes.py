@@ -2,6 +2,7 @@
 
 from flask import Response, request, url_for
 
+from accounts import service as accounts
 from consent.links import service as links
 from core import db, limits
 from core.api import Api
@@ -140,4 +141,4 @@ def fetch_file(path: HealthLinkFilePath) -> Response:
 
 def _count(secret: str) -> None:
     """:raises RateExceeded: a link that is knocked at so often would keep its owner's database busy with hashing."""
-    limits.count("share_knock", secret, per_minute=KNOCKS_PER_MINUTE)
+    limits.count("share_knock", accounts.hash_secret(secret).hex(), per_minute=KNOCKS_PER_MINUTE)

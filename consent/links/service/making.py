@@ -12,11 +12,7 @@ from sqlalchemy.orm import Session
 from accounts import service as accounts
 from consent.links import passcodes
 from consent.links.models import MOST_TRIES, ShareLink, ShareOpening
-from consent.links.refusals import (
-    ShareLinkAtItsEnd,
-    ShareLinkEnded,
-    ShareLinkNotFound,
-)
+from consent.links.refusals import ShareLinkAtItsEnd, ShareLinkEnded, ShareLinkNotFound
 from consent.links.service.health_link import Addresses, write_addresses
 from consent.links.service.looking import is_usable
 from consent.models import Grant, OpenedBy, Purpose
@@ -33,8 +29,8 @@ STEP, LONGEST = timedelta(days=7), timedelta(days=90)
 RECIPIENT, FILE_KEY = "share_links.recipient", "share_links.file_key"
 # What the patient is shown before he makes a link; its hash stands in the grant (PIPL 17, 23).
 NOTICE = (
-    "任何得到此链接和口令的人,都能在有效期内查看您选中的健康档案。请把口令另行告知对方,不要与链接一起发送。"
-    "仅查看的内容仍可能被对方截屏。您可以随时停止分享,停止后对方的下一次查看即被拒绝;每次打开都会记录并可供您查阅。"
+    "任何得到此链接和口令的人，都能在有效期内查看您选中的健康档案。请把口令另行告知对方，不要与链接一起发送。"
+    "仅查看的内容仍可能被对方截屏。您可以随时停止分享，停止后对方的下一次查看即被拒绝；每次打开都会记录并可供您查阅。"
 )
 
 

@@ -95,10 +95,8 @@ def open_link(session: Session, knock: Knock, *, way: Way) -> Opened:
     if not passcodes.is_passcode(link.passcode_hash, link.id, knock.passcode):
         _record_wrong(session, link, grant)
         raise SharePasscodeWrong(remainingAttempts=MOST_TRIES - link.tries)
-    counted = update(ShareLink).where(ShareLink.id == link.id, ShareLink.openings_left > 0)
-    less = {"tries": ShareLink.tries - 1, "openings_left": ShareLink.openings_left - 1}
-    if session.scalar(counted.values(less).returning(ShareLink.id)) is None:
-        raise ShareLinkClosed
+    # The row is locked since the try was taken.
+    link.tries, link.openings_left = link.tries - 1, link.openings_left - 1
     return _record_opening(session, link, grant, knock, way)
 
 

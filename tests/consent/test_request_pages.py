@@ -43,7 +43,14 @@ def test_where_nothing_is_shared_the_doctor_asks_and_reads_after_the_answer(aski
     sent = doctor.post("/access-requests", form)
     assert sent.status_code == 303, sent.text
     waits = doctor.get(sent.location)
-    for shown in ("等待答复", "张*试", "检验报告、影像与影像报告", "与&lt;b&gt;去年&lt;/b&gt;比较", "/events", "撤回申请"):
+    for shown in (
+        "等待答复",
+        "张*试",
+        "检验报告、影像与影像报告",
+        "与&lt;b&gt;去年&lt;/b&gt;比较",
+        "/events",
+        "撤回申请",
+    ):
         assert shown in waits.text
     assert "等待答复" in doctor.get(f"/visits/{visit_id}").text
     request_id = UUID(sent.location.rpartition("/")[2])

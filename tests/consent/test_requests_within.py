@@ -119,7 +119,7 @@ def test_what_fits_its_request_is_written(asked: Asked) -> None:
         asked.write_grant(session, asked.write_request(session))
         narrower = {"kinds": ["imaging"], "sensitivities": [], "uses_left": 1, "since_on": date(2024, 6, 1)}
         asked.write_grant(session, asked.write_request(session), **narrower)
-        anything = dict.fromkeys(("kinds", "visit_ids", "item_ids", "since_on", "until_on", "uses"))
+        anything: dict[str, Any] = dict.fromkeys(("kinds", "visit_ids", "item_ids", "since_on", "until_on", "uses"))
         wide = asked.write_request(session, **anything | {"department": None, "staff_id": None})
         asked.write_grant(session, wide)
 

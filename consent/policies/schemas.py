@@ -17,7 +17,7 @@ class PolicyQuery(Received):
     person_id: UUID | None = Field(None, description="for whom the login decides; left out: itself")
 
 
-class HospitalChoice(Received):
+class HospitalTreating(Received):
     hospital_id: UUID
     treating: Treating = Field(description="what this hospital gets instead of `treating`")
 
@@ -27,7 +27,7 @@ class PolicyChange(Received):
     version: int = Field(ge=0, description="that was read; 0 when nobody chose anything before")
     notice_hash: str = Field(pattern=r"^[0-9a-f]{64}$", description="of the notice that was read and shown")
     treating: Treating = Field(description=_TREATING)
-    hospitals: list[HospitalChoice] = Field([], max_length=100, description="where it is something else")
+    hospitals: list[HospitalTreating] = Field([], max_length=100, description="where it is something else")
     excluded_kinds: list[ItemKind] = Field(
         [],
         max_length=len(ITEM_KINDS),

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from flask import Response
 
-from consent.requests.models import State
+from consent.requests.models import RequestState
 from consent.requests.service import Standing
 from core import clock
 
@@ -26,7 +26,7 @@ def present_event(standing: Standing, *, last_event_id: str | None) -> Response:
     # A request that lapses by the clock is told of before its row says so.
     event_id = f"{standing.version}-{standing.state}"
     is_known = last_event_id == event_id
-    if is_known and standing.state is not State.REQUESTED:
+    if is_known and standing.state is not RequestState.REQUESTED:
         return _whole(Response(status=204))
     waited = clock.now() - standing.asked_at
     retry = next((pause for limit, pause in _PATIENCE if waited < limit), _LONGEST)

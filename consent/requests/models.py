@@ -13,7 +13,7 @@ from consent.models import ITEM_KINDS
 from core.db import Base, WithId
 
 
-class State(StrEnum):
+class RequestState(StrEnum):
     """Where a request stands. From ``requested`` it goes to one of the others, once, and stays there."""
 
     REQUESTED = "requested"
@@ -23,7 +23,7 @@ class State(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-class Reason(StrEnum):
+class RequestReason(StrEnum):
     """Why it is asked. ``code``: nobody asked; a code was shown, and the standing policy says to ask each time."""
 
     HISTORY = "history"
@@ -51,7 +51,7 @@ class AccessRequest(WithId, Base):
     __tablename__ = "access_requests"
     __table_args__ = (
         CheckConstraint("state IN ('requested', 'granted', 'denied', 'lapsed', 'withdrawn')", name="state"),
-        CheckConstraint(f"reason IN ({', '.join(repr(reason.value) for reason in Reason)})", name="reason"),
+        CheckConstraint(f"reason IN ({', '.join(repr(reason.value) for reason in RequestReason)})", name="reason"),
         CheckConstraint("(reason = 'code') = (asked_by IS NULL)", name="asked_by"),
         CheckConstraint("reason <> 'code' OR visit_id IS NOT NULL", name="code_visit"),
         CheckConstraint("purpose IN ('treatment', 'consultation', 'insurance')", name="purpose"),

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from consent.models import ItemKind, Sensitivity
 from consent.models import Purpose as AnyPurpose
-from consent.requests.models import Reason, State
+from consent.requests.models import RequestReason, RequestState
 from consent.requests.service import PAGE, Circle, Part, RequestFilter, RequestView, Wish
 from consent.scope import Recipient, Scope
 from core import clock
@@ -50,7 +50,7 @@ class AccessWish(Received):
                 uses=self.uses,
             ),
             purpose=AnyPurpose(self.purpose),
-            reason=Reason(self.reason),
+            reason=RequestReason(self.reason),
             words=self.words or None,
             access_for=timedelta(hours=self.access_hours),
             answer_within=timedelta(hours=self.answer_hours),
@@ -95,7 +95,7 @@ class AccessRequestPath(Received):
 
 
 class AccessRequestQuery(Received):
-    state: State | None = Field(None, description="requested, granted, denied, lapsed or withdrawn")
+    state: RequestState | None = Field(None, description="requested, granted, denied, lapsed or withdrawn")
     person_id: UUID | None = None
     hospital_id: UUID | None = None
     purpose: Purpose | None = None
@@ -143,14 +143,14 @@ class AccessRequestShown(Shown):
     asker_name: str | None = Field(description="left out: a code was shown, and the policy says to ask each time")
     visit_id: UUID | None
     purpose: Purpose
-    reason: Reason
+    reason: RequestReason
     words: str | None = Field(description="why, in the doctor's own words")
     scope: RequestScopeShown = Field(description="what is asked for")
     access_until: datetime = Field(description="nothing that is granted lasts longer")
     notice_hash: str = Field(description="of the text to be shown with it: GET /api/v1/notice-texts/{text_hash}")
     asked_at: datetime
     lapses_at: datetime = Field(description="it can be answered until then")
-    state: State
+    state: RequestState
     version: int = Field(description="to be sent with the answer")
     ended_at: datetime | None
     grant_id: UUID | None = Field(description="what was granted of it")

@@ -1,25 +1,25 @@
 """The Chinese words of requests on pages."""
 
-from consent.requests.models import Reason, State
+from consent.requests.models import RequestReason, RequestState
 from consent.scope import KIND_WORDS, SENSITIVITY_WORDS
 
 REASONS = {
-    Reason.HISTORY: "了解既往病史",
-    Reason.COMPARISON: "比对既往检查检验结果",
-    Reason.MEDICATION: "核对用药与过敏",
-    Reason.SURGERY: "术前评估",
-    Reason.FOLLOW_UP: "随访",
-    Reason.CONSULTATION: "会诊",
-    Reason.CLAIM: "办理保险理赔",
-    Reason.CODE: "患者出示健康卡，并设置为每次询问",
+    RequestReason.HISTORY: "了解既往病史",
+    RequestReason.COMPARISON: "比对既往检查检验结果",
+    RequestReason.MEDICATION: "核对用药与过敏",
+    RequestReason.SURGERY: "术前评估",
+    RequestReason.FOLLOW_UP: "随访",
+    RequestReason.CONSULTATION: "会诊",
+    RequestReason.CLAIM: "办理保险理赔",
+    RequestReason.CODE: "患者出示健康卡，并设置为每次询问",
 }
 # What a page says of each, and how it looks.
 STATES = {
-    State.REQUESTED: ("等待答复", "warn"),
-    State.GRANTED: ("已同意", "good"),
-    State.DENIED: ("已拒绝", "bad"),
-    State.LAPSED: ("已过期", ""),
-    State.WITHDRAWN: ("已撤回", ""),
+    RequestState.REQUESTED: ("等待答复", "warn"),
+    RequestState.GRANTED: ("已同意", "good"),
+    RequestState.DENIED: ("已拒绝", "bad"),
+    RequestState.LAPSED: ("已过期", ""),
+    RequestState.WITHDRAWN: ("已撤回", ""),
 }
 PURPOSES = {"treatment": "诊疗", "consultation": "会诊", "insurance": "保险理赔"}
 CIRCLES = {"myself": "仅我本人", "department": "本科室", "hospital": "本院"}

@@ -171,7 +171,7 @@ def test_nobody_is_pestered(asking: Asking, visit_id: Any, monkeypatch: pytest.M
 
 
 def test_what_cannot_be_asked_for(asking: Asking, visit_id: Any) -> None:
-    empty = {"since_on": "2025-01-02", "until_on": "2025-01-01"}
+    empty: dict[str, Any] = {"since_on": "2025-01-02", "until_on": "2025-01-01"}
     refused(asking.ask(visit_id=visit_id, **empty), 422, "consent.nothing_asked")
     refused(asking.ask(visit_id=visit_id, circle="department"), 422, "consent.department_not_known")
     refused(asking.ask(visit_id=visit_id, purpose="emergency"), 422, "core.malformed_request")

@@ -60,7 +60,7 @@ def ask(asking: Asking) -> UUID:
     asking.city.bind_number(asking.hospital, asking.patient, "R1")
     with db.transaction() as session:
         wish = requests.Wish(
-            requests.Circle.HOSPITAL, Scope(), Purpose.TREATMENT, requests.Reason.HISTORY, None,
+            requests.Circle.HOSPITAL, Scope(), Purpose.TREATMENT, requests.RequestReason.HISTORY, None,
             *[timedelta(hours=1)] * 2,
         )  # fmt: skip
         return requests.ask_patient(

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from consent.models import Grant
-from consent.requests.models import AccessRequest, State
+from consent.requests.models import AccessRequest, RequestState
 from core import clock, db
 from core.ids import new_id
 from tests.support.asking import Asking
@@ -35,16 +35,16 @@ class Asked:
             "until_on": date(2025, 1, 1), "may_download": False,
         }  # fmt: skip
 
-    def write_request(self, session: Session, state: State = State.GRANTED, **changes: Any) -> UUID:
+    def write_request(self, session: Session, state: RequestState = RequestState.GRANTED, **changes: Any) -> UUID:
         asked = AccessRequest(
             id=new_id(), asked_by=self.asking.doctor.id, reason="history", notice_hash=self._notice(session),
             asked_at=self.now, lapses_at=self.now + timedelta(hours=1), access_until=self.now + timedelta(days=1),
-            state=State.REQUESTED, version=1, **self.scope | {"uses": 3} | changes,
+            state=RequestState.REQUESTED, version=1, **self.scope | {"uses": 3} | changes,
         )  # fmt: skip
         session.add(asked)
         session.flush()
-        if state is not State.REQUESTED:
-            answered_by = self.asking.patient.actor.id if state is State.GRANTED else None
+        if state is not RequestState.REQUESTED:
+            answered_by = self.asking.patient.actor.id if state is RequestState.GRANTED else None
             asked.state, asked.version, asked.answered_by, asked.ended_at = state, 2, answered_by, self.now
             session.flush()
         return asked.id
@@ -119,7 +119,7 @@ def test_what_fits_its_request_is_written(asked: Asked) -> None:
         asked.write_grant(session, asked.write_request(session))
         narrower = {"kinds": ["imaging"], "sensitivities": [], "uses_left": 1, "since_on": date(2024, 6, 1)}
         asked.write_grant(session, asked.write_request(session), **narrower)
-        anything = dict.fromkeys(("kinds", "visit_ids", "item_ids", "since_on", "until_on", "uses"))
+        anything: dict[str, Any] = dict.fromkeys(("kinds", "visit_ids", "item_ids", "since_on", "until_on", "uses"))
         wide = asked.write_request(session, **anything | {"department": None, "staff_id": None})
         asked.write_grant(session, wide)
 
@@ -144,8 +144,8 @@ def test_a_grant_does_not_become_wider_than_its_request(asked: Asked) -> None:
         assert refuses(asked, widen), name
 
 
-@pytest.mark.parametrize("state", [State.REQUESTED, State.LAPSED, State.WITHDRAWN])
-def test_no_grant_names_a_request_that_was_not_granted(asked: Asked, state: State) -> None:
+@pytest.mark.parametrize("state", [RequestState.REQUESTED, RequestState.LAPSED, RequestState.WITHDRAWN])
+def test_no_grant_names_a_request_that_was_not_granted(asked: Asked, state: RequestState) -> None:
     assert refuses(
         asked,
         lambda session: asked.write_grant(session, asked.write_request(session, state)),
@@ -188,10 +188,10 @@ REWRITINGS = (
 
 
 def test_what_was_asked_does_not_change_and_an_answer_stays(asked: Asked) -> None:
-    for state, statements in ((State.REQUESTED, CHANGES), (State.GRANTED, REWRITINGS)):
+    for state, statements in ((RequestState.REQUESTED, CHANGES), (RequestState.GRANTED, REWRITINGS)):
         for statement in statements:
 
-            def change(session: Session, state: State = state, statement: str = statement) -> None:
+            def change(session: Session, state: RequestState = state, statement: str = statement) -> None:
                 session.execute(text(statement), {"id": asked.write_request(session, state)})
 
             assert refuses(asked, change), statement

@@ -1,6 +1,6 @@
 """What others may ask about requests."""
 
-from consent.requests.models import Reason, State
+from consent.requests.models import RequestReason, RequestState
 from consent.requests.refusals import CannotBeAsked, RequestOver
 from consent.requests.service.answering import Part, deny_request, grant_request
 from consent.requests.service.asking import Circle, FindVisitor, Wish, ask_known_patient, ask_patient, ask_visitor
@@ -36,12 +36,12 @@ __all__ = [
     "Circle",
     "FindVisitor",
     "Part",
-    "Reason",
     "RequestFilter",
     "RequestOver",
+    "RequestReason",
+    "RequestState",
     "RequestView",
     "Standing",
-    "State",
     "Wish",
     "ask_known_patient",
     "ask_patient",

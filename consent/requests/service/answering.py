@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from consent import service as consent
 from consent.models import ItemKind, OpenedBy, Purpose, Sensitivity
 from consent.policies import service as policies
-from consent.requests.models import AccessRequest, Reason, State
+from consent.requests.models import AccessRequest, RequestReason, RequestState
 from consent.requests.refusals import AccessRequestNotFound, WiderThanAsked
 from consent.requests.service.ending import end_request, over, record
 from consent.requests.service.reading import recipient_of, scope_of
@@ -68,7 +68,7 @@ def grant_request(session: Session, actor: Actor, *, request_id: UUID, version: 
         recipient = Recipient(asked.hospital_id, asked.department, asked.asked_by)
     if not (scope.is_within(asked_scope) and recipient.is_within(asked_for)):
         raise WiderThanAsked
-    end_request(session, asked, State.GRANTED, login_id=actor.id)
+    end_request(session, asked, RequestState.GRANTED, login_id=actor.id)
     record(session, actor, asked)
     return consent.open_grant(
         session,
@@ -81,7 +81,7 @@ def grant_request(session: Session, actor: Actor, *, request_id: UUID, version: 
         expires_at=min(part.access_until or asked.access_until, asked.access_until),
         origin=consent.Origin(
             # What a code asked for ends with its visit, as if the code had opened it.
-            visit_id=asked.visit_id if asked.reason == Reason.CODE else None,
+            visit_id=asked.visit_id if asked.reason == RequestReason.CODE else None,
             request_id=asked.id,
             notice_hash=asked.notice_hash,
         ),
@@ -97,7 +97,7 @@ def deny_request(
     :raises AccessRequestNotFound, RequestOver: as ``grant_request``.
     """
     asked = _lock(session, actor, request_id, version)
-    end_request(session, asked, State.DENIED, login_id=actor.id)
+    end_request(session, asked, RequestState.DENIED, login_id=actor.id)
     record(session, actor, asked)
     if blocks_hospital:
         policies.block_hospital(session, actor, person_id=asked.person_id, hospital_id=asked.hospital_id)

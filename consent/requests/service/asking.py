@@ -13,7 +13,7 @@ from consent.models import ItemKind, Purpose
 from consent.policies import service as policies
 from consent.policies.models import Treating
 from consent.policies.standing import STANDING
-from consent.requests.models import AccessRequest, Reason, State
+from consent.requests.models import AccessRequest, RequestReason, RequestState
 from consent.requests.refusals import (
     AskedTooOften,
     CannotBeAsked,
@@ -53,7 +53,7 @@ class Wish:
     circle: Circle
     scope: Scope
     purpose: Purpose
-    reason: Reason
+    reason: RequestReason
     words: str | None
     access_for: timedelta
     answer_within: timedelta
@@ -114,7 +114,7 @@ def ask_patient(session: Session, actor: Actor, *, person_id: UUID, visit_id: UU
         AccessRequest.hospital_id == actor.house_id,
         AccessRequest.asked_by == actor.id,
         AccessRequest.purpose == wish.purpose,
-        AccessRequest.state == State.REQUESTED,
+        AccessRequest.state == RequestState.REQUESTED,
         AccessRequest.lapses_at > now,
     )
     if session.scalar(waiting.limit(1)) is not None:
@@ -158,13 +158,13 @@ def ask_visitor(
         AccessRequest.person_id.in_(health_card.same_person_ids(person_id)),
         AccessRequest.hospital_id == actor.house_id,
         AccessRequest.asked_by.is_(None),
-        AccessRequest.state == State.REQUESTED,
+        AccessRequest.state == RequestState.REQUESTED,
     )
     for known in session.scalars(waiting.with_for_update(), execution_options={"populate_existing": True}).all():
         if known.visit_id == visit_id and known.lapses_at > now:
             return known.id
         is_over = known.lapses_at <= now
-        known.state, known.version, known.ended_at = State.LAPSED if is_over else State.WITHDRAWN, 2, now
+        known.state, known.version, known.ended_at = RequestState.LAPSED if is_over else RequestState.WITHDRAWN, 2, now
         session.flush()
         record(session, SYSTEM if is_over else actor, known)
     scope = Scope(kinds=None if kinds is None else frozenset(map(ItemKind, kinds)))
@@ -175,7 +175,7 @@ def ask_visitor(
         asked_by=None,
         visit_id=visit_id,
         purpose=Purpose.TREATMENT,
-        reason=Reason.CODE,
+        reason=RequestReason.CODE,
         **_columns(scope),
         access_until=access_until,
         lapses_at=access_until,
@@ -222,11 +222,11 @@ def _write(session: Session, actor: Actor, asked: AccessRequest) -> UUID:
         AccessRequest.hospital_id == asked.hospital_id,
         AccessRequest.asked_by.is_not_distinct_from(asked.asked_by),
         AccessRequest.purpose == asked.purpose,
-        AccessRequest.state == State.REQUESTED,
+        AccessRequest.state == RequestState.REQUESTED,
         AccessRequest.lapses_at <= now,
     )
-    session.execute(over.values(state=State.LAPSED, version=2, ended_at=now))
-    asked.asked_at, asked.state, asked.version = now, State.REQUESTED, 1
+    session.execute(over.values(state=RequestState.LAPSED, version=2, ended_at=now))
+    asked.asked_at, asked.state, asked.version = now, RequestState.REQUESTED, 1
     asked.notice_hash = policies.get_newest_notice(session, NOTICE).hash
     session.add(asked)
     session.flush()

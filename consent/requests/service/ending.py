@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from consent.requests.models import AccessRequest, State
+from consent.requests.models import AccessRequest, RequestState
 from consent.requests.refusals import AccessRequestNotFound, RequestOver
 from core import audit, clock
 from core.actor import SYSTEM, Actor
@@ -16,16 +16,18 @@ LAPSING_TOPIC = "consent.access_request_lapsing"
 REMINDING_TOPIC = "consent.access_request_reminding"
 
 
-def end_request(session: Session, asked: AccessRequest, state: State, *, login_id: UUID | None = None) -> None:
+def end_request(session: Session, asked: AccessRequest, state: RequestState, *, login_id: UUID | None = None) -> None:
     """Compare and set: only one that waits, in the version that was read, gets this state.
 
     :raises RequestOver: it has ended otherwise, or its time is over.
     """
     now = clock.now()
     waits = update(AccessRequest).where(
-        AccessRequest.id == asked.id, AccessRequest.version == asked.version, AccessRequest.state == State.REQUESTED
+        AccessRequest.id == asked.id,
+        AccessRequest.version == asked.version,
+        AccessRequest.state == RequestState.REQUESTED,
     )
-    if state is not State.LAPSED:
+    if state is not RequestState.LAPSED:
         waits = waits.where(AccessRequest.lapses_at > now)
     changed = waits.values(state=state, version=AccessRequest.version + 1, answered_by=login_id, ended_at=now)
     if session.scalar(changed.returning(AccessRequest.id).execution_options(synchronize_session=False)) is None:
@@ -36,7 +38,7 @@ def end_request(session: Session, asked: AccessRequest, state: State, *, login_i
 def over(session: Session, asked: AccessRequest) -> RequestOver:
     """The refusal that says how it ended."""
     session.refresh(asked)
-    return RequestOver(state=State.LAPSED if asked.state == State.REQUESTED else asked.state)
+    return RequestOver(state=RequestState.LAPSED if asked.state == RequestState.REQUESTED else asked.state)
 
 
 def withdraw_request(session: Session, actor: Actor, *, request_id: UUID) -> None:
@@ -53,9 +55,9 @@ def withdraw_request(session: Session, actor: Actor, *, request_id: UUID) -> Non
     asked = session.scalars(mine.with_for_update()).one_or_none()
     if asked is None:
         raise AccessRequestNotFound
-    if asked.state == State.WITHDRAWN:
+    if asked.state == RequestState.WITHDRAWN:
         return
-    end_request(session, asked, State.WITHDRAWN)
+    end_request(session, asked, RequestState.WITHDRAWN)
     record(session, actor, asked)
 
 
@@ -64,11 +66,11 @@ def withdraw_of_visit(session: Session, actor: Actor, *, visit_id: UUID) -> None
     of_code = select(AccessRequest).where(
         AccessRequest.visit_id == visit_id,
         AccessRequest.asked_by.is_(None),
-        AccessRequest.state == State.REQUESTED,
+        AccessRequest.state == RequestState.REQUESTED,
         AccessRequest.lapses_at > clock.now(),
     )
     for asked in session.scalars(of_code.with_for_update()).all():
-        end_request(session, asked, State.WITHDRAWN)
+        end_request(session, asked, RequestState.WITHDRAWN)
         record(session, actor, asked)
 
 
@@ -78,11 +80,11 @@ def lapse_request(session: Session, *, request_id: UUID) -> datetime | None:
     :returns: when its time is over, if that is not yet; None: it has ended, thus or otherwise.
     """
     asked = session.scalars(select(AccessRequest).where(AccessRequest.id == request_id).with_for_update()).one()
-    if asked.state != State.REQUESTED:
+    if asked.state != RequestState.REQUESTED:
         return None
     if asked.lapses_at > clock.now():
         return asked.lapses_at
-    end_request(session, asked, State.LAPSED)
+    end_request(session, asked, RequestState.LAPSED)
     record(session, SYSTEM, asked)
     return None
 
@@ -90,7 +92,7 @@ def lapse_request(session: Session, *, request_id: UUID) -> datetime | None:
 def remind_patient(session: Session, *, request_id: UUID) -> None:
     """Tell the phone, once, that a request still waits."""
     asked = session.get_one(AccessRequest, request_id)
-    if asked.state != State.REQUESTED or asked.lapses_at <= clock.now():
+    if asked.state != RequestState.REQUESTED or asked.lapses_at <= clock.now():
         return
     health_card.tell_person(
         session,

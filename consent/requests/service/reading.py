@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from accounts import service as accounts
 from consent.models import Grant, ItemKind, Purpose, Sensitivity
-from consent.requests.models import AccessRequest, State
+from consent.requests.models import AccessRequest, RequestState
 from consent.requests.refusals import AccessRequestNotFound
 from consent.scope import Recipient, Scope
 from core import audit, clock, statements
@@ -54,7 +54,7 @@ class RequestView:
     notice_hash: str
     asked_at: datetime
     lapses_at: datetime
-    state: State
+    state: RequestState
     version: int
     ended_at: datetime | None
     grant_id: UUID | None
@@ -64,7 +64,7 @@ class RequestView:
 class RequestFilter:
     """Which requests are wanted; None: any."""
 
-    state: State | None = None
+    state: RequestState | None = None
     person_id: UUID | None = None
     hospital_id: UUID | None = None
     purpose: Purpose | None = None
@@ -74,7 +74,7 @@ class RequestFilter:
 class Standing:
     """How a request stands, for who waits for the answer. ``version`` rises with the state."""
 
-    state: State
+    state: RequestState
     version: int
     asked_at: datetime
 
@@ -141,7 +141,7 @@ def find_waiting_code(session: Session, actor: Actor, *, visit_id: UUID) -> UUID
         AccessRequest.hospital_id == actor.house_id,
         AccessRequest.visit_id == visit_id,
         AccessRequest.asked_by.is_(None),
-        _is_in(State.REQUESTED),
+        _is_in(RequestState.REQUESTED),
     )
     return session.scalar(waiting.limit(1))
 
@@ -155,7 +155,7 @@ def look_at_state(actor: Actor, *, request_id: UUID) -> Standing:
     row = statements.look(_STATE, asked)
     if row is None:
         raise AccessRequestNotFound
-    return Standing(State(row[1]), row[0], row[2])
+    return Standing(RequestState(row[1]), row[0], row[2])
 
 
 def scope_of(asked: AccessRequest) -> Scope:
@@ -210,12 +210,12 @@ def _page(
     return _show(session, session.scalars(newest_first).all())
 
 
-def _is_in(state: State) -> ColumnElement[bool]:
-    waits = AccessRequest.state == State.REQUESTED
+def _is_in(state: RequestState) -> ColumnElement[bool]:
+    waits = AccessRequest.state == RequestState.REQUESTED
     is_over = AccessRequest.lapses_at <= clock.now()
-    if state is State.REQUESTED:
+    if state is RequestState.REQUESTED:
         return and_(waits, ~is_over)
-    if state is State.LAPSED:
+    if state is RequestState.LAPSED:
         return or_(AccessRequest.state == state, and_(waits, is_over))
     return AccessRequest.state == state
 
@@ -247,7 +247,9 @@ def _show(session: Session, found: Sequence[AccessRequest]) -> list[RequestView]
             notice_hash=asked.notice_hash,
             asked_at=asked.asked_at,
             lapses_at=asked.lapses_at,
-            state=State.LAPSED if asked.state == State.REQUESTED and asked.lapses_at <= now else State(asked.state),
+            state=RequestState.LAPSED
+            if asked.state == RequestState.REQUESTED and asked.lapses_at <= now
+            else RequestState(asked.state),
             version=asked.version,
             ended_at=asked.ended_at,
             grant_id=grants.get(asked.id),

@@ -1,7 +1,7 @@
 """Where staff work, which hospitals have looked at whom, and looks that patients question
 
 Revision ID: 0056
-Revises: 0053
+Revises: 0054
 Create Date: 2026-11-22 22:50:00.000000
 
 """
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 # revision identifiers, used by Alembic.
 revision = "0056"
-down_revision = "0053"
+down_revision = "0054"
 branch_labels = None
 depends_on = None
 

@@ -94,7 +94,7 @@ def list_lines(
     lines = (
         select(
             newest.label("id"),
-            func.count().label("rows"),
+            func.count(AuditEntry.id.distinct()).label("rows"),
             func.min(AuditEntry.at).label("first_at"),
             last_at.label("last_at"),
             func.array_remove(func.array_agg(_ITEMS.c.kind.distinct()), None).label("kinds"),

@@ -84,7 +84,8 @@ class QuestionTerm(Base):
 
 
 class AccessQuestion(WithId, Base):
-    """One look (``entry_id``, a row of the audit trail) is questioned, once. It holds the look's facts, and no content.
+    """One look (``entry_id``, a row of the audit trail, which no table refers to) is questioned, once. It holds the
+    look's facts, and no content.
 
     ``item_id``: what was looked at, where it was one thing. ``looker_id``: who looked; he never answers. Texts stand
     in the events, sealed with ``data_key``.
@@ -110,7 +111,7 @@ class AccessQuestion(WithId, Base):
     )
 
     person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
-    entry_id: Mapped[UUID] = mapped_column(ForeignKey("audit_entries.id"), unique=True)
+    entry_id: Mapped[UUID] = mapped_column(unique=True)
     item_id: Mapped[UUID | None]
     hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
     looker_kind: Mapped[str]

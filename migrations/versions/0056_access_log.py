@@ -183,9 +183,6 @@ def _add_questions():
         sa.CheckConstraint("remind_at <= due_at", name=op.f("ck_access_questions_remind")),
         sa.ForeignKeyConstraint(["asked_by"], ["logins.id"], name=op.f("fk_access_questions_asked_by_logins")),
         sa.ForeignKeyConstraint(
-            ["entry_id"], ["audit_entries.id"], name=op.f("fk_access_questions_entry_id_audit_entries")
-        ),
-        sa.ForeignKeyConstraint(
             ["hospital_id"], ["hospitals.id"], name=op.f("fk_access_questions_hospital_id_hospitals")
         ),
         sa.ForeignKeyConstraint(["person_id"], ["persons.id"], name=op.f("fk_access_questions_person_id_persons")),

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from consent import service as consent
 from consent.service import AccessRow, GrantView
+from core import sealing
 from health_card import service as health_card
 from records.entries import service as entries
 from records.entries.service import EntryView
@@ -27,7 +28,8 @@ SLICE = 20
 class Slice:
     """Things of one kind. ``next_after``: where the next slice goes on; None: there is none.
 
-    ``attachments``: what came inside the reports, by report.
+    ``attachments``: what came inside the reports, by report. ``proofs``: that the rows of the access log stand in the
+    sealed log, by row, as files of the format c2sp.org/tlog-proof; what is not sealed yet has none.
     """
 
     visits: list[OwnVisit] = field(default_factory=list)
@@ -36,6 +38,7 @@ class Slice:
     accesses: list[AccessRow] = field(default_factory=list)
     entries: list[EntryView] = field(default_factory=list)
     attachments: dict[UUID, list[AttachmentFile]] = field(default_factory=dict)
+    proofs: dict[UUID, str] = field(default_factory=dict)
     next_after: UUID | None = None
 
     @property
@@ -73,7 +76,16 @@ def collect_slice(session: Session, step: Step) -> Slice:
         return Slice(entries=told, next_after=_go_on([entry.id for entry in told]))
     rows = consent.list_access(session, step.actor, before=step.after, person_id=step.person_id)
     until_then = [row for row in rows if row.at <= step.until]
-    return Slice(accesses=until_then, next_after=rows[-1].id if rows else None)
+    proofs = _list_proofs(session, {row.id for row in until_then})
+    return Slice(accesses=until_then, proofs=proofs, next_after=rows[-1].id if rows else None)
+
+
+def _list_proofs(session: Session, entry_ids: set[UUID]) -> dict[UUID, str]:
+    try:
+        return {entry_id: str(proof) for entry_id, proof in sealing.list_proofs(session, entry_ids).items()}
+    except sealing.LogDamaged:
+        # Whoever verifies the log is told; the patient gets his rows in any case.
+        return {}
 
 
 def read_cover(session: Session, step: Step) -> Cover:

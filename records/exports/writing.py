@@ -13,6 +13,7 @@ from uuid import UUID
 from flask import render_template
 
 from accounts import service as accounts
+from consent import service as consent
 from core import storage
 from core.config import Config
 from core.pages import city_time
@@ -114,7 +115,15 @@ def _files(step: Step, found: Slice, on_paper: dict[UUID, list[Paper]]) -> Itera
         rows = [vars(row) for row in found.accesses]
         written = [f"{json.dumps(row, default=str, ensure_ascii=False)}\n" for row in rows]
         yield f"access-log-{part}.ndjson", "".join(written)
-        yield f"access-log-{part}.html", render_template(f"{_TEMPLATES}/accesses.html", rows=found.accesses)
+        for entry_id, proof in found.proofs.items():
+            yield _proof_name(entry_id), proof
+        said = {"rows": found.accesses, "item_words": consent.KIND_WORDS}
+        said["proofs"] = {entry_id: _proof_name(entry_id) for entry_id in found.proofs}
+        yield f"access-log-{part}.html", render_template(f"{_TEMPLATES}/accesses.html", **said)
+
+
+def _proof_name(entry_id: UUID) -> str:
+    return f"access-log-proofs/{entry_id}.tlog-proof"
 
 
 def _contents(step: Step, found: Slice) -> list[dict[str, Any]]:

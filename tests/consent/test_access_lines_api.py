@@ -238,6 +238,11 @@ _FILLED = {
         "withheld",
         "replaced",
     ],
+    "consent.access_question.": ["asked", "reminded", "overdue", "answered", "accepted", "escalated", "concluded"],
+    "consent.deletion.": ["done", "withdrawn", "refused"],
+    "consent.request.": ["granted", "denied", "lapsed", "withdrawn"],
+    "consent.share_link.": ["made", "extended", "passcode_changed"],
+    "records.rectification.": ["asked", "withdrawn", "escalated"],
     "health_card.carrier.": ["bound", "ended"],
     "health_card.holder.": ["confirmed", "refused"],
     "records.export.": ["asked", "cancelled", "ended"],
@@ -252,7 +257,7 @@ _OF_NOBODY = re.compile(
     r"accounts\.(?!app_authorization)|records\.(upload|sample|release_rule|quarantine|items|item\.changed|image_archive"
     r"|code|unmapped_codes|bulk_replay|commitment|correction\.listed|order\.listed|visit\.listed|document\.unknown)"
     r"|health_card\.(batch|card_sheet|tencent_app|messages|matching|matches|merges|pin\.set)|payments\.product"
-    r"|recognition\.(item|hospital)|consent\.grant\.listed|consent\.access_question\.listed"
+    r"|recognition\.(item|hospital)|consent\.[a-z_]+\.(listed|overseen)"
 )
 
 

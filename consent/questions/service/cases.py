@@ -46,14 +46,14 @@ def ask_question(session: Session, actor: Actor, *, entry_id: UUID, reason: Reas
     :param entry_id: the row; of a line that is folded, any of its rows.
     :returns: the case's id.
     :raises QuestionNotFound: no such row that the actor may read.
-    :raises AccessNotQuestionable: no staff or system of a hospital did it.
+    :raises AccessNotQuestionable: no staff or system of a hospital did it, or it was done about a case.
     :raises QuestionedAlready: the row was questioned before.
     """
     entry = session.scalars(select(AuditEntry).where(AuditEntry.id == entry_id, *may_read(actor))).one_or_none()
     if entry is None or entry.subject_id is None:
         raise QuestionNotFound
     is_look = entry.actor_kind in {ActorKind.STAFF, ActorKind.MACHINE} and entry.hospital_id is not None
-    if not is_look or entry.action.startswith("consent."):
+    if not is_look or entry.action.startswith("consent.access_question."):
         raise AccessNotQuestionable
     term, now = session.get_one(QuestionTerm, reason.value), clock.now()
     due_at = now + timedelta(days=term.answer_days)

@@ -292,7 +292,7 @@ class Asking:
         elif token:
             headers |= bearer(token)
         data = form if form is not None else None if ask.body is None else json.dumps(ask.body, ensure_ascii=False)
-        kind = {"content_type": ask.content_type} if ask.content_type else {}
+        kind: dict[str, Any] = {"content_type": ask.content_type} if ask.content_type else {}
         return client.open(ask.path, method=ask.method, data=data, headers=headers, **kind)
 
 

@@ -16,7 +16,8 @@ from accounts import identify
 from core import clock, db
 from core.db import Base
 from core.web import Guard, Pages, guard_of
-from tests.canary.world import HOME, TREATING, Member, World
+from tests.canary.states import HOME, TREATING
+from tests.canary.world import Member, World
 from tests.support.city import bearer
 from tests.support.entries import condition, named
 from tests.support.fuzzing import TABLE_OF

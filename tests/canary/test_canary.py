@@ -21,7 +21,8 @@ from records.hl7v2 import jobs as hl7v2
 from tests.canary.asking import NOBODY, Ask, Asking, UnknownParameter
 from tests.canary.judging import Judge, set_to_show
 from tests.canary.marks import IDENTITY, Mark, Scanner, name_of, phone_of, text_of
-from tests.canary.world import HOME, PATIENTS, Member, World
+from tests.canary.states import HOME
+from tests.canary.world import PATIENTS, Member, World
 from tests.support import dicom
 from tests.support.city import bearer, resident_id
 from tests.support.hl7v2 import oru

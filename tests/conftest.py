@@ -35,6 +35,7 @@ from records.uploads import jobs as uploads
 from tests.support.city import City
 from tests.support.savepoints import begin_savepoint, keep_statements, send
 from tests.support.settings import random_environment
+from tests.support.watching import Watch, watch
 
 # What a test marked ``system(name)`` needs, and where it stands on Debian (or where ``.ci/run`` puts it).
 SYSTEM_PROGRAMS = {
@@ -110,6 +111,17 @@ def _collect_after_test() -> Iterator[None]:
     gc.collect(1)
 
 
+@pytest.fixture(autouse=True)
+def _everything_seen_is_in_the_log(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No test shows anybody's records without an access row, whatever it is about (``tests.support.watching``)."""
+    yield
+    if "migrated_app" not in request.fixturenames or request.node.get_closest_marker("prove"):
+        return
+    watching: Watch = request.getfixturevalue("migrated_app").extensions["tests.watch"]
+    unlogged, watching.unlogged = watching.unlogged, []
+    assert unlogged == []
+
+
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
     """A folder of this test run."""
@@ -170,6 +182,7 @@ def _patience() -> None:
 def migrated_app(config: Config) -> Iterator[Flask]:
     """The application on a database whose schema the migrations made, with its keys."""
     app = create_app(config)
+    app.extensions["tests.watch"] = watch(app)
     with app.app_context():
         keep_statements(db.orm.engine)
         pool = db.orm.engine.pool

@@ -16,7 +16,8 @@ from accounts import identify
 from core import clock, db
 from core.db import Base
 from core.web import Guard, Pages, guard_of
-from tests.canary.world import HOME, TREATING, Member, World
+from tests.canary.states import HOME, TREATING
+from tests.canary.world import Member, World
 from tests.support.city import bearer
 from tests.support.entries import condition, named
 from tests.support.fuzzing import TABLE_OF
@@ -292,7 +293,7 @@ class Asking:
         elif token:
             headers |= bearer(token)
         data = form if form is not None else None if ask.body is None else json.dumps(ask.body, ensure_ascii=False)
-        kind = {"content_type": ask.content_type} if ask.content_type else {}
+        kind: dict[str, Any] = {"content_type": ask.content_type} if ask.content_type else {}
         return client.open(ask.path, method=ask.method, data=data, headers=headers, **kind)
 
 

@@ -1,7 +1,8 @@
 """Who may see what, told independently of the product: a few lines about who is who."""
 
 from tests.canary.marks import HOUSE, IDENTITY, PERSON, Mark
-from tests.canary.world import HOME, HOUSES, TREATING, World
+from tests.canary.states import HOME, HOUSES, TREATING
+from tests.canary.world import World
 
 # What the guardian of the cast is to the others. ``all``: as to himself; ``open``: but for what is hidden or sensitive.
 RELATIONS = {"guardian": "self", "child": "all", "adolescent": "open", "spouse": "open"}

@@ -10,7 +10,9 @@ from sqlalchemy import ColumnElement, select, true
 
 from consent import service as consent
 from consent.service import access_log
+from core import audit
 from core.actor import Actor
+from health_card import service as health_card
 from health_card.models import Person
 from records.entries import service as entries
 from records.exports import service as exports
@@ -132,7 +134,7 @@ SABOTAGES: dict[str, tuple[list[tuple[Any, str, Any]], str, str]] = {
     "trend": ([(trends, "consent", UNASKED)], "trends.read_trend", LEAK),
     "entry": ([(entries, "consent", UNASKED)], "entries.read_entry", LEAK),
     "access log": (
-        [(access_log, "health_card", Without(access_log.health_card, held_person_ids=_everybody))],
+        [(access_log, "health_card", Without(health_card, held_person_ids=_everybody))],
         "consent.list_access",
         LEAK,
     ),
@@ -140,7 +142,7 @@ SABOTAGES: dict[str, tuple[list[tuple[Any, str, Any]], str, str]] = {
     "access row of a report": ([(reports, "consent", UNRECORDED)], "reports.read_report", UNLOGGED),
     "access row of a timeline": ([(timeline, "consent", UNRECORDED)], "timeline.read_own", UNLOGGED),
     "access rows of orders": (
-        [(orders, "audit", Without(orders.audit, record_act=_nothing))],
+        [(orders, "audit", Without(audit, record_act=_nothing))],
         "orders.list_house_orders",
         UNLOGGED,
     ),

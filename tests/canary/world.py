@@ -2,13 +2,12 @@
 
 import base64
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from accounts.models import Role
 from core import clock, db
@@ -23,6 +22,7 @@ from records.reports.incoming import LOINC
 from records.reports.models import Report, ReportAttachment
 from records.uploads import jobs as uploads
 from tests.canary.marks import HOUSE, Scanner, name_of, phone_of, text_of, value_of
+from tests.canary.states import HOME, HOUSES, STATES, TREATING, State
 from tests.conftest import SteppingClock
 from tests.support import dicom, entries, fhir
 from tests.support.administration import Desk
@@ -33,60 +33,9 @@ from tests.support.documents import DOCUMENT
 from tests.support.hl7v2 import DEFAULT_RESULT, orm, oru
 
 PATIENTS, HOSPITALS = 200, 5
-# The houses that the cast meets: where results come from, where it is treated, and one that has nothing to do with it.
-HOME, TREATING, OTHER = 0, 1, 2
-HOUSES = {"home": HOME, "treating": TREATING, "other": OTHER}
 HIV = (LOINC, "7917-8")
 # What waits for a doctor's review before its patient sees it.
 REVIEWED = (LOINC, "11502-2")
-
-
-@dataclass(frozen=True)
-class State:
-    """Whether and how the treating hospital may see somebody. ``shares``: now. ``open``: makes it so."""
-
-    name: str
-    shares: bool
-    open: Callable[["World", Patient], UUID | None]
-
-
-def _none(_world: "World", _patient: Patient) -> None:
-    return None
-
-
-def _active(world: "World", patient: Patient) -> UUID:
-    return world.city.visit(world.doctors[TREATING], patient, world.hospitals[TREATING])
-
-
-def _revoked(world: "World", patient: Patient) -> UUID:
-    visit_id = _active(world, patient)
-    mine = bearer(patient.token)
-    for grant in world.city.client.get("/api/v1/grants", headers=mine).json["grants"]:
-        assert world.city.client.post(f"/api/v1/grants/{grant['id']}/revoke", headers=mine).status_code < 300
-    return visit_id
-
-
-def _expired(world: "World", patient: Patient) -> UUID:
-    """To the moment: what ends now is over."""
-    visit_id = _active(world, patient)
-    with db.transaction() as session:
-        over = {"now": clock.now(), "before": clock.now() - timedelta(hours=1), "id": patient.person_id}
-        session.execute(
-            text(
-                "UPDATE grants SET starts_at = :before, expires_at = :now, version = version + 1 WHERE person_id = :id"
-            ),
-            over,
-        )
-    return visit_id
-
-
-# A state more is a line more here: the cast gets one patient of each, and every route is asked about him.
-STATES = [
-    State("active", True, _active),
-    State("none", False, _none),
-    State("revoked", False, _revoked),
-    State("expired", False, _expired),
-]
 
 
 @dataclass

@@ -300,7 +300,7 @@ def create_app(config: Config | None = None) -> Flask:
     )
     pages.install(app)
     health_card.tencent.routes.install(app, open_visit=records.visits.service.open_verified)
-    consent.requests.routes.install(app, find_visitor=records.visits.service.get_open_visitor)
+    consent.requests.routes.install(app, find_visitor=records.visits.service.find_open_visitor)
     for blueprint in BLUEPRINTS:
         app.register_api(blueprint)
     for page_blueprint in PAGES:

@@ -8,20 +8,15 @@ from consent.service.choosing import Need, Release
 from consent.service.gate import RESTRICTION, Gate, gate_of, gate_values, look_values
 from consent.service.giving import Narrowing, check_may_give, check_shareable, give_grant, narrow_grant
 from consent.service.grants import (
-    OPEN_TREATMENT_GRANT,
     GrantFilter,
     GrantStatus,
     GrantView,
     Origin,
-    end_treatment_grant,
     end_visit_grants,
     list_grants,
     list_received_grants,
     open_grant,
-    record_treatment_grant,
-    reopen_treatment_grant,
     revoke_grant,
-    treatment_grant,
 )
 from consent.service.hiding import PART_OF, find_hidden, hide_item, show_item
 from consent.service.release import (
@@ -42,6 +37,13 @@ from consent.service.restricting import (
     release_held_item,
     restrict_item,
     withhold_item,
+)
+from consent.service.treating import (
+    OPEN_TREATMENT_GRANT,
+    end_treatment_grant,
+    record_treatment_grant,
+    reopen_treatment_grant,
+    treatment_grant,
 )
 
 __all__ = [

@@ -82,7 +82,7 @@ def _show_nothing_shared(refusal: consent.NothingShared, visit_id: UUID) -> Resp
     """Why nothing is seen, and the way to ask: the form, or how the newest request stands."""
     with db.snapshot() as session:
         asked = requests.find_of_visit(session, current_actor(), visit_id=visit_id)
-        visitor_id = visits.get_open_visitor(session, current_actor(), visit_id=visit_id)
+        visitor_id = visits.find_open_visitor(session, current_actor(), visit_id=visit_id)
     may_ask = visitor_id is not None and current_actor().can("consent:access_request:ask")
     return show_refused(
         "records/nothing_shared.html",

@@ -86,7 +86,7 @@ def open_emergency(
         way = "certificate"
     else:
         visit_id, way = patient, "visit"
-        person_id = visits.find_open_visitor(session, actor, visit_id=visit_id)
+        person_id = visits.get_open_visitor(session, actor, visit_id=visit_id)
     place = Place(terminal_id=terminal_id, department=department, visit_id=visit_id, way=way)
     return emergencies.open_emergency(session, actor, person_id=person_id, cause=cause, place=place, times=times)
 

@@ -70,12 +70,12 @@ def watch(app: Flask) -> Watch:
 
         return placed
 
-    def recording(record: Callable[..., None]) -> Callable[..., None]:
+    def recording(record: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(record)
-        def recorded(*args: Any, **named: Any) -> None:
+        def recorded(*args: Any, **named: Any) -> Any:
             if has_request_context() and named.get("subject_id"):
                 request.environ.setdefault(_NOTED, set()).add(named["subject_id"])
-            record(*args, **named)
+            return record(*args, **named)
 
         return recorded
 

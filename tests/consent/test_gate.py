@@ -24,7 +24,7 @@ from tests.conftest import SteppingClock
 from tests.health_card.family.household import born_years_ago
 from tests.support.city import City
 
-PERSONS, ITEMS, GRANTS = 40, 3, 4
+PERSONS, ITEMS, GRANTS = 40, 3, 8
 DEPARTMENTS = ["0300", "0400"]
 SEED = 20261122
 # What an adult may be to several at once: of one's own person there is one.
@@ -121,7 +121,7 @@ class Town:
             "expires_at": self.at(2), "revoked_at": self.at(None, None, None, -1), **self._recipient(at),
             "kinds": self.some(["laboratory", "imaging", "encounter"]), "visit_ids": self.some(self.visits),
             "item_ids": self.some(items), "uses_left": self.chance.choice([None, None, 0, 1]),
-            "sensitivities": self.some([*Sensitivity]) or [], "may_download": self.chance.random() < 0.7,
+            "sensitivities": self.some([*Sensitivity]) or [], "may_download": self.chance.random() < 0.5,
             "since_on": self.chance.choice([None, None, date(2026, 3, 1)]),
             "until_on": self.chance.choice([None, None, date(2026, 3, 1), date(2026, 3, 2)]),
         }  # fmt: skip

@@ -8,6 +8,7 @@ import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 
 from core import db
@@ -17,8 +18,8 @@ from core.sealing.notes import list_keys
 from core.sealing.reading import HASH_BYTES, KeptHashes, LogDamaged, find_last
 from core.sealing.tiles import Tile, list_new_tiles
 
-# So many leaves at a time: what is read of them is held in memory until it is written.
-MOST = 65_536
+# So many tiles at a time: they are held in memory until they are written.
+MOST = 256
 
 
 class OutsideCopy:
@@ -107,20 +108,17 @@ def bring_out(copy: OutsideCopy) -> None:
         if last is None or last[0].size == size:
             return
         _check_signature(last[1], keys)
-        while size < last[0].size:
-            end = min(size - size % MOST + MOST, last[0].size)
-            _bring_tiles(copy, size, end, is_last=end == last[0].size)
-            size = end
+        wanted = list_new_tiles(size, last[0].size)
+        while some := list(islice(wanted, MOST)):
+            _bring_tiles(copy, some, last[0].size)
         copy.set_mark(last[1], keys)
 
 
-def _bring_tiles(copy: OutsideCopy, start: int, end: int, *, is_last: bool) -> None:
-    """The tiles that these leaves add; partial ones only of the tree that was signed."""
+def _bring_tiles(copy: OutsideCopy, tiles: Sequence[Tile], size: int) -> None:
     with db.snapshot() as session:
-        kept = KeptHashes(session, end)
-        wanted = [tile for tile in list_new_tiles(start, end) if is_last or tile.is_whole]
-        hashes = [kept.read_tile(tile.level, tile.index) for tile in wanted]
-    for tile, content in zip(wanted, hashes, strict=True):
+        kept = KeptHashes(session, size)
+        hashes = [kept.read_tile(tile.level, tile.index) for tile in tiles]
+    for tile, content in zip(tiles, hashes, strict=True):
         copy.keep_tile(tile, content)
 
 

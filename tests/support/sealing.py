@@ -16,6 +16,7 @@ from core.ids import new_id
 from core.sealing.check_proof import Checkpoint
 from core.sealing.copying import OutsideCopy, bring_out
 from core.sealing.notes import KEY_PURPOSE, sign_checkpoint
+from core.sealing.reading import find_last
 from core.sealing.sealer import seal_waiting
 from core.sealing.verifying import Report, verify_log
 
@@ -51,6 +52,14 @@ def seal(copy: OutsideCopy | None = None, *, most: int = 8192) -> int:
     if copy:
         bring_out(copy)
     return sealed
+
+
+def find_newest() -> tuple[Checkpoint, str]:
+    """The newest checkpoint, and its note."""
+    with db.transaction() as session:
+        found = find_last(session)
+    assert found is not None
+    return found
 
 
 def verify(copy: OutsideCopy | None = None) -> Report:

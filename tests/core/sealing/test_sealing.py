@@ -16,17 +16,15 @@ from core import db, keys, statements
 from core.actor import SYSTEM
 from core.audit import AuditEntry
 from core.sealing import LogDamaged, list_proofs
-from core.sealing.check_proof import Checkpoint, NotProven, check_proof, main, read_checkpoint, read_note
-from core.sealing.copying import OutsideCopy, bring_out
+from core.sealing.check_proof import NotProven, check_proof, main, read_checkpoint, read_note
+from core.sealing.copying import OutsideCopy
 from core.sealing.leaves import READ_COLUMNS, write_leaf
 from core.sealing.merkle import hash_leaf
 from core.sealing.models import LogCheckpoint, LogLeaf, UnsealedEntry
-from core.sealing.notes import KEY_PURPOSE, list_keys, sign_checkpoint
-from core.sealing.reading import find_last, find_tile
+from core.sealing.notes import KEY_PURPOSE, list_keys
 from core.sealing.sealer import BROKEN, EVERY_SECONDS, run_forever, seal_all
-from core.sealing.tiles import Tile
 from tests.conftest import SteppingClock
-from tests.support.sealing import ORIGIN, act, seal, verify
+from tests.support.sealing import ORIGIN, act, find_newest, seal, verify
 
 
 def places(ids: Sequence[UUID]) -> list[int]:
@@ -36,26 +34,19 @@ def places(ids: Sequence[UUID]) -> list[int]:
     return [found[entry_id] for entry_id in ids]
 
 
-def last() -> tuple[Checkpoint, str]:
-    with db.transaction() as session:
-        found = find_last(session)
-    assert found is not None
-    return found
-
-
 def test_rows_get_places_without_a_gap_in_the_order_of_sealing(app: Flask) -> None:
     later, first = act(3), act(2)
     with db.transaction() as session:
         # These wait in a transaction that has not ended while the others are sealed.
         session.execute(text("DELETE FROM audit_unsealed WHERE entry_id = ANY(:ids)"), {"ids": later})
     seal()
-    before = last()[0].size
+    before = find_newest()[0].size
     with db.transaction() as session:
         session.add_all(UnsealedEntry(entry_id=entry_id) for entry_id in later)
     assert seal() == 3
     assert places(later) == [before, before + 1, before + 2]
     assert max(places(first)) < before
-    assert last()[0].size == before + 3
+    assert find_newest()[0].size == before + 3
     with db.transaction() as session:
         assert session.scalar(select(func.count(LogLeaf.index))) == before + 3
         assert session.scalar(select(func.max(LogLeaf.index))) == before + 2
@@ -65,9 +56,9 @@ def test_rows_get_places_without_a_gap_in_the_order_of_sealing(app: Flask) -> No
 def test_nothing_is_signed_when_nothing_waits(app: Flask) -> None:
     act()
     assert seal() > 0
-    signed = last()
+    signed = find_newest()
     assert seal() == 0
-    assert last() == signed
+    assert find_newest() == signed
 
 
 def test_a_leaf_is_canonical_json_of_every_column_that_is_set(app: Flask) -> None:
@@ -127,7 +118,7 @@ def test_a_proof_holds_for_who_has_nothing_but_the_file_and_the_keys(
         checkpoint, index, entry = check_proof(str(proof), signers)
         assert (index, json.loads(entry)["id"]) == (proof.index, str(entry_id))
         assert json.loads(entry)["salt"] == proof.salt.hex()
-        assert checkpoint == last()[0]
+        assert checkpoint == find_newest()[0]
     proof = proofs[mine[0]]
     (tmp_path / "keys").write_text("".join(f"{key}\n" for key in signers))
     (tmp_path / "mine.tlog-proof").write_text(str(proof))
@@ -150,7 +141,7 @@ def test_a_proof_of_something_else_does_not_hold(app: Flask) -> None:
     lines = str(one).split("\n")
     forged = [
         "\n".join([lines[0], str(other).split("\n")[1], *lines[2:]]),
-        str(one).replace(str(last()[0].size), str(last()[0].size + 1)),
+        str(one).replace(str(find_newest()[0].size), str(find_newest()[0].size + 1)),
         str(one).replace("tlog-proof@v1", "tlog-proof@v2"),
         "\n".join(lines[:1]),
         str(one).replace("index ", "index -"),
@@ -179,7 +170,7 @@ def test_what_an_older_key_signed_holds_after_it_was_replaced_and_has_expired(
 ) -> None:
     act()
     seal()
-    signed = last()[1]
+    signed = find_newest()[1]
     with db.transaction() as session:
         keys.rotate_ring(session, SYSTEM, KEY_PURPOSE)
     stepping_clock.forward(days=30)
@@ -189,9 +180,9 @@ def test_what_an_older_key_signed_holds_after_it_was_replaced_and_has_expired(
     with db.snapshot() as session:
         signers = list_keys(session, ORIGIN)
     text_, old = read_note(signed, signers)
-    new = read_note(last()[1], signers)[1]
+    new = read_note(find_newest()[1], signers)[1]
     assert old != new
-    assert read_checkpoint(text_).origin == read_checkpoint(last()[1]).origin
+    assert read_checkpoint(text_).origin == read_checkpoint(find_newest()[1]).origin
     assert verify().found == []
 
 
@@ -204,96 +195,10 @@ def test_what_a_killed_key_signed_is_held_by_what_was_signed_after_it(app: Flask
         keys.kill_key(session, kid)
     keys.forget_rings()
     assert seal(copy) > 0
-    note = last()[1]
+    note = find_newest()[1]
     with db.snapshot() as session:
         assert read_note(note, list_keys(session, ORIGIN))
     assert verify(copy).found == []
-
-
-# The copy outside
-
-
-def test_the_copy_is_a_log_of_files_that_others_can_serve(app: Flask, copy: OutsideCopy) -> None:
-    act(300)
-    seal(copy)
-    size, note = last()[0].size, last()[1]
-    assert (copy.folder / "checkpoint").read_text() == note
-    whole, rest = divmod(size, 256)
-    assert len((copy.folder / "tile/0/000").read_bytes()) == 8192
-    assert len((copy.folder / f"tile/0/{whole:03}.p/{rest}").read_bytes()) == rest * 32
-    assert copy.read_tile(Tile(1, 0, whole)) is not None
-    act(256)
-    seal(copy)
-    assert not (copy.folder / f"tile/0/{whole:03}.p").exists()
-    assert copy.read_tile(Tile(0, whole, rest)) == (copy.folder / f"tile/0/{whole:03}").read_bytes()[: rest * 32]
-    assert verify(copy).found == []
-
-
-def test_what_was_sealed_and_not_copied_when_the_sealer_died_is_copied_next(app: Flask, copy: OutsideCopy) -> None:
-    act(3)
-    seal(copy)
-    copied = copy.read_mark()
-    act(300)
-    seal()
-    assert copy.read_mark() == copied
-    # It died between two tiles as well.
-    with db.snapshot() as session:
-        first = find_tile(session, Tile(0, 0))
-    assert first is not None
-    copy.keep_tile(Tile(0, 0), first)
-    bring_out(copy)
-    assert copy.read_mark() == last()[0]
-    assert verify(copy).found == []
-
-
-def test_a_mark_never_goes_back(app: Flask, copy: OutsideCopy) -> None:
-    act(3)
-    seal(copy)
-    ahead = last()[0]
-    (copy.folder / "checkpoint").write_text(make_note(Checkpoint(ORIGIN, ahead.size + 1, b"\x01" * 32)))
-    act()
-    with pytest.raises(LogDamaged, match="rows were lost"):
-        seal(copy)
-    assert last()[0] == ahead
-    with pytest.raises(LogDamaged, match="rows were lost"):
-        bring_out(copy)
-
-
-def test_nothing_is_signed_over_leaves_that_the_copy_does_not_hold(app: Flask, copy: OutsideCopy) -> None:
-    act(3)
-    seal(copy)
-    signed = last()[0]
-    (copy.folder / "checkpoint").write_text(make_note(Checkpoint(ORIGIN, signed.size - 1, b"\x01" * 32)))
-    act()
-    with pytest.raises(LogDamaged, match="not those that the copy holds"):
-        seal(copy)
-    with pytest.raises(LogDamaged, match="not those that the copy holds"):
-        bring_out(copy)
-    assert last()[0] == signed
-
-
-def test_a_tile_of_the_copy_is_never_overwritten(app: Flask, copy: OutsideCopy) -> None:
-    act(300)
-    path = copy.folder / "tile/0/000"
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"x" * 8192)
-    with pytest.raises(LogDamaged, match="another tile/0/000"):
-        seal(copy)
-    assert path.read_bytes() == b"x" * 8192
-    assert copy.read_mark() is None
-
-
-def test_a_copy_that_nobody_known_has_signed_is_damaged(app: Flask, copy: OutsideCopy) -> None:
-    act()
-    seal(copy)
-    (copy.folder / "checkpoint").write_text(last()[1].replace(ORIGIN, "other.example"))
-    with pytest.raises(LogDamaged, match="no known key"):
-        copy.read_mark()
-
-
-def make_note(checkpoint: Checkpoint) -> str:
-    with db.snapshot() as session:
-        return sign_checkpoint(checkpoint, keys.ring(session, KEY_PURPOSE).signing_key)
 
 
 # The worker
@@ -303,7 +208,7 @@ def test_the_worker_seals_what_waits_and_copies_it(app: Flask, copy: OutsideCopy
     ids = act(2)
     assert seal_all() >= 2
     assert places(ids)
-    assert copy.read_mark() == last()[0]
+    assert copy.read_mark() == find_newest()[0]
     assert seal_all() == 0
 
 
@@ -312,7 +217,7 @@ def test_a_damaged_log_is_not_sealed_on_and_rows_wait(
 ) -> None:
     act()
     seal_all()
-    signed = last()[0]
+    signed = find_newest()[0]
     with db.transaction() as session:
         session.execute(text("ALTER TABLE audit_leaves DISABLE TRIGGER USER"))
         session.execute(text("UPDATE audit_leaves SET hash = sha256(hash) WHERE index = 0"))
@@ -324,7 +229,7 @@ def test_a_damaged_log_is_not_sealed_on_and_rows_wait(
             return timeout == EVERY_SECONDS
 
     run_forever(app, Once())
-    assert last()[0] == signed
+    assert find_newest()[0] == signed
     assert BROKEN._value.get() == 1
     assert "audit_log.not_sealed" in caplog.text
     with db.transaction() as session:
@@ -335,14 +240,14 @@ def test_a_damaged_log_is_not_sealed_on_and_rows_wait(
 def test_without_a_copy_a_damaged_log_is_not_signed_either(app: Flask) -> None:
     act()
     seal()
-    signed = last()[0]
+    signed = find_newest()[0]
     with db.transaction() as session:
         session.execute(text("ALTER TABLE audit_leaves DISABLE TRIGGER USER"))
         session.execute(text("UPDATE audit_leaves SET hash = sha256(hash) WHERE index = 0"))
     act()
     with pytest.raises(LogDamaged, match="do not lead to the root that was signed"):
         seal()
-    assert last()[0] == signed
+    assert find_newest()[0] == signed
 
 
 # The addresses
@@ -351,7 +256,7 @@ def test_without_a_copy_a_damaged_log_is_not_signed_either(app: Flask) -> None:
 def test_the_log_is_served_as_its_format_says(app: Flask, copy: OutsideCopy) -> None:
     ids = act(300)
     seal()
-    checkpoint, note = last()
+    checkpoint, note = find_newest()
     client = app.test_client()
     reply = client.get("/audit-log/checkpoint")
     assert (reply.status_code, reply.text, reply.content_type) == (200, note, "text/plain; charset=utf-8")

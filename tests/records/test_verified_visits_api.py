@@ -63,6 +63,18 @@ def test_a_verified_code_opens_a_visit_and_its_grant_and_the_person_is_told_once
     assert chart.status_code == 403
 
 
+@pytest.mark.parametrize(("treating", "asked"), [("never", 0), ("ask", 1)])
+def test_a_verified_code_opens_no_more_than_the_standing_policy(house: House, treating: str, asked: int) -> None:
+    patient, client = house.city.patient(), house.city.client
+    read = client.get("/api/v1/sharing-policy", headers=bearer(patient.token)).json
+    chosen = {"treating": treating, "version": 0, "notice_hash": read["notice"]["hash"]}
+    assert client.put("/api/v1/sharing-policy", json=chosen, headers=bearer(patient.token)).status_code == 200
+    visit_id = UUID(verify(house, house.city.code(patient))["visitId"])
+    assert count(Grant, visit_id=visit_id) == 0
+    waiting = client.get("/api/v1/access-requests?state=requested", headers=bearer(patient.token)).json["requests"]
+    assert [each["visit_id"] for each in waiting] == [str(visit_id)] * asked
+
+
 def test_desk_and_system_continue_the_same_visit(house: House, stepping_clock: SteppingClock) -> None:
     house.system.sign_in()
     city, patient = house.city, house.city.patient()

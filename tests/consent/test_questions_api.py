@@ -155,6 +155,11 @@ def test_a_doctor_does_not_answer_and_another_hospital_finds_nothing(scene: Scen
     stranger = scene.city.staff(scene.city.hospital(), Role.REGISTRAR)
     assert refusal(scene.answer(question_id, stranger.token)) == (404, "consent.question_not_found")
     assert scene.get(stranger.token, "received-questions").get_json()["questions"] == []
+    browser = Browser(scene.city.app)
+    browser.sign_in(stranger)
+    at, found = f"/access-questions/{question_id}", {"answer": "duty", "text": "x"}
+    assert (browser.get(at).status_code, browser.post(f"{at}/answer", found).status_code) == (404, 404)
+    assert scene.get(scene.patient.token, at.lstrip("/")).get_json()["state"] == "open"
 
 
 def test_only_ones_own_rows_of_hospitals_are_questioned_and_once(scene: Scene) -> None:

@@ -127,8 +127,6 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
         "records:quarantine:dismiss",
         "records:upload:manage",
         "records:code_mapping:manage",
-        "consent:house_erasure:read",
-        "consent:question:answer",
     },
     Role.DOCTOR: _SIGNED_IN
     | _AT_A_DESK
@@ -151,7 +149,13 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
     },
     # The office that looks at what doctors have opened in emergencies; it treats nobody and sees no records.
     Role.MEDICAL_AFFAIRS: _SIGNED_IN
-    | {"consent:emergency:read", "consent:emergency:review", "records:emergency:count"},
+    | {
+        "consent:emergency:read",
+        "consent:emergency:review",
+        "consent:house_erasure:read",
+        "consent:question:answer",
+        "records:emergency:count",
+    },
     # Three roles, separated (三员分立): who runs the platform, who hands out rights and keys, who watches both.
     Role.OPERATOR: _SIGNED_IN
     | {

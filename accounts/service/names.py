@@ -12,7 +12,7 @@ from accounts.models import DicomEndpoint, Hospital, MachineClient, MllpEndpoint
 from accounts.service.hospitals import HospitalCard, list_hospitals
 from core.actor import ActorKind
 
-_TITLES = {Role.DOCTOR.value: "医生", Role.REGISTRAR.value: "登记员"}
+_TITLES = {Role.DOCTOR.value: "医生", Role.REGISTRAR.value: "登记员", Role.MEDICAL_AFFAIRS.value: "医务科工作人员"}
 # Of two characters; with a name of two characters it is a surname of one.
 _LONG_SURNAMES = (
     "欧阳 司马 上官 诸葛 司徒 东方 皇甫 尉迟 公孙 慕容 令狐 宇文 长孙 夏侯 轩辕 端木 百里 南宫 独孤 钟离 澹台 "
@@ -67,7 +67,7 @@ def list_practitioners(
 
 @dataclass(frozen=True)
 class StaffName:
-    """Somebody of a hospital as its patients are told of him (``StaffNaming``). ``role``: doctor or registrar."""
+    """Somebody of a hospital as its patients are told of him (``StaffNaming``). ``role``: see ``Role``."""
 
     name: str
     role: str

@@ -36,7 +36,7 @@ class Scene:
     hospital: Hospital
     patient: Patient
     doctor: Staff
-    registrar: Staff
+    office: Staff
     report_id: UUID
 
     def look(self, who: Staff | None = None) -> str:
@@ -99,9 +99,9 @@ def refusal(reply: TestResponse) -> tuple[int, str]:
 @pytest.fixture(scope="module")
 def made(module_city: City) -> Scene:
     hospital, patient = module_city.hospital(), module_city.patient()
-    doctor, registrar = module_city.staff(hospital), module_city.staff(hospital, Role.REGISTRAR, "测试登记员")
+    doctor, office = module_city.staff(hospital), module_city.staff(hospital, Role.MEDICAL_AFFAIRS, "测试医务科")
     module_city.visit(doctor, patient, hospital)
-    return Scene(module_city, hospital, patient, doctor, registrar, module_city.place_report(patient, hospital))
+    return Scene(module_city, hospital, patient, doctor, office, module_city.place_report(patient, hospital))
 
 
 @pytest.fixture
@@ -114,14 +114,14 @@ def test_a_question_is_answered_and_accepted(scene: Scene) -> None:
     case = scene.ask(entry_id).get_json()
     assert (case["state"], case["entry_id"], case["item_kind"]) == ("open", entry_id, "laboratory")
     assert case["events"][0] | {"at": ""} == {"at": "", "kind": "asked", "code": "not_needed", "text": PLAIN}
-    (received,) = scene.get(scene.registrar.token, "received-questions?state=open").get_json()["questions"]
+    (received,) = scene.get(scene.office.token, "received-questions?state=open").get_json()["questions"]
     assert (received["who"], received["person_name"]) == ("测试医生甲", "张*试")
     assert received["events"][0]["text"] == PLAIN
     assert "血常规" not in str(received)
-    answered = scene.answer(case["id"], scene.registrar.token)
+    answered = scene.answer(case["id"], scene.office.token)
     assert (answered.status_code, answered.get_json()["state"]) == (200, "answered")
     assert scene.told(scene.patient) == ["question_answered"]
-    assert refusal(scene.answer(case["id"], scene.registrar.token)) == (409, "consent.question_has_moved")
+    assert refusal(scene.answer(case["id"], scene.office.token)) == (409, "consent.question_has_moved")
     closed = scene.post(scene.patient.token, f"access-questions/{case['id']}/accept").get_json()
     assert (closed["state"], closed["answer"]) == ("closed", "treatment")
     assert [event["kind"] for event in closed["events"]] == ["asked", "answered", "accepted"]
@@ -137,22 +137,22 @@ def test_a_system_of_the_hospital_answers_too(scene: Scene) -> None:
 
 
 def test_nobody_answers_for_himself(scene: Scene) -> None:
-    case = scene.ask(scene.look(scene.registrar)).get_json()
-    assert refusal(scene.answer(case["id"], scene.registrar.token)) == (403, "consent.question_about_oneself")
+    case = scene.ask(scene.look(scene.office)).get_json()
+    assert refusal(scene.answer(case["id"], scene.office.token)) == (403, "consent.question_about_oneself")
     with pytest.raises(DBAPIError, match="not_oneself"), db.transaction() as session:
         session.execute(
             update(AccessQuestion)
             .where(AccessQuestion.id == UUID(case["id"]))
-            .values(state="answered", answer="duty", answered_by=scene.registrar.id, answered_at=clock.now())
+            .values(state="answered", answer="duty", answered_by=scene.office.id, answered_at=clock.now())
         )
-    other = scene.city.staff(scene.hospital, Role.REGISTRAR)
+    other = scene.city.staff(scene.hospital, Role.MEDICAL_AFFAIRS)
     assert scene.answer(case["id"], other.token).status_code == 200
 
 
 def test_a_doctor_does_not_answer_and_another_hospital_finds_nothing(scene: Scene) -> None:
     question_id = scene.asked()
     assert refusal(scene.answer(question_id, scene.doctor.token)) == (403, "core.permission_missing")
-    stranger = scene.city.staff(scene.city.hospital(), Role.REGISTRAR)
+    stranger = scene.city.staff(scene.city.hospital(), Role.MEDICAL_AFFAIRS)
     assert refusal(scene.answer(question_id, stranger.token)) == (404, "consent.question_not_found")
     assert scene.get(stranger.token, "received-questions").get_json()["questions"] == []
     browser = Browser(scene.city.app)
@@ -190,12 +190,12 @@ def test_within_its_term_a_hospital_is_waited_for_and_after_it_the_patient_escal
     accept = scene.post(scene.patient.token, f"access-questions/{question_id}/accept")
     assert refusal(accept) == (409, "consent.question_has_moved")
     scene.pass_term(question_id)
-    (late,) = scene.get(scene.registrar.token, "received-questions?is_overdue=true").get_json()["questions"]
+    (late,) = scene.get(scene.office.token, "received-questions?is_overdue=true").get_json()["questions"]
     assert (late["id"], late["is_overdue"]) == (question_id, True)
     escalated = scene.post(scene.patient.token, escalate, {"text": "没有人理我"})
     assert escalated.get_json()["state"] == "escalated"
     assert refusal(scene.post(scene.patient.token, escalate)) == (409, "consent.question_has_moved")
-    assert refusal(scene.answer(question_id, scene.registrar.token)) == (409, "consent.question_has_moved")
+    assert refusal(scene.answer(question_id, scene.office.token)) == (409, "consent.question_has_moved")
 
 
 def test_a_term_is_noted_once_and_the_patient_told(scene: Scene) -> None:
@@ -208,7 +208,7 @@ def test_a_term_is_noted_once_and_the_patient_told(scene: Scene) -> None:
     assert scene.told(scene.patient) == ["question_overdue"]
     events = scene.get(scene.patient.token, f"access-questions/{question_id}").get_json()["events"]
     assert [event["kind"] for event in events] == ["asked", "overdue"]
-    assert scene.answer(question_id, scene.registrar.token).status_code == 200
+    assert scene.answer(question_id, scene.office.token).status_code == 200
     assert scene.told(scene.patient) == ["question_overdue", "question_answered"]
 
 
@@ -219,7 +219,7 @@ def test_the_audit_administrator_concludes_what_was_escalated_and_nothing_else(s
     conclude = f"operator/access-questions/{question_id}/conclude"
     found = {"conclusion": "unjustified", "text": "没有诊疗关系"}
     assert refusal(scene.post(watcher.token, conclude, found)) == (409, "consent.question_has_moved")
-    assert scene.answer(question_id, scene.registrar.token).status_code == 200
+    assert scene.answer(question_id, scene.office.token).status_code == 200
     listed = scene.get(operator.token, f"operator/access-questions?hospital_id={scene.hospital.id}").get_json()
     (case,) = listed["questions"]
     assert not {"person_name", "patient_number", "who"} & case.keys()
@@ -242,13 +242,13 @@ def test_what_a_minor_asks_about_a_hidden_item_is_his_alone(scene: Scene) -> Non
     assert household.accept(minor, code).status_code == 200
     report_id = city.place_report(minor, scene.hospital)
     city.visit(scene.doctor, minor, scene.hospital)
-    theirs = Scene(city, scene.hospital, minor, scene.doctor, scene.registrar, report_id)
+    theirs = Scene(city, scene.hospital, minor, scene.doctor, scene.office, report_id)
     question_id = theirs.asked()
     (seen,) = scene.get(mother.token, "access-questions").get_json()["questions"]
     assert "text" not in seen["events"][0]
     with db.transaction() as session:
         consent.hide_item(session, minor.actor, person_id=minor.person_id, of=("report", report_id))
-    assert theirs.answer(question_id, scene.registrar.token).status_code == 200
+    assert theirs.answer(question_id, scene.office.token).status_code == 200
     assert scene.get(mother.token, "access-questions").get_json()["questions"] == []
     assert refusal(scene.get(mother.token, f"access-questions/{question_id}"))[0] == 404
     escalate = scene.post(mother.token, f"access-questions/{question_id}/escalate")
@@ -278,7 +278,7 @@ def test_what_is_written_is_sealed_and_what_happened_stays(scene: Scene) -> None
 def test_a_registrar_answers_on_a_page(scene: Scene) -> None:
     question_id = scene.asked()
     browser = Browser(scene.city.app)
-    browser.sign_in(scene.registrar)
+    browser.sign_in(scene.office)
     page = browser.get("/access-questions?state=open").text
     assert "与我的诊疗无关" in page
     assert f"/access-questions/{question_id}" in page

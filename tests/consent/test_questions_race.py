@@ -45,7 +45,7 @@ def test_every_step_is_taken_once(committing_city: City) -> None:
     city = committing_city
     hospital, patient = city.hospital(), city.patient()
     doctor = city.staff(hospital)
-    registrars = [city.staff(hospital, Role.REGISTRAR) for _ in range(AT_ONCE)]
+    office = [city.staff(hospital, Role.MEDICAL_AFFAIRS) for _ in range(AT_ONCE)]
     city.visit(doctor, patient, hospital)
     with db.transaction() as session:
         consent.release(session, doctor.actor, person_id=patient.person_id, action="records.report.read")
@@ -60,16 +60,16 @@ def test_every_step_is_taken_once(committing_city: City) -> None:
     with db.transaction() as session:
         question_id = session.scalars(select(AccessQuestion.id).where(AccessQuestion.entry_id == row.id)).one()
 
-    def answer_as(registrar: int) -> Callable[[Session], None]:
+    def answer_as(one: int) -> Callable[[Session], None]:
         return lambda session: questions.answer_question(
-            session, registrars[registrar].actor, question_id=question_id, answer=Answer.DUTY, text=str(registrar)
+            session, office[one].actor, question_id=question_id, answer=Answer.DUTY, text=str(one)
         )
 
     refused = at_once(city, *map(answer_as, range(AT_ONCE)))
     assert sorted(map(str, refused)) == sorted(map(str, [None] + [QuestionHasMoved] * (AT_ONCE - 1)))
     with db.transaction() as session:
         answered_by = session.get_one(AccessQuestion, question_id).answered_by
-    assert answered_by == registrars[refused.index(None)].actor.id
+    assert answered_by == office[refused.index(None)].actor.id
 
     def accept(session: Session) -> None:
         questions.accept_answer(session, patient.actor, question_id=question_id)

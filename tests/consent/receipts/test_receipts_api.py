@@ -32,6 +32,7 @@ class Ward:
         self.city, self.patient = city, city.patient()
         self.hospital, self.elsewhere = city.hospital("市第二测试医院"), city.hospital("市第三测试医院")
         self.registrar = city.staff(self.hospital, Role.REGISTRAR)
+        self.office = city.staff(self.hospital, Role.MEDICAL_AFFAIRS)
         self.machine, self.stranger = (
             city.machine(self.hospital, SCOPES, "集成平台"),
             city.machine(self.elsewhere, SCOPES),
@@ -114,7 +115,7 @@ def test_a_revoke_asks_whoever_copied_and_the_signed_answer_is_shown_to_all_thre
     assert jwt.api_jws.decode(own["receipt"]["jws"], jwt.PyJWK(ward.machine.private_jwk), ["ES256"])
     assert ward.asked(is_open=True) == []
     desk, operator = Browser(ward.city.app), Browser(ward.city.app)
-    desk.sign_in(ward.registrar)
+    desk.sign_in(ward.office)
     operator.sign_in(ward.city.staff(None, Role.OPERATOR))
     for page in (desk.get("/erasures").text, operator.get("/operator/erasures").text):
         assert "患者撤回授权" in page

@@ -10,6 +10,8 @@ from werkzeug.test import TestResponse
 
 from consent.models import Grant
 from consent.requests import jobs
+from consent.requests import service as requests
+from consent.requests.refusals import AccessRequestNotFound
 from consent.requests.service import asking as limits_of_asking
 from core import db
 from core.actor import SYSTEM, Actor, ActorKind
@@ -218,6 +220,15 @@ def test_who_acts_for_an_adult_does_not_answer_for_him(asking: Asking, visit_id:
     for path, body in (("", None), ("/grant", {"version": 1}), ("/deny", {"version": 1})):
         reply = asking.phone("POST" if body else "GET", f"/access-requests/{request_id}{path}", body, who=spouse)
         refused(reply, 404, "consent.access_request_not_found")
+
+
+def test_the_service_itself_takes_no_answer_of_who_does_not_decide(asking: Asking, visit_id: Any) -> None:
+    spouse, request_id = asking.city.patient("李测试"), UUID(asking.ask_at(visit_id))
+    let_act(spouse, asking.patient, Relation.SPOUSE)
+    with pytest.raises(AccessRequestNotFound), db.transaction() as session:
+        requests.grant_request(session, spouse.actor, request_id=request_id, version=1, part=requests.Part())
+    with pytest.raises(AccessRequestNotFound), db.transaction() as session:
+        requests.deny_request(session, spouse.actor, request_id=request_id, version=1)
 
 
 def test_a_guardian_answers_for_a_child_until_it_is_fourteen(city: City, stepping_clock: SteppingClock) -> None:

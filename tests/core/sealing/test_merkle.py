@@ -116,6 +116,15 @@ def test_a_proof_leads_from_its_leaf_to_the_root_and_nothing_else_does(size: int
     assert not is_proven(leaf, index, size, [*path, b"x" * 32], root)
 
 
+def test_a_proof_has_the_length_that_its_place_asks_for() -> None:
+    kept = tree_of(300)
+    path = prove_inclusion(kept.read, 299, 300)
+    with pytest.raises(NotProven, match="too short"):
+        lead_to_root(kept.leaves[299], 299, 300, path[:-1])
+    with pytest.raises(NotProven, match="too long"):
+        lead_to_root(kept.leaves[299], 299, 300, [*path, path[0]])
+
+
 def test_a_tree_of_three_levels_of_tiles_is_as_every_other() -> None:
     kept = tree_of(65_800)
     assert set(kept.nodes) == {*((1, index) for index in range(257)), (2, 0)}

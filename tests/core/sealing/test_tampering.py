@@ -16,6 +16,7 @@ from core.sealing.adopting import adopt_copy
 from core.sealing.check_proof import check_proof
 from core.sealing.copying import OutsideCopy
 from core.sealing.notes import list_keys
+from core.sealing.tiles import list_new_tiles
 from tests.support.sealing import ORIGIN, Connection, Tampering, act, seal, verify
 
 ROWS, TIMES, SEED = 300, 70, 20261122
@@ -119,10 +120,11 @@ def test_what_is_not_the_same_log_is_not_taken_over(tampering: Tampering, sealed
             adopt_copy(session, SYSTEM, sealed)
     with tampering.once():
         tampering.ways["truncate_with_rows"]()
-        tile = sealed.folder / "tile/0/000"
+        newest = [tile for tile in list_new_tiles(0, tampering.size) if tile.level == 0][-1]
+        tile = sealed.folder / newest.path
         kept = tile.read_bytes()
-        tile.write_bytes(bytes(len(kept)))
-        with pytest.raises(LogDamaged, match="does not"), db.transaction() as session:
+        tile.write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]))
+        with pytest.raises(LogDamaged, match="do not lead to the root"), db.transaction() as session:
             adopt_copy(session, SYSTEM, sealed)
         tile.write_bytes(kept)
 

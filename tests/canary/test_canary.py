@@ -20,7 +20,7 @@ from core.db import Base
 from records.hl7v2 import jobs as hl7v2
 from tests.canary.asking import NOBODY, Ask, Asking, UnknownParameter
 from tests.canary.judging import Judge, set_to_show
-from tests.canary.marks import IDENTITY, Mark, Scanner, name_of, phone_of, text_of
+from tests.canary.marks import IDENTITY, PERSON, Mark, Scanner, name_of, phone_of, text_of
 from tests.canary.states import HOME
 from tests.canary.world import PATIENTS, Member, World
 from tests.support import dicom
@@ -106,7 +106,8 @@ def test_what_is_at_rest_in_clear_is_known(app: Flask, world: World) -> None:
     with db.snapshot() as session:
         for table in Base.metadata.sorted_tables:
             written = "\n".join(str(tuple(row)) for row in session.execute(select(table)))
-            if marks := world.scanner.find(written):
+            # Its id stands wherever something is somebody's.
+            if marks := {mark for mark in world.scanner.find(written) if mark.field != PERSON}:
                 found[table.name] = marks
     assert [name for name, marks in found.items() if any(mark.field == IDENTITY for mark in marks)] == []
     assert set(found) - IN_CLEAR == set()

@@ -5,6 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -131,9 +132,12 @@ class Asking:
         """What one route is asked about one person, in every form that it takes."""
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             for about, known in self._named(rule, member):
-                path = _PARAMETER.sub(lambda found, known=known: self.fill(rule, found[2], member, known), rule.rule)
+                path = _PARAMETER.sub(partial(self._fill_found, rule, member, known), rule.rule)
                 for query in self._queries(rule, member) if method == "GET" else ("",):
                     yield Ask(rule, method, path + query, about, *self._body(rule, method, member))
+
+    def _fill_found(self, rule: Rule, member: Member, known: dict[str, str], found: re.Match[str]) -> str:
+        return self.fill(rule, found[2], member, known)
 
     def _named(self, rule: Rule, member: Member) -> Iterator[tuple[str, dict[str, str]]]:
         """Each thing of the person that the route can be asked for."""
@@ -162,7 +166,7 @@ class Asking:
 
         :raises UnknownParameter: nobody has said what it names.
         """
-        choices = {found[1]: found[0] for found in _CHOICES.findall(rule.rule)}
+        choices: dict[str, str] = {found[1]: found[0] for found in _CHOICES.findall(rule.rule)}
         world, patient = self.world, member.patient
         own = {
             "person_id": str(patient.person_id),
@@ -280,7 +284,8 @@ class Asking:
         now = clock.in_city(clock.now())
         if schema.get("format") in {"date", "date-time"}:
             return now.date().isoformat() if schema["format"] == "date" else now.isoformat()
-        return "1" * max(6, schema.get("minLength", 0))
+        shortest: int = schema.get("minLength", 0)
+        return "1" * max(6, shortest)
 
     def send(self, who: str, ask: Ask, request_id: str) -> TestResponse:
         """With the proof that this one has: a page's cookie and its form token, or a bearer token."""

@@ -281,7 +281,8 @@ def _upload(world: World, house: int, *rows: dict[str, str]) -> dict[str, Any]:
         "/api/v1/uploads", data=write_upload(*rows), content_type="text/csv", headers=headers
     )
     assert reply.status_code == 200, reply.text
-    return dict(reply.json)
+    found: dict[str, Any] = reply.get_json()
+    return found
 
 
 def _leave_waiting(world: World, house: int) -> None:

@@ -30,6 +30,7 @@ FOUND = "reads on about what its caller has found through the gate, or stands in
 HOUSE = "what a hospital made itself, for its own people; each person is told in the access log"
 TELLS = "finds out who has to be told, for jobs; shows nothing"
 QUALITY = "how well images were made, for those who answer for it: findings and no names"
+KEEPS = "says for how long records have to be kept: the last dates and counts of whole persons"
 SEEN = "writes down what a login has seen, by the id of what it was shown"
 
 # Everything else that reads these tables: by module and function (or the name of the statement), with the reason.
@@ -83,6 +84,7 @@ KNOWN: dict[str, dict[str, str]] = {
         "_find_version": FOUND,
     },
     "records/reports/service/versions.py": {"_VERSIONS": FOUND, "list_versions": FOUND},
+    "records/rights/service.py": {"_BEYOND": KEEPS, "_LAST": KEEPS},
     "records/timeline/reading.py": {"_AFTER_LAST": FOUND},
     "records/timeline/seeing.py": {"_MARK": SEEN},
     "records/viewing/first_looks.py": {"find_unmade": FILES},

@@ -156,6 +156,7 @@ ACTIONS = {
     "records.rectification.asked": "申请更正记录",
     "records.rectification.declined": "不予更正记录",
     "records.rectification.escalated": "更正申请转平台",
+    "records.rectification.listed": "查看更正申请",
     "records.rectification.withdrawn": "撤回更正申请",
     "records.report.filed": "上传报告",
     "records.report.printed": "生成报告文件",

@@ -31,7 +31,7 @@ class State(StrEnum):
     CLOSED = "closed"
 
 
-class Answer(StrEnum):
+class HouseAnswer(StrEnum):
     """What the hospital says of the look."""
 
     TREATMENT = "treatment"
@@ -95,7 +95,7 @@ class AccessQuestion(WithId, Base):
     __table_args__ = (
         _one_of("reason", Reason),
         _one_of("state", State),
-        _one_of("answer", Answer),
+        _one_of("answer", HouseAnswer),
         _one_of("conclusion", Conclusion),
         CheckConstraint("answered_by <> looker_id", name="not_oneself"),
         CheckConstraint(

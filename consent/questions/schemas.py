@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from consent.questions.models import Answer, Conclusion, Reason, State
+from consent.questions.models import Conclusion, HouseAnswer, Reason, State
 from core.api import Received, Shown
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
@@ -33,7 +33,7 @@ class QuestionEscalated(Received):
 
 
 class QuestionAnswered(Received):
-    answer: Answer = Field(
+    answer: HouseAnswer = Field(
         description="treatment (needed for it), duty (by law or office), mistake, or improper (and dealt with)"
     )
     text: Text = Field(description="for the patient; kept sealed")

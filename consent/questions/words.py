@@ -1,7 +1,7 @@
 """How the pages of cases put things: Chinese words of codes."""
 
 from consent.log.words import WHO_KINDS
-from consent.questions.models import Answer, Conclusion, EventKind, Reason, State
+from consent.questions.models import Conclusion, EventKind, HouseAnswer, Reason, State
 from consent.scope import KIND_WORDS
 
 REASONS = {
@@ -19,10 +19,10 @@ STATES = {
 }
 OVERDUE = ("逾期未答复", "bad")
 ANSWERS = {
-    Answer.TREATMENT: "诊疗需要",
-    Answer.DUTY: "依法或管理职责",
-    Answer.MISTAKE: "误操作",
-    Answer.IMPROPER: "不当查看，已处理",
+    HouseAnswer.TREATMENT: "诊疗需要",
+    HouseAnswer.DUTY: "依法或管理职责",
+    HouseAnswer.MISTAKE: "误操作",
+    HouseAnswer.IMPROPER: "不当查看，已处理",
 }
 CONCLUSIONS = {
     Conclusion.JUSTIFIED: "查看正当",

@@ -1,5 +1,6 @@
 """A person says what is wrong in his records; the house that made it corrects it, or says why not, within a time."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -121,7 +122,8 @@ def list_of_house(
     """What people say is wrong in what the actor's house made, newest first."""
     mine = select(RectificationRequest).where(RectificationRequest.hospital_id == actor.house_id)
     found = _read(session, mine, before, is_open)
-    audit.record_act(session, actor, "records.rectification.listed", facts={"lines": len(found)})
+    for person_id, lines in Counter(each.person_id for each in found).items():
+        audit.record_act(session, actor, "records.rectification.listed", subject_id=person_id, facts={"lines": lines})
     numbers = {each.person_id: health_card.get_patient_number(session, actor, each.person_id) for each in found}
     return _show(session, found, numbers)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -47,14 +46,10 @@ def _revoked(world: "World", patient: Patient) -> UUID:
 def _expired(world: "World", patient: Patient) -> UUID:
     """To the moment: what ends now is over."""
     visit_id = _active(world, patient)
+    world.clock.forward(seconds=1)
     with db.transaction() as session:
-        over = {"now": clock.now(), "before": clock.now() - timedelta(hours=1), "id": patient.person_id}
-        session.execute(
-            text(
-                "UPDATE grants SET starts_at = :before, expires_at = :now, version = version + 1 WHERE person_id = :id"
-            ),
-            over,
-        )
+        over = {"now": clock.now(), "id": patient.person_id}
+        session.execute(text("UPDATE grants SET expires_at = :now, version = version + 1 WHERE person_id = :id"), over)
     return visit_id
 
 

@@ -255,7 +255,7 @@ _ACT = re.compile(r"(accounts|health_card|consent|records|recognition|payments)\
 # What concerns no person: nobody's log has it.
 _OF_NOBODY = re.compile(
     r"accounts\.(?!app_authorization)|records\.(upload|sample|release_rule|quarantine|items|item\.changed|image_archive"
-    r"|code|unmapped_codes|bulk_replay|commitment|correction\.listed|order\.listed|visit\.listed|document\.unknown)"
+    r"|code|unmapped_codes|bulk_replay|commitment|correction\.listed|order\.listed|visit\.listed|document\.unknown|rectification\.overseen)"
     r"|health_card\.(batch|card_sheet|tencent_app|messages|matching|matches|merges|pin\.set)|payments\.product"
     r"|recognition\.(item|hospital)|consent\.[a-z_]+\.(listed|overseen)"
 )

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from accounts.models import Role
 from consent import service as consent
 from consent.questions import service as questions
-from consent.questions.models import AccessQuestion, AccessQuestionEvent, Answer, Reason
+from consent.questions.models import AccessQuestion, AccessQuestionEvent, HouseAnswer, Reason
 from consent.questions.refusals import QuestionedAlready, QuestionHasMoved
 from consent.service.access_log import AccessFilter, list_access
 from core import db
@@ -62,7 +62,7 @@ def test_every_step_is_taken_once(committing_city: City) -> None:
 
     def answer_as(one: int) -> Callable[[Session], None]:
         return lambda session: questions.answer_question(
-            session, office[one].actor, question_id=question_id, answer=Answer.DUTY, text=str(one)
+            session, office[one].actor, question_id=question_id, answer=HouseAnswer.DUTY, text=str(one)
         )
 
     refused = at_once(city, *map(answer_as, range(AT_ONCE)))

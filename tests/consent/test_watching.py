@@ -60,7 +60,7 @@ def test_a_first_look_is_told_once_however_often_it_is_looked(city: City) -> Non
     hospital, patient = city.hospital(), city.patient()
     doctor, machine = city.staff(hospital), city.machine(hospital)
     assert first_rows(city, patient) == []
-    open_grant(patient, hospital, OpenedBy.REQUEST)
+    open_grant(patient, hospital, OpenedBy.PATIENT)
     for actor in (doctor.actor, machine.actor, doctor.actor):
         look(actor, patient)
     assert tell(city, patient) == [("house_first_looked", hospital.id)]
@@ -87,7 +87,7 @@ def test_of_the_hospital_where_he_showed_his_code_the_scan_has_told(city: City) 
     look(doctor.actor, patient)
     assert tell(city, patient) == []
     assert first_rows(city, patient) == [str(hospital.id)]
-    open_grant(patient, hospital, OpenedBy.REQUEST)
+    open_grant(patient, hospital, OpenedBy.PATIENT)
     look(doctor.actor, patient)
     assert tell(city, patient) == []
 

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from consent.questions.models import (
     AccessQuestion,
     AccessQuestionEvent,
-    Answer,
     Conclusion,
     EventKind,
+    HouseAnswer,
     QuestionTerm,
     Reason,
     State,
@@ -85,7 +85,7 @@ def ask_question(session: Session, actor: Actor, *, entry_id: UUID, reason: Reas
     return question_id
 
 
-def answer_question(session: Session, actor: Actor, *, question_id: UUID, answer: Answer, text: str) -> None:
+def answer_question(session: Session, actor: Actor, *, question_id: UUID, answer: HouseAnswer, text: str) -> None:
     """The hospital answers, late or not; the patient is told.
 
     :raises QuestionNotFound: none to the actor's hospital.

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from accounts import service as accounts
 from consent.log.words import ACTIONS, OTHER_ACTION
-from consent.questions.models import AccessQuestion, AccessQuestionEvent, Answer, Conclusion, EventKind, State
+from consent.questions.models import AccessQuestion, AccessQuestionEvent, Conclusion, EventKind, HouseAnswer, State
 from consent.questions.refusals import QuestionNotFound
 from consent.questions.service.cases import TEXT, may_read_question
 from consent.service.access_log import describe, list_items
@@ -154,7 +154,7 @@ def read_overseen(session: Session, actor: Actor, *, question_id: UUID) -> Quest
 def count_by_house(session: Session) -> list[HouseStatistics]:
     """How hospitals deal with what is asked of them; who has let most terms pass first."""
     is_open = AccessQuestion.state == State.OPEN
-    is_wrong = AccessQuestion.answer.in_([Answer.MISTAKE, Answer.IMPROPER])
+    is_wrong = AccessQuestion.answer.in_([HouseAnswer.MISTAKE, HouseAnswer.IMPROPER])
     counts = [
         func.count(),
         _count(is_open),

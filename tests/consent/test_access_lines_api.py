@@ -206,7 +206,7 @@ def test_filters_choose_and_never_widen(city: City) -> None:
     assert get(city, patient.token, "access-log", since="2020-01-01", until="2999-01-01")["rows"] != []
 
 
-def test_a_look_of_a_department_doctor_under_a_request_says_how(city: City) -> None:
+def test_a_look_under_a_grant_of_the_patient_says_how(city: City) -> None:
     hospital, patient = city.hospital(), city.patient()
     doctor, report_id = city.staff(hospital), city.place_report(patient, city.hospital())
     with db.transaction() as session:
@@ -217,12 +217,12 @@ def test_a_look_of_a_department_doctor_under_a_request_says_how(city: City) -> N
             recipient=consent.Recipient(hospital_id=hospital.id),
             scope=consent.Scope(kinds=frozenset({ItemKind.LABORATORY})),
             purpose=Purpose.CONSULTATION,
-            opened_by=OpenedBy.REQUEST,
+            opened_by=OpenedBy.PATIENT,
             expires_at=clock.now() + timedelta(hours=1),
         )
     look(doctor.actor, patient.person_id, report_id)
     row = get(city, patient.token, "access-log", who_kind="staff")["rows"][0]
-    assert (row["why"], row["how"]) == ("会诊", "同意了医院的申请")
+    assert (row["why"], row["how"]) == ("会诊", "主动授权")
     assert row["grant_words"].startswith("会诊:检验报告")
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import select
 from core import audit, db
 from health_card.models import Person
 from records.timeline import service as timeline
+from records.timeline.models import TimelineEntry
 
 _ID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Routes that show records. Others may name an item without showing it: a notice, the access log, an acknowledgement.
@@ -30,26 +31,37 @@ _NOTED = "tests.watching"
 
 
 class Watch:
-    """Whose each item is, and what was found wrong since the last look."""
+    """Which items there are, and what was found wrong since the last look."""
 
     def __init__(self) -> None:
-        self.owners: dict[str, UUID] = {}
+        self.placed: set[str] = set()
         self.unlogged: list[str] = []
         self.answers = 0
 
     def note_placed(self, placements: Any) -> None:
-        self.owners |= {str(placed.object_id): placed.person_id for placed in placements}
+        self.placed |= {str(placed.object_id) for placed in placements}
 
     def look_at(self, reply: Response) -> Response:
         """What an answer names, against the rows of its request."""
         if reply.status_code >= 300 or reply.is_streamed or not _SHOWING.match(request.endpoint or ""):
             return reply
-        named = {self.owners.get(found.decode()) for found in _ID.findall(reply.get_data())} - {None}
+        # What was asked for by name stands in the answer's own address, found or not.
+        asked = {found.decode() for found in _ID.findall(request.query_string)}
+        named = _find_owners({found.decode() for found in _ID.findall(reply.get_data())} & self.placed - asked)
         self.answers += bool(named)
         missing = named - request.environ.get(_NOTED, set())
         if missing and not _stand_for(missing) <= _stand_for(request.environ.get(_NOTED, set())):
             self.unlogged.append(f"{request.method} {request.path} shows records of {missing} and has no access row")
         return reply
+
+
+def _find_owners(object_ids: set[str]) -> set[UUID]:
+    """Whose these items are by now."""
+    if not object_ids:
+        return set()
+    with db.transaction() as session:
+        asked = select(TimelineEntry.person_id).where(TimelineEntry.object_id.in_(object_ids))
+        return set(session.scalars(asked))
 
 
 def _stand_for(person_ids: set[Any]) -> set[UUID]:

@@ -39,6 +39,18 @@ _MORE_TABLES = {
     "id": "machine_clients",
     "department": "departments",
 }
+# Where one word names several things, the address says which.
+_BY_ADDRESS = {
+    "access-log": "audit_entries",
+    "access-questions": "access_questions",
+    "received-questions": "access_questions",
+    "access-requests": "access_requests",
+    "deletion": "deletion_requests",
+    "emergenc": "emergency_accesses",
+    "erasure-requests": "erasure_requests",
+    "rectification": "rectification_requests",
+    "share-links": "share_links",
+}
 # Texts in addresses that name nobody.
 _WORDS = {
     "version": "1",
@@ -52,6 +64,11 @@ _WORDS = {
     "app_id": "app",
     "kid": "kid",
     "item": "LAB-GLU",
+    "level": "0",
+    "place": "000",
+    "text_hash": "0" * 64,
+    "secret": "A" * 43,
+    "token": "A" * 43,
 }
 _PARAMETER = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?(\w+)>")
 _CHOICES = re.compile(r"any\(([^)]*)\):(\w+)")
@@ -189,7 +206,8 @@ class Asking:
 
     def _id_of(self, name: str, member: Member, rule: Rule) -> str:
         stem = name.removesuffix("_id")
-        table = _MORE_TABLES.get(stem) or TABLE_OF.get(stem, f"{stem}s")
+        address = next((each for each in _BY_ADDRESS if each in rule.rule and stem != "alarm"), "")
+        table = _BY_ADDRESS.get(address) or _MORE_TABLES.get(stem) or TABLE_OF.get(stem, f"{stem}s")
         if table not in self.of_all:
             raise UnknownParameter(f"{rule.rule}: {name}")
         mine = self.of_person.get(table, {}).get(member.patient.person_id)
@@ -207,8 +225,8 @@ class Asking:
         if endpoint.startswith("dicomweb.search_"):
             asked = "includefield=all"
             return [f"?{asked}" if "study" in rule.arguments else f"?StudyInstanceUID={ids['study'][0]}&{asked}"]
-        if endpoint in {"timeline.read_own", "life.read_life", "timeline.list_choices", "consent.list_access"}:
-            return [f"?person_id={person_id}"] if endpoint != "consent.list_access" else [""]
+        if endpoint in {"timeline.read_own", "life.read_life", "timeline.list_choices", "access_log.list_lines"}:
+            return [f"?person_id={person_id}"]
         return [f"?use={use}" for use in ("own", "shared")] if endpoint.startswith("viewing.copy") else [""]
 
     def _body(self, rule: Rule, method: str, member: Member) -> tuple[Any, Any, str]:

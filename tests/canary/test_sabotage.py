@@ -135,7 +135,7 @@ SABOTAGES: dict[str, tuple[list[tuple[Any, str, Any]], str, str]] = {
     "entry": ([(entries, "consent", UNASKED)], "entries.read_entry", LEAK),
     "access log": (
         [(access_log, "health_card", Without(health_card, held_person_ids=_everybody))],
-        "consent.list_access",
+        "access_log.list_rows",
         LEAK,
     ),
     "app's scopes": ([(Actor, "can", lambda *_: True)], "fhir.read_DiagnosticReport", LEAK),

@@ -135,7 +135,8 @@ def kill_signing_key(session: Session, actor: Actor, kid: str, *, confirmation: 
 def list_audit_entries(
     session: Session, actor: Actor, *, wanted: AuditFilter, before: UUID | None = None, limit: int = 50
 ) -> list[AuditLine]:
-    """A page of the audit trail, newest first. Reading it is an act of its own and stands in it afterwards.
+    """A page of the audit trail, newest first. Reading it is an act of its own and stands in it afterwards; the person
+    about whom it is asked reads that too.
 
     :param before: the id where the page before ended.
     """
@@ -153,8 +154,9 @@ def list_audit_entries(
             question = question.where(getattr(AuditEntry, name) == value)
     names = AuditLine.__dataclass_fields__
     lines = [AuditLine(**{name: getattr(row, name) for name in names}) for row in session.scalars(question)]
-    asked = {name: str(value) for name, value in vars(wanted).items() if value is not None}
-    audit.record_act(session, actor, "accounts.audit.read", facts=asked | {"entries": len(lines)})
+    asked = {name: str(value) for name, value in vars(wanted).items() if value is not None and name != "subject_id"}
+    facts = asked | {"entries": len(lines)}
+    audit.record_act(session, actor, "accounts.audit.read", subject_id=wanted.subject_id, facts=facts)
     return lines
 
 

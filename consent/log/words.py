@@ -4,6 +4,7 @@ from consent.models import OpenedBy, Purpose
 
 # Every act that has a subject: a test holds this against the code.
 ACTIONS = {
+    "accounts.audit.read": "审计查看调阅记录",
     "accounts.app_authorization.agreed": "同意应用读取档案",
     "accounts.app_authorization.began": "应用开始读取授权",
     "accounts.app_authorization.ended": "应用授权结束",

@@ -14,6 +14,7 @@ from core import db, keys, limits
 from tests.canary.asking import Ask, Asking
 from tests.canary.marks import HOUSE, IDENTITY, PERSON, Mark
 from tests.canary.oracle import may_see
+from tests.canary.states import EMPTY
 from tests.canary.world import Member, World
 from tests.support.savepoints import begin_savepoint, send
 
@@ -124,6 +125,8 @@ class Judge:
         self._note(who, ask, "seen and not in the access log", sorted(records - outcome.acts.keys()))
         looked = {owner for owner, acts in outcome.acts.items() if any(map(_is_look, acts))}
         if ask.endpoint not in WITHOUT_TEXT and ask.method == "GET" and "use=shared" not in ask.path:
+            # Of a grant that shows nothing of what there is, an empty answer is a look too.
+            looked -= {number for number, shown in world.sharing.items() if shown == EMPTY}
             self._note(who, ask, "in the access log and not seen", sorted(looked - {one.owner for one in outcome.told}))
         wanted = set_to_show(world, who, ask, member)
         self._note(who, ask, "not seen", sorted(wanted - outcome.told))

@@ -28,7 +28,7 @@ def may_see(world: World, who: str, mark: Mark) -> bool:
     if role == "app":
         return mark.owner == world.cast["active"].number and letter in _OF_APPS[of]
     if role in {"doctor", "colleague", "machine", "reader"}:
-        is_shared = HOUSES[of] == TREATING and mark.owner in world.sharing
+        is_shared = HOUSES[of] == TREATING and role in world.sharing.get(mark.owner, ())
         return (is_shared and letter in PLAIN | set("HKI")) or (HOUSES[of] == HOME and _is_of_house(world, mark))
     # Desks see who somebody is when they look him up, which the person reads in the log.
     return role == "registrar" and mark.field == IDENTITY

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import text, update
 
+from consent import service as consent
+from consent.models import Grant
 from core import clock, db
 from tests.support.city import Patient, bearer
 
@@ -20,10 +23,13 @@ HOUSES = {"home": HOME, "treating": TREATING, "other": OTHER}
 
 @dataclass(frozen=True)
 class State:
-    """Whether and how the treating hospital may see somebody. ``shares``: now. ``open``: makes it so."""
+    """Whether and how the treating hospital may see somebody.
+
+    ``shares``: with whom of it, now. ``open``: makes it so.
+    """
 
     name: str
-    shares: bool
+    shares: frozenset[str]
     open: Callable[["World", Patient], UUID | None]
 
 
@@ -53,10 +59,53 @@ def _expired(world: "World", patient: Patient) -> UUID:
     return visit_id
 
 
+def _used_up(world: "World", patient: Patient) -> UUID:
+    return _narrowed(world, patient, {"uses_left": 0})
+
+
+def _elsewhere(world: "World", patient: Patient) -> UUID:
+    """A grant in force, of a kind of which nobody here has anything."""
+    return _narrowed(world, patient, {"kinds": ["immunization"]})
+
+
+def _narrowed(world: "World", patient: Patient, change: dict[str, Any]) -> UUID:
+    visit_id = _active(world, patient)
+    with db.transaction() as session:
+        session.execute(
+            update(Grant).where(Grant.person_id == patient.person_id).values(version=Grant.version + 1, **change)
+        )
+    return visit_id
+
+
+def _emergency(world: "World", patient: Patient) -> UUID:
+    """The patient has taken his consent back; the doctor opens the records all the same."""
+    visit_id = _revoked(world, patient)
+    doctor = world.doctors[TREATING]
+    with db.transaction() as session:
+        consent.open_grant(
+            session,
+            doctor.actor,
+            person_id=patient.person_id,
+            recipient=consent.Recipient(hospital_id=world.hospitals[TREATING].id, staff_id=doctor.id),
+            scope=consent.Scope(),
+            purpose=consent.Purpose.EMERGENCY,
+            opened_by=consent.OpenedBy.BREAK_GLASS,
+            expires_at=clock.now() + timedelta(hours=4),
+        )
+    return visit_id
+
+
+NOBODY: frozenset[str] = frozenset()
+# They may look, and there is nothing for them.
+EMPTY = frozenset({"in vain"})
+HOUSE = frozenset({"doctor", "colleague", "machine", "reader"})
 # A state more is a line more here: the cast gets one patient of each, and every route is asked about him.
 STATES = [
-    State("active", True, _active),
-    State("none", False, _none),
-    State("revoked", False, _revoked),
-    State("expired", False, _expired),
+    State("active", HOUSE, _active),
+    State("none", NOBODY, _none),
+    State("revoked", NOBODY, _revoked),
+    State("expired", NOBODY, _expired),
+    State("used up", NOBODY, _used_up),
+    State("elsewhere", EMPTY, _elsewhere),
+    State("emergency", frozenset({"doctor"}), _emergency),
 ]

@@ -66,7 +66,7 @@ class World:
     houses_of: dict[int, int] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     staff: set[str] = field(default_factory=set)
-    sharing: set[int] = field(default_factory=set)
+    sharing: dict[int, frozenset[str]] = field(default_factory=dict)
 
     def register(self) -> Patient:
         """One more patient, with a login of his own."""
@@ -115,8 +115,7 @@ def build(city: City, stepping: SteppingClock) -> World:
     for member in world.cast.values():
         _send_everything(world, member)
         member.visit_id = member.state.open(world, member.patient)
-        if member.state.shares:
-            world.sharing.add(member.number)
+        world.sharing[member.number] = member.state.shares
     _hide(world)
     _fill(world)
     for number in range(HOSPITALS):
@@ -254,7 +253,7 @@ def _fill(world: World) -> None:
         world.houses_of[number] = number % HOSPITALS
         if number % 40 < len(STATES):
             STATES[number % 40].open(world, patient)
-            world.sharing |= {number} if STATES[number % 40].shares else set()
+            world.sharing[number] = STATES[number % 40].shares
         rows[number % HOSPITALS].append(
             {
                 "report_number": f"L{number}",

@@ -126,7 +126,11 @@ class Api(APIBlueprint):
         for name, schema in self.components_schemas.items():
             if app.components_schemas.get(name, schema) != schema:
                 raise ValueError(f"{name} of {self.name} and {name} of another blueprint are not the same")
-        app.paths.update(self.paths)
+        for path, item in self.paths.items():
+            # What one blueprint reads at an address another may write there.
+            known = app.paths.setdefault(path, item)
+            for method in item.model_fields_set - known.model_fields_set:
+                setattr(known, method, getattr(item, method))
         app.components_schemas.update(self.components_schemas)
         app.tags += [tag for tag in self.tags if tag not in app.tags]
 

@@ -46,7 +46,7 @@ ADMINISTRATORS = [
     (Role.SECURITY_ADMINISTRATOR, "测试安全管理员"),
     (Role.AUDIT_ADMINISTRATOR, "测试审计管理员"),
 ]
-STAFF = [(Role.REGISTRAR, "测试登记员"), (Role.DOCTOR, "测试医生")]
+STAFF = [(Role.REGISTRAR, "测试登记员"), (Role.DOCTOR, "测试医生"), (Role.MEDICAL_AFFAIRS, "测试医务科")]
 # LOINC code, name, validity in days, price in fen.
 CATALOGUE = [("718-7", "血红蛋白", 7, 300), ("6690-2", "白细胞计数", 3, 300), ("1558-6", "空腹血糖", 3, 600)]
 CREDIT_TERMS = ProductTerms(

@@ -14,6 +14,9 @@ from core import audit, clock, statements
 from core.actor import Actor
 from core.ids import new_id
 
+# As the notice of the standing policy says; another time needs another notice (``notice_texts``).
+TREATMENT_LIFE = timedelta(hours=24)
+
 # The part of consent in the statement by which a scan enters a visit: for a code that shares records, of ``visit(id)``.
 # It waits for whoever revokes this very grant, and then finds it revoked. A code gives what the standing policy says;
 # what was given to this visit when that said otherwise is not extended (``reopen_treatment_grant``).
@@ -42,15 +45,13 @@ _OPEN_OF_VISIT = statements.compose(
 )
 
 
-def treatment_grant(now: datetime, *, lasts: timedelta, shares_records: bool) -> dict[str, Any]:
+def treatment_grant(now: datetime, *, shares_records: bool) -> dict[str, Any]:
     """The values of ``OPEN_TREATMENT_GRANT`` that are its own: the patient has shown a code now.
 
     Shown again for the same visit, it extends the visit's grant. One that was revoked stays so: he has shown his code
     after it, which opens another.
-
-    :param lasts: for how long, unless the visit is closed before.
     """
-    return {"grant_id": new_id(), "shared_until": now + lasts, "shares_records": shares_records}
+    return {"grant_id": new_id(), "shared_until": now + TREATMENT_LIFE, "shares_records": shares_records}
 
 
 def record_treatment_grant(session: Session, actor: Actor, *, person_id: UUID, grant_id: UUID, version: int) -> None:

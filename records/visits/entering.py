@@ -69,9 +69,6 @@ FROM visit CROSS JOIN visitor LEFT JOIN granted ON true
     access_until=consent.ACCESS_UNTIL,
 )
 
-# A stay has no days of its own; where nobody closes it, what is shared for it ends by itself.
-INPATIENT_SHARING = timedelta(days=30)
-
 
 @dataclass(frozen=True)
 class Step:
@@ -147,7 +144,7 @@ def enter_visit(
         "today": today,
         "registered_since": today - timedelta(days=visit_days - 1),
         **_values(actor, found, context),
-        **consent.treatment_grant(now, lasts=_lasting(context, visit_days), shares_records=found.shares_records),
+        **consent.treatment_grant(now, shares_records=found.shares_records),
     }
     row = statements.run(session, _ENTER, asked)
     assert row is not None
@@ -173,11 +170,6 @@ def enter_visit(
     elif found.shares_records:
         return _share_otherwise(session, actor, entered, found.person_id, asked)
     return entered
-
-
-def _lasting(context: ScanContext, visit_days: int) -> timedelta:
-    """For how long a code opens records: as long as the visit can last, and not for ever where nobody closes it."""
-    return INPATIENT_SHARING if context.visit_kind == INPATIENT else timedelta(days=visit_days)
 
 
 def _share_otherwise(

@@ -60,13 +60,44 @@ class ItemKind(StrEnum):
 ITEM_KINDS = tuple(kind.value for kind in ItemKind)
 
 
-class Grant(WithId, Base):
-    """Somebody may see one person's records for one purpose, until it expires, is revoked or used up.
+class Scoped:
+    """What is shared, and with which department, as a row of ``grants`` or ``access_requests`` says it.
 
-    The recipient is a hospital, a department of it or one of its staff; or who holds a share link. The scope is the
-    whole record but for what is sensitive, unless a column narrows it: ``kinds``; ``visit_ids`` and ``item_ids``;
+    Everything but what is sensitive, unless a column narrows it: ``kinds``; ``visit_ids`` and ``item_ids``;
     ``since_on`` and ``until_on``, both included (the item's day in Asia/Shanghai). ``sensitivities`` names the
     sensitive kinds that belong to it.
+    """
+
+    department: Mapped[str | None]
+    kinds: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    sensitivities: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    visit_ids: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid))
+    item_ids: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid))
+    since_on: Mapped[date | None]
+    until_on: Mapped[date | None]
+    may_download: Mapped[bool] = mapped_column(server_default=text("true"))
+
+
+def scope_checks() -> tuple[CheckConstraint, ...]:
+    """What the database refuses of a table that is ``Scoped``."""
+    return (
+        CheckConstraint("department ~ '^[0-9A-Z]{4}$'", name="department"),
+        CheckConstraint(
+            f"kinds <@ ARRAY[{', '.join(repr(kind) for kind in ITEM_KINDS)}] AND cardinality(kinds) > 0", name="kinds"
+        ),
+        CheckConstraint(
+            "sensitivities <@ ARRAY['hiv', 'psychiatric', 'reproductive', 'genetic']", name="sensitivities"
+        ),
+        CheckConstraint("cardinality(visit_ids) > 0", name="visit_ids"),
+        CheckConstraint("cardinality(item_ids) > 0", name="item_ids"),
+        CheckConstraint("until_on >= since_on", name="days"),
+    )
+
+
+class Grant(Scoped, WithId, Base):
+    """Somebody may see one person's records for one purpose, until it expires, is revoked or used up.
+
+    The recipient is a hospital, a department of it or one of its staff; or who holds a share link.
 
     ``visit_id`` names the visit whose code opened it (a row of records, above us: no foreign key). A visit has one such
     grant that is not revoked. ``uses_left``: how many rows the access log may still get under it; None: any number.
@@ -83,19 +114,10 @@ class Grant(WithId, Base):
         CheckConstraint("expires_at > starts_at", name="period"),
         CheckConstraint("(hospital_id IS NULL) = (link_id IS NOT NULL)", name="recipient"),
         CheckConstraint("hospital_id IS NOT NULL OR (department IS NULL AND staff_id IS NULL)", name="within_hospital"),
-        CheckConstraint("department ~ '^[0-9A-Z]{4}$'", name="department"),
         CheckConstraint("(opened_by = 'request') = (request_id IS NOT NULL)", name="request"),
         CheckConstraint("(opened_by = 'break_glass') = (purpose = 'emergency')", name="emergency"),
         CheckConstraint("opened_by <> 'break_glass' OR staff_id IS NOT NULL", name="emergency_person"),
-        CheckConstraint(
-            f"kinds <@ ARRAY[{', '.join(repr(kind) for kind in ITEM_KINDS)}] AND cardinality(kinds) > 0", name="kinds"
-        ),
-        CheckConstraint(
-            "sensitivities <@ ARRAY['hiv', 'psychiatric', 'reproductive', 'genetic']", name="sensitivities"
-        ),
-        CheckConstraint("cardinality(visit_ids) > 0", name="visit_ids"),
-        CheckConstraint("cardinality(item_ids) > 0", name="item_ids"),
-        CheckConstraint("until_on >= since_on", name="days"),
+        *scope_checks(),
         CheckConstraint("uses_left >= 0", name="uses_left"),
         CheckConstraint("notice_hash ~ '^[0-9a-f]{64}$'", name="notice_hash"),
         Index(
@@ -116,20 +138,12 @@ class Grant(WithId, Base):
 
     person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
     hospital_id: Mapped[UUID | None] = mapped_column(ForeignKey("hospitals.id"))
-    department: Mapped[str | None]
     staff_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff_members.id"))
     link_id: Mapped[UUID | None]
     purpose: Mapped[str]
     opened_by: Mapped[str] = mapped_column(server_default=OpenedBy.CODE)
     visit_id: Mapped[UUID | None]
     request_id: Mapped[UUID | None] = mapped_column(ForeignKey("access_requests.id"))
-    kinds: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
-    sensitivities: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
-    visit_ids: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid))
-    item_ids: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid))
-    since_on: Mapped[date | None]
-    until_on: Mapped[date | None]
-    may_download: Mapped[bool] = mapped_column(server_default=text("true"))
     uses_left: Mapped[int | None]
     notice_hash: Mapped[str | None]
     version: Mapped[int] = mapped_column(default=1)

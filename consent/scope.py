@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from consent.models import Grant, ItemKind, Sensitivity
+from consent.models import Grant, ItemKind, Scoped, Sensitivity
 
 KIND_WORDS = {
     ItemKind.LABORATORY: "检验报告",
@@ -133,15 +133,20 @@ def recipient_of(grant: Grant) -> Recipient:
 
 def scope_of(grant: Grant) -> Scope:
     """What the grant allows from now on; ``uses``: those that are left."""
+    return read_scope(grant, uses=grant.uses_left)
+
+
+def read_scope(row: Scoped, *, uses: int | None) -> Scope:
+    """As a row says it."""
     return Scope(
-        kinds=None if grant.kinds is None else frozenset(map(ItemKind, grant.kinds)),
-        sensitivities=frozenset(map(Sensitivity, grant.sensitivities)),
-        visit_ids=None if grant.visit_ids is None else frozenset(grant.visit_ids),
-        item_ids=None if grant.item_ids is None else frozenset(grant.item_ids),
-        since_on=grant.since_on,
-        until_on=grant.until_on,
-        may_download=grant.may_download,
-        uses=grant.uses_left,
+        kinds=None if row.kinds is None else frozenset(map(ItemKind, row.kinds)),
+        sensitivities=frozenset(map(Sensitivity, row.sensitivities)),
+        visit_ids=None if row.visit_ids is None else frozenset(row.visit_ids),
+        item_ids=None if row.item_ids is None else frozenset(row.item_ids),
+        since_on=row.since_on,
+        until_on=row.until_on,
+        may_download=row.may_download,
+        uses=uses,
     )
 
 

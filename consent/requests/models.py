@@ -1,15 +1,14 @@
 """Requests: what a hospital asks a person to show, and what became of it."""
 
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, Uuid, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from consent.models import ITEM_KINDS
+from consent.models import Scoped, scope_checks
 from core.db import Base, WithId
 
 
@@ -36,7 +35,7 @@ class RequestReason(StrEnum):
     CODE = "code"
 
 
-class AccessRequest(WithId, Base):
+class AccessRequest(Scoped, WithId, Base):
     """A hospital, a department of it (``department``) or one of its staff (``staff_id``) asks to see somebody's data.
 
     The scope is that of a grant (``consent.models.Grant``); ``uses``: how often. What it asks for never changes: a
@@ -55,16 +54,7 @@ class AccessRequest(WithId, Base):
         CheckConstraint("(reason = 'code') = (asked_by IS NULL)", name="asked_by"),
         CheckConstraint("reason <> 'code' OR visit_id IS NOT NULL", name="code_visit"),
         CheckConstraint("purpose IN ('treatment', 'consultation', 'insurance')", name="purpose"),
-        CheckConstraint("department ~ '^[0-9A-Z]{4}$'", name="department"),
-        CheckConstraint(
-            f"kinds <@ ARRAY[{', '.join(repr(kind) for kind in ITEM_KINDS)}] AND cardinality(kinds) > 0", name="kinds"
-        ),
-        CheckConstraint(
-            "sensitivities <@ ARRAY['hiv', 'psychiatric', 'reproductive', 'genetic']", name="sensitivities"
-        ),
-        CheckConstraint("cardinality(visit_ids) > 0", name="visit_ids"),
-        CheckConstraint("cardinality(item_ids) > 0", name="item_ids"),
-        CheckConstraint("until_on >= since_on", name="days"),
+        *scope_checks(),
         CheckConstraint("uses > 0", name="uses"),
         CheckConstraint("lapses_at > asked_at AND access_until > asked_at", name="period"),
         CheckConstraint("(state = 'requested') = (ended_at IS NULL)", name="ended"),
@@ -89,20 +79,12 @@ class AccessRequest(WithId, Base):
 
     person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
     hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
-    department: Mapped[str | None]
     staff_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff_members.id"))
     asked_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff_members.id"))
     visit_id: Mapped[UUID | None]
     purpose: Mapped[str]
     reason: Mapped[str]
     reason_sealed: Mapped[bytes | None]
-    kinds: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
-    sensitivities: Mapped[list[str]] = mapped_column(ARRAY(Text))
-    visit_ids: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid))
-    item_ids: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid))
-    since_on: Mapped[date | None]
-    until_on: Mapped[date | None]
-    may_download: Mapped[bool]
     uses: Mapped[int | None]
     access_until: Mapped[datetime]
     notice_hash: Mapped[str] = mapped_column(ForeignKey("notice_texts.hash"))

@@ -9,10 +9,10 @@ from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from accounts import service as accounts
-from consent.models import Grant, ItemKind, Purpose, Sensitivity
+from consent.models import Grant, Purpose
 from consent.requests.models import AccessRequest, RequestState
 from consent.requests.refusals import AccessRequestNotFound
-from consent.scope import Recipient, Scope
+from consent.scope import Recipient, Scope, read_scope
 from core import audit, clock, statements
 from core.actor import Actor, ActorKind
 from health_card import service as health_card
@@ -160,16 +160,7 @@ def look_at_state(actor: Actor, *, request_id: UUID) -> Standing:
 
 def scope_of(asked: AccessRequest) -> Scope:
     """What was asked for."""
-    return Scope(
-        kinds=None if asked.kinds is None else frozenset(map(ItemKind, asked.kinds)),
-        sensitivities=frozenset(map(Sensitivity, asked.sensitivities)),
-        visit_ids=None if asked.visit_ids is None else frozenset(asked.visit_ids),
-        item_ids=None if asked.item_ids is None else frozenset(asked.item_ids),
-        since_on=asked.since_on,
-        until_on=asked.until_on,
-        may_download=asked.may_download,
-        uses=asked.uses,
-    )
+    return read_scope(asked, uses=asked.uses)
 
 
 def recipient_of(asked: AccessRequest) -> Recipient:

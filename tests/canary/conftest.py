@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import text
 
-from core import clock
+from core import clock, db
 from tests.canary.asking import Asking
 from tests.canary.world import World, build
 from tests.conftest import SteppingClock
@@ -16,8 +17,14 @@ def world(module_city: City) -> Iterator[World]:
     # Codes, tickets and birthdays are as they were made, however long the machine takes.
     stepping = SteppingClock()
     clock.set_clock(stepping)
-    yield build(module_city, stepping)
-    clock.set_clock(None)
+    try:
+        # What tests before have rolled back is still in the tables; plans made when these were small would read all of
+        # it for each of the many people here.
+        with db.transaction() as session:
+            session.execute(text("DISCARD PLANS"))
+        yield build(module_city, stepping)
+    finally:
+        clock.set_clock(None)
 
 
 @pytest.fixture(scope="module")

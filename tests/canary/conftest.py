@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import text
 
-from core import clock, db
+from core import clock
 from tests.canary.asking import Asking
 from tests.canary.world import World, build
 from tests.conftest import SteppingClock
@@ -18,10 +17,6 @@ def world(module_city: City) -> Iterator[World]:
     stepping = SteppingClock()
     clock.set_clock(stepping)
     try:
-        # What tests before have rolled back is still in the tables; plans made when these were small would read all of
-        # it for each of the many people here.
-        with db.transaction() as session:
-            session.execute(text("DISCARD PLANS"))
         yield build(module_city, stepping)
     finally:
         clock.set_clock(None)

@@ -19,6 +19,7 @@ from consent.policies.refusals import (
     PolicyChanged,
     PolicyPersonNotFound,
 )
+from consent.service.grants import end_locked
 from core import audit, clock
 from core.actor import Actor
 from health_card import service as health_card
@@ -233,7 +234,6 @@ def _hold_grants(session: Session, actor: Actor, records: list[UUID], choice: Ch
     opened = select(Grant).where(
         Grant.person_id.in_(records), Grant.opened_by == OpenedBy.CODE, Grant.revoked_at.is_(None)
     )
-    now = clock.now()
     ended: list[UUID] = []
     narrowed: list[UUID] = []
     allowed = {ItemKind(kind) for kind in ITEM_KINDS} - choice.excluded_kinds
@@ -242,16 +242,14 @@ def _hold_grants(session: Session, actor: Actor, records: list[UUID], choice: Ch
         assert grant.hospital_id is not None
         left = allowed if grant.kinds is None else allowed & {ItemKind(kind) for kind in grant.kinds}
         if choice.of_hospital(grant.hospital_id) is not Treating.YES or not left:
-            grant.revoked_at, action, changed = now, "consent.grant.revoked", ended
+            end_locked(session, actor, grant)
+            ended.append(grant.id)
         elif len(left) < len(ITEM_KINDS if grant.kinds is None else grant.kinds):
-            grant.kinds, action, changed = sorted(left), "consent.grant.narrowed", narrowed
-        else:
-            continue
-        grant.version += 1
-        changed.append(grant.id)
-        of, basis = ("grant", grant.id), (grant.id, grant.version)
-        session.flush()
-        audit.record_act(session, actor, action, subject_id=grant.person_id, of=of, basis=basis)
+            grant.kinds, grant.version = sorted(left), grant.version + 1
+            narrowed.append(grant.id)
+            of, basis = ("grant", grant.id), (grant.id, grant.version)
+            session.flush()
+            audit.record_act(session, actor, "consent.grant.narrowed", subject_id=grant.person_id, of=of, basis=basis)
     return ended, narrowed
 
 

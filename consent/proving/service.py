@@ -1,6 +1,5 @@
 """One version of a grant as it was kept, signed: compact JWS (RFC 7515), EdDSA (RFC 8037), over canonical JSON."""
 
-import json
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ from consent.models import Grant, GrantVersion
 from consent.proving.refusals import GrantVersionNotFound
 from consent.service import scoping
 from consent.service.grants import show_grant
-from core import audit, clock, keys
+from core import audit, canonical_json, clock, keys
 from core.actor import Actor, ActorKind
 from health_card import service as health_card
 
@@ -66,11 +65,6 @@ def list_public_keys(session: Session) -> list[dict[str, Any]]:
     ]
 
 
-def canonical(content: dict[str, Any]) -> bytes:
-    """As RFC 8785 writes it, of objects whose names are ASCII and whose numbers are whole."""
-    return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
-
-
 def _prove(
     session: Session,
     actor: Actor,
@@ -102,7 +96,7 @@ def _prove(
         "grant": kept.said,
     }
     header = {"kid": ring.signing_kid, "typ": TYPE}
-    signed = jwt.PyJWS().encode(canonical(content), ring.signing_key, algorithm=keys.EDDSA, headers=header)
+    signed = jwt.PyJWS().encode(canonical_json.write(content), ring.signing_key, algorithm=keys.EDDSA, headers=header)
     return Proof(grant.id, kept.version, ring.signing_kid, signed)
 
 

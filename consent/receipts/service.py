@@ -15,7 +15,7 @@ from accounts import service as accounts
 from consent.receipts.models import Cause, ErasureReceipt, ErasureRequest, ErasureSweep, Outcome
 from consent.receipts.refusals import ErasureRequestNotFound, ReceiptGiven, ReceiptInvalid
 from consent.receipts.schemas import ErasureStatement
-from core import audit, clock, statements
+from core import audit, canonical_json, clock, statements
 from core.actor import SYSTEM, Actor, ActorKind
 from core.config import Config
 from core.ids import new_id
@@ -284,7 +284,7 @@ def _read_statement(payload: bytes) -> ErasureStatement:
     """:raises ValueError: not the canonical JSON (RFC 8785) of a statement."""
     try:
         parsed = json.loads(payload)
-        canonical = json.dumps(parsed, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        canonical = canonical_json.write(parsed)
         said = ErasureStatement.model_validate(parsed)
     except ValidationError as error:
         fields = sorted({str(found["loc"][0]) if found["loc"] else "payload" for found in error.errors()})

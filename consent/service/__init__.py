@@ -3,7 +3,7 @@
 from consent.models import ItemKind, OpenedBy, Purpose, Sensitivity
 from consent.refusals import NothingShared, ViewOnly
 from consent.scope import KIND_WORDS, SENSITIVITY_WORDS, Recipient, Scope, recipient_of, scope_of
-from consent.service.access_log import AccessRow, list_access
+from consent.service.access_log import AccessFilter, AccessRow, list_access
 from consent.service.choosing import Need, Release
 from consent.service.gate import RESTRICTION, Gate, gate_of, gate_values, look_values
 from consent.service.giving import Narrowing, check_may_give, check_shareable, give_grant, narrow_grant
@@ -53,6 +53,7 @@ __all__ = [
     "PART_OF",
     "RESTRICTION",
     "SENSITIVITY_WORDS",
+    "AccessFilter",
     "AccessRow",
     "Gate",
     "GrantFilter",

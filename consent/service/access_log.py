@@ -103,7 +103,6 @@ def list_access(
     actor: Actor,
     *,
     before: UUID | None = None,
-    person_id: UUID | None = None,
     row_id: UUID | None = None,
     wanted: AccessFilter = EVERYTHING,
     limit: int = PAGE,
@@ -113,12 +112,9 @@ def list_access(
     What was done with an item that the actor may not know of (hidden, sensitive, not released yet) is not in it.
 
     :param before: the id of the last row of the page before.
-    :param person_id: of this one only.
     :param row_id: this row only.
     """
     mine = select(AuditEntry).where(*may_read(actor, wanted))
-    if person_id is not None:
-        mine = mine.where(AuditEntry.subject_id.in_(health_card.same_person_ids(person_id)))
     if row_id is not None:
         mine = mine.where(AuditEntry.id == row_id)
     return show_page(session, actor, mine, before=before, limit=limit)

@@ -161,7 +161,7 @@ def revoke_grant(session: Session, actor: Actor, *, grant_id: UUID) -> GrantView
     )
     locked = alike.order_by(Grant.id).with_for_update()
     for grant in session.scalars(locked, execution_options={"populate_existing": True}).all():
-        _end(session, actor, grant)
+        end_locked(session, actor, grant)
     return show_grant(session, asked)
 
 
@@ -183,7 +183,7 @@ def end_grant(session: Session, actor: Actor, *, grant_id: UUID) -> bool:
     grant = session.get_one(Grant, grant_id, with_for_update=True, populate_existing=True)
     if grant.revoked_at is not None or grant.expires_at <= clock.now():
         return False
-    _end(session, actor, grant)
+    end_locked(session, actor, grant)
     return True
 
 
@@ -191,7 +191,7 @@ def end_visit_grants(session: Session, actor: Actor, *, visit_id: UUID) -> None:
     """End what was opened for a visit, from the next request on; locked against readers as in ``revoke_grant``."""
     mine = select(Grant).where(Grant.visit_id == visit_id, Grant.person_id.in_(health_card.held_person_ids(actor)))
     for grant in session.scalars(mine.order_by(Grant.id).with_for_update()).all():
-        _end(session, actor, grant)
+        end_locked(session, actor, grant)
 
 
 def end_grants_of_person(session: Session, actor: Actor, *, person_id: UUID) -> None:
@@ -205,7 +205,7 @@ def end_grants_of_person(session: Session, actor: Actor, *, person_id: UUID) -> 
         Grant.expires_at > clock.now(),
     )
     for grant in session.scalars(theirs.order_by(Grant.id).with_for_update()).all():
-        _end(session, actor, grant)
+        end_locked(session, actor, grant)
 
 
 def list_grants(
@@ -240,8 +240,8 @@ def list_received_grants(session: Session, actor: Actor) -> list[GrantView]:
     return [_view(grant, "", house) for grant in grants]
 
 
-def _end(session: Session, actor: Actor, grant: Grant) -> None:
-    """End a grant whose row is locked; one that has ended stays as it is."""
+def end_locked(session: Session, actor: Actor, grant: Grant) -> None:
+    """End a grant whose row is locked, and ask for what was copied under it; one that was ended stays as it is."""
     if grant.revoked_at is not None:
         return
     session.execute(

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from consent.models import Grant, Purpose
 from consent.policies.standing import STANDING
+from consent.receipts import service as receipts
 from core import audit, clock, statements
 from core.actor import Actor
 from core.ids import new_id
@@ -81,6 +82,7 @@ def reopen_treatment_grant(
         return None
     of, basis = ("grant", ended[0]), (ended[0], ended[1])
     audit.record_act(session, actor, "consent.grant.ended", subject_id=person_id, of=of, basis=basis)
+    receipts.ask_of_revoked(session, actor, grant_id=ended[0])
     opened = statements.run(session, _OPEN_OF_VISIT, asked)
     if opened is None:
         return None

@@ -5,13 +5,13 @@ microseconds) are texts, ``facts`` is the text in which PostgreSQL writes its js
 column that is NULL is left out; so one that is added later changes no leaf that was sealed before.
 """
 
-import json
 from collections.abc import Sequence
 from typing import Any, cast
 
 from sqlalchemy import Boolean, Column, DateTime, Integer, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
+from core import canonical_json
 from core.audit import AuditEntry
 from core.sealing.merkle import hash_leaf
 
@@ -36,7 +36,6 @@ _COLUMNS = sorted(_TABLE.columns, key=lambda column: column.name)
 _NAMES = [column.name for column in _COLUMNS]
 # In the order in which ``write_leaf`` takes them.
 READ_COLUMNS = ", ".join(_read_column(column) for column in _COLUMNS)
-_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
 def write_leaf(salt: bytes, columns: Sequence[Any]) -> bytes:
@@ -46,7 +45,7 @@ def write_leaf(salt: bytes, columns: Sequence[Any]) -> bytes:
     """
     leaf = {name: value for name, value in zip(_NAMES, columns, strict=True) if value is not None}
     leaf[_SALT] = salt.hex()
-    return _encode(leaf).encode()
+    return canonical_json.write(leaf)
 
 
 def hash_row(salt: bytes, columns: Sequence[Any]) -> bytes:

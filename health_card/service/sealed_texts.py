@@ -17,9 +17,13 @@ def seal_text(session: Session, *, person_id: UUID, text: str, context: str) -> 
     return vault().unwrap(_data_key(session, person_id)).seal(text, context=context)
 
 
-def unseal_text(session: Session, *, person_id: UUID, sealed: bytes, context: str) -> str:
-    """Undo ``seal_text``. The caller has decided that the asker may read it."""
-    return vault().unwrap(_data_key(session, person_id)).unseal(sealed, context=context)
+def unseal_text(session: Session, *, person_id: UUID, sealed: bytes, context: str) -> str | None:
+    """Undo ``seal_text``. The caller has decided that the asker may read it.
+
+    :returns: None: the record was deleted, and the text with its key.
+    """
+    is_erased = session.scalar(select(Person.erased_at.is_not(None)).where(Person.id == person_id))
+    return None if is_erased else vault().unwrap(_data_key(session, person_id)).unseal(sealed, context=context)
 
 
 def _data_key(session: Session, person_id: UUID) -> bytes:

@@ -9,7 +9,6 @@ number      12 characters of Crockford's base 32, random: 60 bits
 """
 
 import hashlib
-import json
 import secrets
 from collections.abc import Callable
 from datetime import datetime
@@ -20,6 +19,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from core import canonical_json
 from records.reports.authors import Author
 from records.reports.service import ObservationView, ReportView
 
@@ -63,8 +63,7 @@ def hash_content(report: ReportView) -> bytes:
     ]
     # Only what is there: older documents had no such field.
     content |= {"authors": [_of_author(one) for one in report.authors]} if report.authors else {}
-    written = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(written.encode()).digest()
+    return hashlib.sha256(canonical_json.write(content)).digest()
 
 
 def _of_components(line: ObservationView) -> dict[str, int]:

@@ -74,7 +74,9 @@ def collect_slice(session: Session, step: Step) -> Slice:
     if step.kind == "entries":
         told = entries.list_history(session, step.actor, **page)
         return Slice(entries=told, next_after=_go_on([entry.id for entry in told]))
-    rows = consent.list_access(session, step.actor, before=step.after, person_id=step.person_id)
+    rows = consent.list_access(
+        session, step.actor, before=step.after, wanted=consent.AccessFilter(person_id=step.person_id)
+    )
     until_then = [row for row in rows if row.at <= step.until]
     proofs = _list_proofs(session, {row.id for row in until_then})
     return Slice(accesses=until_then, proofs=proofs, next_after=rows[-1].id if rows else None)

@@ -114,6 +114,31 @@ def test_a_code_shown_again_gives_what_the_policy_says_by_now(asking: Asking) ->
     assert sorted(grant["status"] for grant in asking.grants()) == ["in_force", "revoked"]
 
 
+def test_what_was_copied_is_asked_back_however_a_choice_ends_the_grant(asking: Asking) -> None:
+    machine = asking.city.machine(asking.hospital, ["system/*.read", "erasure.write"])
+
+    def copy_records() -> None:
+        asked = f"/fhir/Condition?patient={asking.patient.person_id}"
+        assert asking.city.client.get(asked, headers=bearer(machine.token)).status_code == 200
+
+    def asked_back() -> set[str]:
+        reply = asking.city.client.get("/api/v1/erasure-requests", headers=bearer(machine.token))
+        return {request["grant_id"] for request in reply.json["erasures"]}
+
+    asking.scan()
+    (first,) = asking.grants()
+    copy_records()
+    asking.choose(excluded_kinds=["laboratory"])
+    asking.choose()
+    assert asked_back() == set()
+    asking.scan()
+    assert asked_back() == {first["id"]}, "the code shown again has ended it, and opened another"
+    (second,) = (grant for grant in asking.grants() if grant["status"] == "in_force")
+    copy_records()
+    asking.choose("never")
+    assert asked_back() == {first["id"], second["id"]}
+
+
 def test_ask_asks_the_phone_and_one_tap_opens_the_visit(asking: Asking) -> None:
     asking.choose("ask", excluded_kinds=["imaging"])
     scanned = asking.scan()

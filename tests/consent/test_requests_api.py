@@ -271,3 +271,12 @@ def test_a_page_that_waits_is_told_and_holds_nobody_up(
     asking.grant(request_id)
     assert 'data: {"state": "granted", "version": 2}' in follow("1-requested").text
     assert (follow("2-granted").status_code, follow("2-granted").data) == (204, b"")
+
+
+def test_what_a_doctor_has_written_ends_with_the_record_and_breaks_nothing(asking: Asking, visit_id: Any) -> None:
+    request_id = asking.ask_at(visit_id, words="比对三年前的结果")
+    assert asking.sent(request_id)["words"] == "比对三年前的结果"
+    with db.transaction() as session:
+        health_card.erase_person(session, SYSTEM, person_id=asking.patient.person_id)
+    told = asking.call(asking.doctor, "GET", "/sent-access-requests")
+    assert (told.status_code, [request.get("words") for request in told.json["requests"]]) == (200, [None])

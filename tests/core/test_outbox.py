@@ -165,7 +165,11 @@ def test_a_waiting_worker_takes_over_at_once_from_one_that_is_gone(
     held = the_message(topic)
     # Its time stands still: nothing comes due by itself.
     assert (held.due_at, held.held_by is None) == (stepping_clock.time + LEASE, False)
+    # Who takes nothing over would wait for ever.
+    in_vain = threading.Timer(60, stop.set)
+    in_vain.start()
     dispatcher(lambda _: stop.set()).run_forever(stop)
+    in_vain.cancel()
     finished = the_message(topic)
     assert (finished.done_at is None, finished.held_by, finished.attempts) == (False, None, 2)
 

@@ -187,7 +187,8 @@ def search_access(session: Session, actor: Actor, search: Search) -> list[consen
     if not named:
         return consent.list_access(session, actor, before=before)
     person_id = conditions.read_id(named[0].id)
-    return consent.list_access(session, actor, before=before, person_id=person_id) if person_id else []
+    wanted = consent.AccessFilter(person_id=person_id)
+    return consent.list_access(session, actor, before=before, wanted=wanted) if person_id else []
 
 
 def get_access(session: Session, actor: Actor, row_id: UUID) -> consent.AccessRow:

@@ -124,6 +124,13 @@ def test_only_who_decides_asks_and_only_the_house_answers(desk: Desk) -> None:
     check_refused(elsewhere, 404, "records.rectification_not_found")
     listed = desk.city.client.get("/api/v1/rectification-requests", headers=bearer(desk.case.doctor.token))
     assert listed.json["rectifications"] == []
+    listed = desk.city.client.get("/api/v1/rectification-requests", headers=bearer(desk.doctor.token))
+    assert [request["id"] for request in listed.json["rectifications"]] == [request_id]
+    with db.transaction() as session:
+        looks = select(AuditEntry.actor_id).where(
+            AuditEntry.subject_id == desk.patient.person_id, AuditEntry.action == "records.rectification.listed"
+        )
+        assert session.scalars(looks).all() == [desk.doctor.id], "the patient reads who read it"
     path = f"/api/v1/rights/rectifications/{request_id}/withdrawal"
     withdrawn = desk.city.client.post(path, headers=bearer(desk.patient.token))
     assert withdrawn.json["state"] == "withdrawn"

@@ -46,7 +46,7 @@ IN_CLEAR = {
 Case = tuple[str, Ask, Member]
 
 # Beside all other tests the plans of its many people depend on what a vacuum last saw in tables that are nearly always
-# empty: it takes two minutes or a quarter of an hour. `make prove` runs it by itself.
+# empty: it takes two minutes or a quarter of an hour. `.ci/run` runs it by itself.
 pytestmark = pytest.mark.prove
 
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Date, Text, Uuid, case, column, func, select, table, tuple_
+from sqlalchemy import case, func, select, tuple_
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
@@ -23,10 +23,10 @@ from consent.service.access_log import (
     place_of,
     show_page,
 )
+from consent.service.scoping import ITEMS
 from core.actor import Actor, ActorKind
 from core.audit import AuditEntry
 
-_ITEMS = table("shareable_items", column("object_id", Uuid), column("kind", Text), column("occurred_on", Date))
 _DAY = func.date(func.timezone("Asia/Shanghai", AuditEntry.at))
 # Everything but the system's rows stands alone.
 _ALONE = case((AuditEntry.actor_kind == ActorKind.MACHINE.value, None), else_=AuditEntry.id)
@@ -97,11 +97,11 @@ def list_lines(
             func.count(AuditEntry.id.distinct()).label("rows"),
             func.min(AuditEntry.at).label("first_at"),
             last_at.label("last_at"),
-            func.array_remove(func.array_agg(_ITEMS.c.kind.distinct()), None).label("kinds"),
-            func.min(_ITEMS.c.occurred_on).label("since_on"),
-            func.max(_ITEMS.c.occurred_on).label("until_on"),
+            func.array_remove(func.array_agg(ITEMS.c.kind.distinct()), None).label("kinds"),
+            func.min(ITEMS.c.occurred_on).label("since_on"),
+            func.max(ITEMS.c.occurred_on).label("until_on"),
         )
-        .outerjoin(_ITEMS, _ITEMS.c.object_id == ITEM_ID)
+        .outerjoin(ITEMS, ITEMS.c.object_id == ITEM_ID)
         .where(*may_read(actor, wanted))
         .group_by(*_SAME, _DAY, _ALONE)
         .order_by(last_at.desc(), newest.desc())
